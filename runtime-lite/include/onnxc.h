@@ -1,0 +1,138 @@
+/* The C interface between compiled models and their callers: tensor
+ * descriptors, the run context, status codes and the model record.
+ * Plain C11, freestanding, usable from C++. */
+#ifndef ONNXC_H
+#define ONNXC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Version of onnxc_context and onnxc_model as laid out below. */
+#define ONNXC_VERSION 1u
+
+/* Largest number of dimensions of an input or output tensor. */
+#define ONNXC_MAX_RANK 8
+
+/* What a run returns. X(name, number, text) keeps the enumeration and
+ * onnxc_status_string in step. */
+#define ONNXC_STATUS_LIST(X)                                                   \
+  X(ONNXC_OK, 0, "ok")                                                         \
+  X(ONNXC_BAD_ARGUMENT, 1, "bad argument")                                     \
+  X(ONNXC_SHAPE_MISMATCH, 2, "shape mismatch")                                 \
+  X(ONNXC_TYPE_MISMATCH, 3, "type mismatch")                                   \
+  X(ONNXC_ARENA_TOO_SMALL, 4, "arena too small")                               \
+  X(ONNXC_ARENA_MISALIGNED, 5, "arena misaligned")                             \
+  X(ONNXC_OUT_OF_MEMORY, 6, "out of memory")                                   \
+  X(ONNXC_OUTPUT_TOO_SMALL, 7, "output buffer too small")                      \
+  X(ONNXC_INDEX_OUT_OF_RANGE, 8, "index out of range")                         \
+  X(ONNXC_VERSION_MISMATCH, 9, "version mismatch")
+
+typedef enum {
+#define ONNXC_STATUS_ENUM(name, number, text) name = number,
+  ONNXC_STATUS_LIST(ONNXC_STATUS_ENUM)
+#undef ONNXC_STATUS_ENUM
+  /* Keeps the enumeration 32 bits wide where the ABI would shrink it. */
+  ONNXC_STATUS_FORCE_32_BITS = 0x7fffffff
+} onnxc_status;
+
+/* Element types: the numbers of ONNX's TensorProto.DataType. */
+#define ONNXC_TYPE_FLOAT 1
+#define ONNXC_TYPE_UINT8 2
+#define ONNXC_TYPE_INT8 3
+#define ONNXC_TYPE_UINT16 4
+#define ONNXC_TYPE_INT16 5
+#define ONNXC_TYPE_INT32 6
+#define ONNXC_TYPE_INT64 7
+#define ONNXC_TYPE_STRING 8
+#define ONNXC_TYPE_BOOL 9
+#define ONNXC_TYPE_FLOAT16 10
+#define ONNXC_TYPE_DOUBLE 11
+#define ONNXC_TYPE_UINT32 12
+#define ONNXC_TYPE_UINT64 13
+#define ONNXC_TYPE_COMPLEX64 14
+#define ONNXC_TYPE_COMPLEX128 15
+#define ONNXC_TYPE_BFLOAT16 16
+#define ONNXC_TYPE_FLOAT8E4M3FN 17
+#define ONNXC_TYPE_FLOAT8E4M3FNUZ 18
+#define ONNXC_TYPE_FLOAT8E5M2 19
+#define ONNXC_TYPE_FLOAT8E5M2FNUZ 20
+#define ONNXC_TYPE_UINT4 21
+#define ONNXC_TYPE_INT4 22
+#define ONNXC_TYPE_FLOAT4E2M1 23
+#define ONNXC_TYPE_FLOAT8E8M0 24
+#define ONNXC_TYPE_UINT2 25
+#define ONNXC_TYPE_INT2 26
+
+/* A tensor of the caller: row-major, contiguous, at element alignment. */
+typedef struct {
+  void *data;
+  size_t bytes; /* outputs: capacity of data in bytes; inputs: ignored */
+  int32_t type; /* ONNXC_TYPE_* */
+  int32_t rank;
+  int64_t dims[ONNXC_MAX_RANK];
+} onnxc_tensor;
+
+/* What a run may use, and where it reports errors. May be NULL for models
+ * without dynamic temporaries or dynamic outputs. */
+typedef struct {
+  uint32_t version; /* ONNXC_VERSION */
+  void *user;       /* handed to allocate and release */
+  void *(*allocate)(void *user, size_t bytes, size_t align);
+  void (*release)(void *user, void *p);
+  /* Written by the run when it does not return ONNXC_OK. */
+  int32_t error_code;
+  int32_t error_node; /* index of the node, -1 when no node is at fault */
+  const char *error_message;
+} onnxc_context;
+
+/* What a model declares about an input or output. */
+typedef struct {
+  const char *name;
+  int32_t type; /* ONNXC_TYPE_* */
+  int32_t rank;
+  int64_t dims[ONNXC_MAX_RANK]; /* -1 = dynamic */
+} onnxc_tensor_info;
+
+/* Runs a model. `inputs` and `outputs` are arrays in the model's order.
+ * Static output: data must point to at least the needed bytes.
+ * Dynamic output: with data == NULL the run allocates it through ctx->allocate
+ * and the caller releases it; otherwise `bytes` is checked.
+ * Type, rank and dims of the outputs are always written back.
+ * Returns an onnxc_status. */
+typedef int32_t (*onnxc_run_fn)(void *state, onnxc_context *ctx,
+                                const onnxc_tensor *inputs,
+                                onnxc_tensor *outputs, void *arena,
+                                size_t arena_bytes);
+
+/* A compiled model as tools and language bindings see it. A shared library
+ * returns it from `onnxc_model_entry`, an object from `<prefix>_model`. */
+typedef struct {
+  uint32_t version; /* ONNXC_VERSION */
+  uint32_t flags;
+  const char *model_name;
+  const char *model_hash;
+  const char *compiler_version;
+  int64_t arena_bytes;
+  int64_t arena_align;
+  int64_t state_bytes;
+  int32_t num_inputs;
+  int32_t num_outputs;
+  const onnxc_tensor_info *inputs;
+  const onnxc_tensor_info *outputs;
+  onnxc_run_fn run;
+} onnxc_model;
+
+typedef const onnxc_model *(*onnxc_model_entry_fn)(void);
+
+/* A short English text for a status code; never NULL. */
+const char *onnxc_status_string(int32_t status);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* ONNXC_H */
