@@ -1,0 +1,188 @@
+// Lowering of the onnx dialect to linalg/tensor/scf on tensors.
+//
+// One function per op, registered by name in a table; ops are lowered in
+// order, dims are read as values and constants fold, so that the same code
+// serves static and dynamic shapes.
+//
+// Element types.  A lowered tensor holds *storage* types: bool is i8, unsigned
+// integers are signless, 8-bit floats are i8.  Bodies work on *compute* types:
+// bool is i1, f16 and bf16 are f32.  Helpers below convert at both ends; they
+// are told the onnx element type, which keeps the signedness.
+#ifndef ONNXC_PASSES_LOWER_LOWERING_H
+#define ONNXC_PASSES_LOWER_LOWERING_H
+
+#include "mlir/Dialect/Utils/StructuredOpsUtils.h"
+#include "mlir/IR/AffineMap.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/StringMap.h"
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace onnxc::lower {
+
+using Dims = llvm::SmallVector<mlir::OpFoldResult>;
+/// Body of an elementwise computation: compute-type scalars in, one out.
+using ScalarFn = llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::ValueRange)>;
+
+class Lowering;
+using LowerFn = std::function<mlir::LogicalResult(mlir::Operation *, Lowering &)>;
+
+/// Table from op name ("onnx.Add") to its lowering.
+class Registry {
+public:
+  template <typename OpTy>
+  void add(mlir::LogicalResult (*fn)(OpTy, Lowering &)) {
+    table[OpTy::getOperationName()] = [fn](mlir::Operation *op, Lowering &l) {
+      return fn(mlir::cast<OpTy>(op), l);
+    };
+  }
+  void add(llvm::StringRef name, LowerFn fn) { table[name] = std::move(fn); }
+  const LowerFn *find(llvm::StringRef name) const {
+    auto it = table.find(name);
+    return it == table.end() ? nullptr : &it->second;
+  }
+
+private:
+  llvm::StringMap<LowerFn> table;
+};
+
+/// Every lowering of the project; built once.
+const Registry &registry();
+
+/// An op that cannot be lowered: which, and why.
+struct Unsupported {
+  std::string node, op, reason;
+};
+
+/// The state of lowering one function, and the vocabulary lowerings are
+/// written in.
+class Lowering {
+public:
+  Lowering(mlir::OpBuilder &b, std::vector<Unsupported> &unsupported) : b(b), unsupported(unsupported) {}
+
+  mlir::OpBuilder &b;
+  mlir::Location loc() const { return *current; }
+
+  // ---- operands and results -------------------------------------------
+  /// Operand i is present (not onnx.NoValue).
+  static bool has(mlir::Operation *op, unsigned i);
+  /// The lowered tensor of an onnx value.
+  mlir::Value get(mlir::Value onnxValue);
+  mlir::Value in(mlir::Operation *op, unsigned i) { return get(op->getOperand(i)); }
+  /// Binds result i; cast to whichever of computed and inferred type knows more dims.
+  void set(mlir::Operation *op, unsigned i, mlir::Value v);
+  void bind(mlir::Value onnxValue, mlir::Value lowered);
+  /// Result i is used or returned (an absent optional result has type none).
+  static bool wants(mlir::Operation *op, unsigned i);
+  /// Records why `op` cannot be lowered; returns failure.
+  mlir::LogicalResult fail(mlir::Operation *op, const llvm::Twine &reason);
+
+  /// Lowers all ops of `block` at the insertion point and returns the lowered
+  /// operands of its terminator; nullopt when something inside is unsupported.
+  std::optional<llvm::SmallVector<mlir::Value>> lowerBlock(mlir::Block &block, mlir::ValueRange args);
+
+  // ---- types ------------------------------------------------------------
+  static mlir::Type elem(mlir::Value onnxValue); ///< onnx element type (signedness kept)
+  static mlir::Type storage(mlir::Type onnxElem);
+  static mlir::Type compute(mlir::Type onnxElem);
+  static bool isUnsigned(mlir::Type onnxElem) { return onnxElem.isUnsignedInteger() || onnxElem.isInteger(1); }
+  static int64_t rank(mlir::Value v) { return mlir::cast<mlir::RankedTensorType>(v.getType()).getRank(); }
+  /// storage scalar -> compute scalar, and back.
+  static mlir::Value load(mlir::OpBuilder &b, mlir::Location loc, mlir::Value v, mlir::Type onnxElem);
+  static mlir::Value store(mlir::OpBuilder &b, mlir::Location loc, mlir::Value v, mlir::Type onnxElem);
+  /// Compute-type conversion with ONNX Cast semantics between numeric types
+  /// (float->int truncates; ->bool is != 0; f8 targets are not handled here).
+  static mlir::Value convert(mlir::OpBuilder &b, mlir::Location loc, mlir::Value v, mlir::Type from, mlir::Type to);
+
+  // ---- constants ----------------------------------------------------------
+  mlir::Value index(int64_t v);
+  /// Scalar of compute type of `onnxElem`.
+  static mlir::Value scalar(mlir::OpBuilder &b, mlir::Location loc, mlir::Type onnxElem, double v);
+  static mlir::Value lowest(mlir::OpBuilder &b, mlir::Location loc, mlir::Type onnxElem);  ///< -inf or smallest integer
+  static mlir::Value highest(mlir::OpBuilder &b, mlir::Location loc, mlir::Type onnxElem); ///< +inf or largest integer
+  /// The onnx.Constant attribute behind an onnx value, if any.
+  static mlir::ElementsAttr constant(mlir::Value onnxValue);
+  /// Constant integers / floats of an operand (any int or float type), flattened.
+  static std::optional<llvm::SmallVector<int64_t>> constInts(mlir::Value onnxValue);
+  static std::optional<llvm::SmallVector<double>> constFloats(mlir::Value onnxValue);
+
+  // ---- dims ------------------------------------------------------------
+  Dims dims(mlir::Value tensor); ///< static dims as attributes, others tensor.dim
+  mlir::OpFoldResult dim(mlir::Value tensor, int64_t i);
+  mlir::OpFoldResult idx(int64_t v) { return b.getIndexAttr(v); }
+  mlir::OpFoldResult add(mlir::OpFoldResult a, mlir::OpFoldResult c);
+  mlir::OpFoldResult sub(mlir::OpFoldResult a, mlir::OpFoldResult c);
+  mlir::OpFoldResult mul(mlir::OpFoldResult a, mlir::OpFoldResult c);
+  mlir::OpFoldResult floorDiv(mlir::OpFoldResult a, mlir::OpFoldResult c);
+  mlir::OpFoldResult ceilDiv(mlir::OpFoldResult a, mlir::OpFoldResult c);
+  mlir::OpFoldResult max(mlir::OpFoldResult a, mlir::OpFoldResult c);
+  mlir::OpFoldResult min(mlir::OpFoldResult a, mlir::OpFoldResult c);
+  mlir::OpFoldResult product(llvm::ArrayRef<mlir::OpFoldResult> ds);
+  mlir::Value value(mlir::OpFoldResult d); ///< as an index value
+  static std::optional<int64_t> staticDim(mlir::OpFoldResult d);
+  /// A 1-D (or scalar) integer onnx operand as index-typed values; its length must be static.
+  std::optional<Dims> intsAsDims(mlir::Value onnxValue);
+  /// i64 tensor<n> from dims (for Shape and the like).
+  mlir::Value dimsTensor(llvm::ArrayRef<mlir::OpFoldResult> ds);
+  /// Dims after numpy broadcasting of several tensors (a static non-1 dim wins;
+  /// two dynamic dims: max).
+  Dims broadcastDims(mlir::ValueRange tensors);
+  int64_t axis(int64_t a, int64_t rank) { return a < 0 ? a + rank : a; }
+
+  // ---- structured computations -------------------------------------------
+  mlir::Value empty(llvm::ArrayRef<mlir::OpFoldResult> ds, mlir::Type storageElem);
+  /// Tensor filled with a compute-type scalar.
+  mlir::Value fill(llvm::ArrayRef<mlir::OpFoldResult> ds, mlir::Type onnxElem, mlir::Value scalar);
+  /// Elementwise with numpy broadcasting. `elems` are the onnx element types of `ins`.
+  mlir::Value map(mlir::ValueRange ins, llvm::ArrayRef<mlir::Type> elems, mlir::Type outElem, ScalarFn body);
+  /// As `map` with explicit output dims (each operand broadcasts to them, right-aligned).
+  mlir::Value mapTo(llvm::ArrayRef<mlir::OpFoldResult> outDims, mlir::ValueRange ins, llvm::ArrayRef<mlir::Type> elems,
+                    mlir::Type outElem, ScalarFn body);
+  /// Every element from its indices: `body` gets index values and returns a compute-type scalar.
+  mlir::Value generate(llvm::ArrayRef<mlir::OpFoldResult> outDims, mlir::Type outElem, ScalarFn body);
+  /// compute-type scalar at `indices` of a lowered tensor (for use inside bodies).
+  static mlir::Value at(mlir::OpBuilder &b, mlir::Location loc, mlir::Value tensor, mlir::ValueRange indices, mlir::Type onnxElem);
+  /// Reduction over `axes`, dims dropped; accumulates in compute type. `init` is a compute-type scalar,
+  /// combine(b, loc, {element, acc}) -> acc.  `accElem` is the onnx element type of the result.
+  mlir::Value reduce(mlir::Value in, mlir::Type inElem, llvm::ArrayRef<int64_t> axes, mlir::Type accElem, mlir::Value init,
+                     ScalarFn combine);
+  /// General linalg.generic on storage types.  `init` is the initial output tensor.
+  mlir::Value generic(mlir::ValueRange ins, mlir::Value init, llvm::ArrayRef<mlir::AffineMap> maps,
+                      llvm::ArrayRef<mlir::utils::IteratorType> iterators,
+                      llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::ValueRange)> body);
+  mlir::Value transpose(mlir::Value in, llvm::ArrayRef<int64_t> perm);
+  mlir::Value reshape(mlir::Value in, llvm::ArrayRef<mlir::OpFoldResult> newDims);
+  /// Inserts unit dims at `axes` (positions in the result), or removes them.
+  mlir::Value unsqueeze(mlir::Value in, llvm::ArrayRef<int64_t> axes);
+  mlir::Value squeeze(mlir::Value in, llvm::ArrayRef<int64_t> axes);
+  /// Constant-value padding; low/high per dim.
+  mlir::Value pad(mlir::Value in, llvm::ArrayRef<mlir::OpFoldResult> low, llvm::ArrayRef<mlir::OpFoldResult> high,
+                  mlir::Type onnxElem, mlir::Value scalar);
+  mlir::Value slice(mlir::Value in, llvm::ArrayRef<mlir::OpFoldResult> offsets, llvm::ArrayRef<mlir::OpFoldResult> sizes,
+                    llvm::ArrayRef<mlir::OpFoldResult> strides);
+  mlir::Value concat(mlir::ValueRange ins, int64_t axis);
+  /// Cast between ranked tensor types that differ in static knowledge only.
+  mlir::Value castTo(mlir::Value v, mlir::RankedTensorType type);
+
+private:
+  std::vector<Unsupported> &unsupported;
+  std::optional<mlir::Location> current;
+  llvm::DenseMap<mlir::Value, mlir::Value> lowered;
+  friend mlir::LogicalResult lowerFunction(mlir::Operation *, std::vector<Unsupported> &);
+};
+
+/// The lowered tensor type of an onnx tensor type (storage elements).
+mlir::RankedTensorType loweredType(mlir::Type onnxTensor);
+
+/// Lowers `@main` of the module in place: memref arguments for inputs and
+/// static outputs, see Boundary.cpp. All unsupported ops are listed.
+mlir::LogicalResult lowerModule(mlir::ModuleOp module, std::vector<Unsupported> &unsupported);
+
+} // namespace onnxc::lower
+
+#endif
