@@ -1,0 +1,38 @@
+# Configuration of the lit tests: which files are tests, which tools they may call.
+#
+# Files ending in .mlir or .test under test/ (not conformance, models and unit)
+# are tests; they find onnx-compile, onnx-compile-opt, onnx-run, FileCheck, not
+# and count on PATH. %python is the interpreter of build/venv (onnx, numpy,
+# onnxruntime), %cc the C compiler, %include_dir the public C headers.
+import os
+import platform
+
+import lit.formats
+
+config.name = "onnx-compile"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".test"]
+config.excludes = ["conformance", "models", "unit", "Inputs", "Output"]
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = os.path.join(config.onnxc_build_dir, "test")
+
+path = [
+    os.path.join(config.onnxc_build_dir, "bin"),
+    os.path.join(config.llvm_prefix, "bin"),
+    config.environment.get("PATH", ""),
+]
+config.environment["PATH"] = os.pathsep.join(path)
+
+config.substitutions.append(("%python", config.python))
+config.substitutions.append(("%cc", config.c_compiler))
+config.substitutions.append(
+    ("%include_dir", os.path.join(config.onnxc_source_dir, "runtime-lite", "include"))
+)
+
+if platform.machine() in ("x86_64", "AMD64"):
+    config.available_features.add("x86-host")
+if os.geteuid() == 0:
+    config.available_features.add("root")
+for tool in ("onnx-compile", "onnx-compile-opt", "onnx-run"):
+    if os.path.exists(os.path.join(config.onnxc_build_dir, "bin", tool)):
+        config.available_features.add(tool)
