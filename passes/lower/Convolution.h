@@ -1,0 +1,22 @@
+// The convolution contraction, shared by Conv, ConvTranspose, ConvInteger and
+// QLinearConv.
+#ifndef ONNXC_PASSES_LOWER_CONVOLUTION_H
+#define ONNXC_PASSES_LOWER_CONVOLUTION_H
+
+#include "passes/lower/Window.h"
+
+namespace onnxc::lower {
+
+/// Convolution without bias.  x: (n, spatial..., ci), unpadded; w: (co, ci/group, kernel...);
+/// result: (n, spatial..., co).  All of element type `elem` (f32, f64 or a signless integer); the
+/// sum is kept in `elem`.  Padding is zero: subtract zero points first.
+mlir::Value convCore(Lowering &l, mlir::Value x, mlir::Value w, mlir::Type elem, const Window &win, int64_t group);
+
+/// Spatial extents of an image operand in either layout.
+Dims spatialDims(Lowering &l, mlir::Value x, bool channelsLast);
+/// Kernel extents of a (co, ci, kernel...) weight.
+Dims kernelDims(Lowering &l, mlir::Value w);
+
+} // namespace onnxc::lower
+
+#endif
