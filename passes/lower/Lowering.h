@@ -173,7 +173,6 @@ private:
   std::vector<Unsupported> &unsupported;
   std::optional<mlir::Location> current;
   llvm::DenseMap<mlir::Value, mlir::Value> lowered;
-  friend mlir::LogicalResult lowerFunction(mlir::Operation *, std::vector<Unsupported> &);
 };
 
 /// The lowered tensor type of an onnx tensor type (storage elements).

@@ -1,0 +1,76 @@
+// LLVM dialect -> object, shared library, header.
+#ifndef ONNXC_CODEGEN_LLVM_EMIT_H
+#define ONNXC_CODEGEN_LLVM_EMIT_H
+
+#include "codegen/targets/Target.h"
+#include "mlir/IR/BuiltinOps.h"
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace llvm {
+class LLVMContext;
+class Module;
+class TargetMachine;
+} // namespace llvm
+
+namespace onnxc {
+
+/// A graph input or output as the caller sees it.
+struct TensorInfo {
+  std::string name;
+  int32_t type = 0;          ///< ONNX TensorProto.DataType
+  int64_t elementBytes = 0;  ///< size of a stored element
+  std::vector<int64_t> dims; ///< -1: known at run time
+  bool isStatic() const {
+    for (int64_t d : dims)
+      if (d < 0)
+        return false;
+    return true;
+  }
+  int64_t bytes() const {
+    int64_t n = elementBytes;
+    for (int64_t d : dims)
+      n *= d;
+    return n;
+  }
+};
+
+/// What the interface of a compiled model says.
+struct ModelInterface {
+  std::string prefix, hash, compilerVersion;
+  std::vector<TensorInfo> inputs, outputs;
+  int64_t arenaBytes = 0, arenaAlign = 64;
+  bool usesAllocator = false; ///< temporaries or outputs come from the context's allocator
+};
+
+/// A weight of the module: the symbol that holds it and its bytes.
+struct Weight {
+  std::string symbol;
+  llvm::ArrayRef<char> data;
+};
+
+/// Takes large constants out of the module, so that LLVM never sees their
+/// bytes: their globals become zero-initialised, and the returned table says
+/// what the object writer has to fill in.
+std::vector<Weight> detachWeights(mlir::ModuleOp module);
+
+/// Translates to LLVM IR, adds the entry points and optimises. Null and `error` on failure.
+std::unique_ptr<llvm::Module> buildLLVMModule(mlir::ModuleOp module, const ModelInterface &interface, const Target &target,
+                                              const std::vector<Weight> &weights, int optLevel, llvm::LLVMContext &context,
+                                              std::unique_ptr<llvm::TargetMachine> &machine, std::string &error);
+
+/// Writes an object (or assembly) file.
+bool writeObject(llvm::Module &module, llvm::TargetMachine &machine, bool assembly, llvm::StringRef path, std::string &error);
+/// Copies the weights to their symbols in a written ELF object.
+bool fillWeights(llvm::StringRef objectPath, const std::vector<Weight> &weights, std::string &error);
+/// Links one object into a shared library, with lld as a library.
+bool linkShared(llvm::StringRef objectPath, llvm::StringRef path, std::string &error);
+/// Archives one object.
+bool writeArchive(llvm::StringRef objectPath, llvm::StringRef path, const Target &target, std::string &error);
+/// Text of the C header of a model.
+std::string headerText(const ModelInterface &interface);
+
+} // namespace onnxc
+
+#endif

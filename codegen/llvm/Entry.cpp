@@ -1,0 +1,410 @@
+// The exported entry points of a compiled model, as LLVM IR.
+//
+//   int32 m_run(state, ctx, inputs, outputs, arena, arena_bytes)
+// checks everything the caller gave, then calls @main with memref descriptors
+// made from the tensors.  Helpers for models with run-time sizes (temporaries
+// from the caller's allocator, outputs of unknown size) are built here too, so
+// that an object needs nothing but memcpy, memset and memmove.
+#include "codegen/llvm/Entry.h"
+
+#include "llvm/AsmParser/Parser.h"
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Linker/Linker.h"
+#include "llvm/Support/SourceMgr.h"
+
+using namespace llvm;
+
+namespace onnxc {
+
+// struct frame { ctx*, list*, outputs*, i32 status }
+// Blocks of the allocator carry a header { prev*, next* } (64 bytes, to keep alignment).
+static const char *kSupport = R"(
+%ctx = type { i32, ptr, ptr, ptr, i32, i32, ptr }
+%tensor = type { ptr, i64, i32, i32, [8 x i64] }
+%frame = type { ptr, ptr, ptr, i32 }
+
+define internal i64 @onnxc.alloc(i64 %f, i64 %bytes) noinline {
+  %frame = inttoptr i64 %f to ptr
+  %ctx = load ptr, ptr %frame
+  %none = icmp eq ptr %ctx, null
+  br i1 %none, label %fail, label %try
+try:
+  %fnp = getelementptr %ctx, ptr %ctx, i32 0, i32 2
+  %fn = load ptr, ptr %fnp
+  %nofn = icmp eq ptr %fn, null
+  %neg = icmp slt i64 %bytes, 0
+  %bad = or i1 %nofn, %neg
+  br i1 %bad, label %fail, label %call
+call:
+  %userp = getelementptr %ctx, ptr %ctx, i32 0, i32 1
+  %user = load ptr, ptr %userp
+  %total = add i64 %bytes, 64
+  %p = call ptr %fn(ptr %user, i64 %total, i64 64)
+  %null = icmp eq ptr %p, null
+  br i1 %null, label %fail, label %ok
+ok:
+  %headp = getelementptr %frame, ptr %frame, i32 0, i32 1
+  %head = load ptr, ptr %headp
+  store ptr null, ptr %p
+  %nextp = getelementptr ptr, ptr %p, i64 1
+  store ptr %head, ptr %nextp
+  %hashead = icmp ne ptr %head, null
+  br i1 %hashead, label %link, label %done
+link:
+  store ptr %p, ptr %head
+  br label %done
+done:
+  store ptr %p, ptr %headp
+  %data = getelementptr i8, ptr %p, i64 64
+  %r = ptrtoint ptr %data to i64
+  ret i64 %r
+fail:
+  %sp = getelementptr %frame, ptr %frame, i32 0, i32 3
+  store i32 6, ptr %sp
+  ret i64 0
+}
+
+define internal void @onnxc.free(i64 %f, i64 %address) noinline {
+  %frame = inttoptr i64 %f to ptr
+  %data = inttoptr i64 %address to ptr
+  %p = getelementptr i8, ptr %data, i64 -64
+  %prev = load ptr, ptr %p
+  %nextp = getelementptr ptr, ptr %p, i64 1
+  %next = load ptr, ptr %nextp
+  %isfirst = icmp eq ptr %prev, null
+  %headp = getelementptr %frame, ptr %frame, i32 0, i32 1
+  %prevnext = getelementptr ptr, ptr %prev, i64 1
+  %slot = select i1 %isfirst, ptr %headp, ptr %prevnext
+  store ptr %next, ptr %slot
+  %hasnext = icmp ne ptr %next, null
+  br i1 %hasnext, label %back, label %release
+back:
+  store ptr %prev, ptr %next
+  br label %release
+release:
+  %ctx = load ptr, ptr %frame
+  %fnp = getelementptr %ctx, ptr %ctx, i32 0, i32 3
+  %fn = load ptr, ptr %fnp
+  %nofn = icmp eq ptr %fn, null
+  br i1 %nofn, label %done, label %call
+call:
+  %userp = getelementptr %ctx, ptr %ctx, i32 0, i32 1
+  %user = load ptr, ptr %userp
+  call void %fn(ptr %user, ptr %p)
+  br label %done
+done:
+  ret void
+}
+
+define internal void @onnxc.release_all(i64 %f) noinline {
+  %frame = inttoptr i64 %f to ptr
+  %headp = getelementptr %frame, ptr %frame, i32 0, i32 1
+  br label %loop
+loop:
+  %head = load ptr, ptr %headp
+  %empty = icmp eq ptr %head, null
+  br i1 %empty, label %done, label %one
+one:
+  %data = getelementptr i8, ptr %head, i64 64
+  %a = ptrtoint ptr %data to i64
+  call void @onnxc.free(i64 %f, i64 %a)
+  br label %loop
+done:
+  ret void
+}
+
+; Copies `bytes` from %src to output %t, allocating it when the caller gave no buffer.
+define internal void @onnxc.store(i64 %f, ptr %t, ptr %src, i64 %bytes) noinline {
+  %frame = inttoptr i64 %f to ptr
+  %sp = getelementptr %frame, ptr %frame, i32 0, i32 3
+  %data = load ptr, ptr %t
+  %given = icmp ne ptr %data, null
+  br i1 %given, label %check, label %allocate
+check:
+  %capp = getelementptr %tensor, ptr %t, i32 0, i32 1
+  %cap = load i64, ptr %capp
+  %small = icmp ult i64 %cap, %bytes
+  br i1 %small, label %toosmall, label %copy
+toosmall:
+  store i32 7, ptr %sp
+  ret void
+allocate:
+  %ctx = load ptr, ptr %frame
+  %none = icmp eq ptr %ctx, null
+  br i1 %none, label %oom, label %try
+try:
+  %fnp = getelementptr %ctx, ptr %ctx, i32 0, i32 2
+  %fn = load ptr, ptr %fnp
+  %nofn = icmp eq ptr %fn, null
+  br i1 %nofn, label %oom, label %call
+call:
+  %userp = getelementptr %ctx, ptr %ctx, i32 0, i32 1
+  %user = load ptr, ptr %userp
+  %atleast = call i64 @llvm.umax.i64(i64 %bytes, i64 1)
+  %p = call ptr %fn(ptr %user, i64 %atleast, i64 64)
+  %null = icmp eq ptr %p, null
+  br i1 %null, label %oom, label %got
+got:
+  store ptr %p, ptr %t
+  %capq = getelementptr %tensor, ptr %t, i32 0, i32 1
+  store i64 %bytes, ptr %capq
+  br label %copy
+oom:
+  store i32 6, ptr %sp
+  ret void
+copy:
+  %dst = phi ptr [ %data, %check ], [ %p, %got ]
+  call void @llvm.memcpy.p0.p0.i64(ptr %dst, ptr %src, i64 %bytes, i1 false)
+  ret void
+}
+declare i64 @llvm.umax.i64(i64, i64)
+declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
+)";
+
+namespace {
+
+/// Builds m_run. Field offsets follow runtime-lite/include/onnxc.h.
+struct EntryBuilder {
+  Module &m;
+  const ModelInterface &interface;
+  LLVMContext &c = m.getContext();
+  IRBuilder<> b{c};
+  Type *i32 = b.getInt32Ty(), *i64 = b.getInt64Ty();
+  PointerType *ptr = b.getPtrTy();
+  StructType *tensor = StructType::get(c, {ptr, i64, i32, i32, ArrayType::get(i64, 8)});
+  StructType *frameType = StructType::get(c, {ptr, ptr, ptr, i32});
+  Function *run = nullptr;
+
+  Value *field(Value *tensors, unsigned i, ArrayRef<unsigned> path) {
+    SmallVector<Value *> idx{b.getInt32(i)};
+    for (unsigned p : path)
+      idx.push_back(b.getInt32(p));
+    return b.CreateGEP(tensor, tensors, idx);
+  }
+  Value *dataOf(Value *tensors, unsigned i) { return b.CreateLoad(ptr, field(tensors, i, {0})); }
+  Value *dimOf(Value *tensors, unsigned i, unsigned d) { return b.CreateLoad(i64, field(tensors, i, {4, d})); }
+
+  /// Returns `status` when `bad`.
+  void refuse(Value *bad, int status) {
+    auto *fail = BasicBlock::Create(c, "refuse", run), *next = BasicBlock::Create(c, "checked", run);
+    b.CreateCondBr(bad, fail, next, MDBuilder(c).createBranchWeights(1, 1 << 20));
+    b.SetInsertPoint(fail);
+    b.CreateRet(b.getInt32(status));
+    b.SetInsertPoint(next);
+  }
+
+  /// Pushes a memref descriptor as @main takes it: base, aligned, offset, sizes, strides.
+  void pushMemref(SmallVectorImpl<Value *> &args, Value *data, ArrayRef<Value *> sizes) {
+    args.push_back(data);
+    args.push_back(data);
+    args.push_back(b.getInt64(0));
+    args.append(sizes.begin(), sizes.end());
+    SmallVector<Value *> strides(sizes.size());
+    Value *stride = b.getInt64(1);
+    for (int i = int(sizes.size()) - 1; i >= 0; --i) {
+      strides[i] = stride;
+      stride = b.CreateMul(stride, sizes[i]);
+    }
+    args.append(strides.begin(), strides.end());
+  }
+
+  void writeDims(Value *outputs, unsigned i, const TensorInfo &info) {
+    b.CreateStore(b.getInt32(info.type), field(outputs, i, {2}));
+    b.CreateStore(b.getInt32(info.dims.size()), field(outputs, i, {3}));
+    for (auto [d, n] : enumerate(info.dims))
+      if (n >= 0)
+        b.CreateStore(b.getInt64(n), field(outputs, i, {4, unsigned(d)}));
+  }
+
+  void build() {
+    run = Function::Create(FunctionType::get(i32, {ptr, ptr, ptr, ptr, ptr, i64}, false), Function::ExternalLinkage,
+                           interface.prefix + "_run", m);
+    Value *ctx = run->getArg(1), *inputs = run->getArg(2), *outputs = run->getArg(3), *arena = run->getArg(4),
+          *arenaBytes = run->getArg(5);
+    b.SetInsertPoint(BasicBlock::Create(c, "entry", run));
+    auto isNull = [&](Value *p) { return b.CreateICmpEQ(p, ConstantPointerNull::get(ptr)); };
+    if (!interface.inputs.empty())
+      refuse(isNull(inputs), 1);
+    if (!interface.outputs.empty())
+      refuse(isNull(outputs), 1);
+    if (interface.arenaBytes) {
+      refuse(isNull(arena), 1);
+      refuse(b.CreateICmpULT(arenaBytes, b.getInt64(interface.arenaBytes)), 4);
+      Value *low = b.CreateAnd(b.CreatePtrToInt(arena, i64), b.getInt64(interface.arenaAlign - 1));
+      refuse(b.CreateICmpNE(low, b.getInt64(0)), 5);
+    }
+    for (auto [i, info] : enumerate(interface.inputs)) {
+      refuse(b.CreateICmpNE(b.CreateLoad(i32, field(inputs, i, {2})), b.getInt32(info.type)), 3);
+      refuse(b.CreateICmpNE(b.CreateLoad(i32, field(inputs, i, {3})), b.getInt32(info.dims.size())), 2);
+      Value *bad = b.getFalse(), *empty = b.getFalse();
+      for (auto [d, n] : enumerate(info.dims)) {
+        Value *have = dimOf(inputs, i, d);
+        bad = b.CreateOr(bad, n >= 0 ? b.CreateICmpNE(have, b.getInt64(n)) : b.CreateICmpSLT(have, b.getInt64(0)));
+        empty = b.CreateOr(empty, b.CreateICmpEQ(have, b.getInt64(0)));
+      }
+      refuse(bad, 2);
+      refuse(b.CreateAnd(isNull(dataOf(inputs, i)), b.CreateNot(empty)), 1);
+    }
+    for (auto [i, info] : enumerate(interface.outputs)) {
+      if (!info.isStatic() || info.bytes() == 0)
+        continue;
+      refuse(isNull(dataOf(outputs, i)), 1);
+      refuse(b.CreateICmpULT(b.CreateLoad(i64, field(outputs, i, {1})), b.getInt64(info.bytes())), 7);
+    }
+
+    Value *frame = b.CreateAlloca(frameType);
+    b.CreateStore(ctx, b.CreateStructGEP(frameType, frame, 0));
+    b.CreateStore(ConstantPointerNull::get(ptr), b.CreateStructGEP(frameType, frame, 1));
+    b.CreateStore(outputs, b.CreateStructGEP(frameType, frame, 2));
+    b.CreateStore(b.getInt32(0), b.CreateStructGEP(frameType, frame, 3));
+    Value *frameAddress = b.CreatePtrToInt(frame, i64);
+
+    SmallVector<Value *> args;
+    for (auto [i, info] : enumerate(interface.inputs)) {
+      SmallVector<Value *> sizes;
+      for (auto [d, n] : enumerate(info.dims))
+        sizes.push_back(n >= 0 ? b.getInt64(n) : dimOf(inputs, i, d));
+      pushMemref(args, dataOf(inputs, i), sizes);
+    }
+    for (auto [i, info] : enumerate(interface.outputs)) {
+      writeDims(outputs, i, info);
+      if (!info.isStatic())
+        continue;
+      SmallVector<Value *> sizes;
+      for (int64_t n : info.dims)
+        sizes.push_back(b.getInt64(n));
+      pushMemref(args, dataOf(outputs, i), sizes);
+    }
+    pushMemref(args, arena, {b.getInt64(interface.arenaBytes)});
+    args.push_back(frameAddress);
+    b.CreateCall(m.getFunction("main"), args);
+    if (interface.usesAllocator)
+      b.CreateCall(m.getFunction("onnxc.release_all"), {frameAddress});
+    b.CreateRet(b.CreateLoad(i32, b.CreateStructGEP(frameType, frame, 3)));
+  }
+
+  /// @onnxc.output.<i>(memref descriptor): dims to the caller, then the data.
+  /// The frame is the last argument of @main; the calls are rewritten to pass it.
+  void buildOutput(unsigned i, const TensorInfo &info) {
+    Function *callee = m.getFunction("onnxc.output." + std::to_string(i));
+    if (!callee)
+      return;
+    auto params = callee->getFunctionType()->params();
+    SmallVector<Type *> types(params.begin(), params.end());
+    types.push_back(i64);
+    auto *f = Function::Create(FunctionType::get(b.getVoidTy(), types, false), Function::InternalLinkage,
+                               "onnxc.store_output." + std::to_string(i), m);
+    f->addFnAttr(Attribute::NoInline);
+    b.SetInsertPoint(BasicBlock::Create(c, "entry", f));
+    Value *frame = f->getArg(types.size() - 1);
+    Value *outputs = b.CreateLoad(ptr, b.CreateStructGEP(frameType, b.CreateIntToPtr(frame, ptr), 2));
+    Value *bytes = b.getInt64(info.elementBytes);
+    unsigned rank = info.dims.size();
+    for (unsigned d = 0; d < rank; ++d) {
+      Value *size = f->getArg(3 + d);
+      b.CreateStore(size, field(outputs, i, {4, d}));
+      bytes = b.CreateMul(bytes, size);
+    }
+    Value *start = b.CreateGEP(b.getInt8Ty(), f->getArg(1), b.CreateMul(f->getArg(2), b.getInt64(info.elementBytes)));
+    b.CreateCall(m.getFunction("onnxc.store"), {frame, field(outputs, i, {}), start, bytes});
+    b.CreateRetVoid();
+    for (User *u : make_early_inc_range(callee->users())) {
+      auto *call = cast<CallInst>(u);
+      b.SetInsertPoint(call);
+      SmallVector<Value *> args(call->args());
+      Function *caller = call->getFunction();
+      args.push_back(caller->getArg(caller->arg_size() - 1));
+      b.CreateCall(f, args);
+      call->eraseFromParent();
+    }
+    callee->eraseFromParent();
+  }
+
+  /// After each failed allocation @main returns at once.
+  void guardAllocations() {
+    Function *alloc = m.getFunction("onnxc.alloc"), *main = m.getFunction("main");
+    SmallVector<CallInst *> calls;
+    for (User *u : alloc->users())
+      if (auto *call = dyn_cast<CallInst>(u); call && call->getFunction() == main)
+        calls.push_back(call);
+    for (CallInst *call : calls) {
+      BasicBlock *rest = call->getParent()->splitBasicBlock(std::next(call->getIterator()));
+      auto *stop = BasicBlock::Create(c, "out_of_memory", main);
+      call->getParent()->getTerminator()->eraseFromParent();
+      b.SetInsertPoint(call->getParent());
+      b.CreateCondBr(b.CreateICmpEQ(call, b.getInt64(0)), stop, rest);
+      b.SetInsertPoint(stop);
+      b.CreateRetVoid();
+    }
+  }
+
+  Constant *text(StringRef s) { return b.CreateGlobalString(s, "onnxc.text", 0, &m); }
+
+  Constant *infos(ArrayRef<TensorInfo> list, StringRef name) {
+    auto *dims = ArrayType::get(i64, 8);
+    auto *type = StructType::get(c, {ptr, i32, i32, dims});
+    SmallVector<Constant *> rows;
+    for (const TensorInfo &t : list) {
+      SmallVector<Constant *> d(8, cast<Constant>(b.getInt64(0)));
+      for (auto [i, n] : enumerate(t.dims))
+        d[i] = b.getInt64(n);
+      rows.push_back(ConstantStruct::get(
+          type, {text(t.name), b.getInt32(t.type), b.getInt32(t.dims.size()), ConstantArray::get(dims, d)}));
+    }
+    auto *array = ArrayType::get(type, rows.size());
+    return new GlobalVariable(m, array, true, GlobalValue::PrivateLinkage, ConstantArray::get(array, rows), name);
+  }
+
+  /// const onnxc_model *m_model(void)
+  void buildModel() {
+    auto *type = StructType::get(c, {i32, i32, ptr, ptr, ptr, i64, i64, i64, i32, i32, ptr, ptr, ptr});
+    uint32_t flags = interface.usesAllocator ? 1 : 0;
+    auto *value = ConstantStruct::get(
+        type, {b.getInt32(1), b.getInt32(flags), text(interface.prefix), text(interface.hash), text(interface.compilerVersion),
+               b.getInt64(interface.arenaBytes), b.getInt64(interface.arenaAlign), b.getInt64(0),
+               b.getInt32(interface.inputs.size()), b.getInt32(interface.outputs.size()),
+               infos(interface.inputs, "onnxc.inputs"), infos(interface.outputs, "onnxc.outputs"), run});
+    auto *global = new GlobalVariable(m, type, true, GlobalValue::PrivateLinkage, value, "onnxc.model");
+    for (auto [name, linkage] : {std::pair<std::string, GlobalValue::LinkageTypes>{interface.prefix + "_model", GlobalValue::ExternalLinkage},
+                                 {"onnxc_model_entry", GlobalValue::WeakAnyLinkage}}) {
+      auto *f = Function::Create(FunctionType::get(ptr, false), linkage, name, m);
+      b.SetInsertPoint(BasicBlock::Create(c, "entry", f));
+      b.CreateRet(global);
+    }
+  }
+};
+
+} // namespace
+
+bool addEntryPoints(Module &m, const ModelInterface &interface, std::string &error) {
+  if (interface.usesAllocator) {
+    SMDiagnostic diagnostic;
+    auto support = parseAssemblyString(kSupport, diagnostic, m.getContext());
+    if (!support) {
+      error = "support code: " + diagnostic.getMessage().str();
+      return false;
+    }
+    support->setDataLayout(m.getDataLayout());
+    support->setTargetTriple(m.getTargetTriple());
+    if (Linker::linkModules(m, std::move(support))) {
+      error = "support code does not link";
+      return false;
+    }
+  }
+  EntryBuilder e{m, interface};
+  e.build();
+  for (auto [i, info] : enumerate(interface.outputs))
+    if (!info.isStatic())
+      e.buildOutput(i, info);
+  if (interface.usesAllocator)
+    e.guardAllocations();
+  e.buildModel();
+  for (Function &f : m)
+    if (!f.isDeclaration() && !f.hasFnAttribute(Attribute::NoInline) && f.getName() != interface.prefix + "_run" &&
+        f.getName() != interface.prefix + "_model" && f.getName() != "onnxc_model_entry")
+      f.setLinkage(GlobalValue::InternalLinkage);
+  return true;
+}
+
+} // namespace onnxc

@@ -1,0 +1,124 @@
+// Large constants stay out of LLVM.
+//
+// A constant that LLVM sees as data is copied several times on its way to the
+// object file.  Here its global becomes zero-initialised in a section of its
+// own; once the object is written, the bytes go to the symbol's offset.
+#include "codegen/llvm/Emit.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/AsmState.h"
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
+#include "llvm/Object/ELFObjectFile.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include <fcntl.h>
+#include <unistd.h>
+
+using namespace mlir;
+
+namespace onnxc {
+
+/// Constants up to this size stay visible to LLVM's folders.
+constexpr int64_t kInlineBytes = 256;
+
+static llvm::ArrayRef<char> rawBytes(Attribute value) {
+  if (auto resource = dyn_cast<DenseResourceElementsAttr>(value)) {
+    AsmResourceBlob *blob = resource.getRawHandle().getBlob();
+    return blob ? blob->getData() : llvm::ArrayRef<char>();
+  }
+  auto dense = dyn_cast<DenseIntOrFPElementsAttr>(value);
+  if (dense && !dense.isSplat() && !dense.getElementType().isInteger(1))
+    return dense.getRawData();
+  return {};
+}
+
+std::vector<Weight> detachWeights(ModuleOp module) {
+  std::vector<Weight> weights;
+  for (auto global : module.getOps<LLVM::GlobalOp>()) {
+    Attribute value = global.getValueOrNull();
+    if (!value)
+      continue;
+    auto data = rawBytes(value);
+    bool resource = isa<DenseResourceElementsAttr>(value);
+    if (data.empty() || (!resource && int64_t(data.size()) <= kInlineBytes))
+      continue;
+    weights.push_back({global.getSymName().str(), data});
+    global.removeValueAttr();
+    global.setSection(".rodata.onnxc");
+    OpBuilder b(global);
+    b.createBlock(&global.getInitializerRegion());
+    Value zero = LLVM::ZeroOp::create(b, global.getLoc(), global.getGlobalType());
+    LLVM::ReturnOp::create(b, global.getLoc(), zero);
+  }
+  return weights;
+}
+
+bool fillWeights(llvm::StringRef path, const std::vector<Weight> &weights, std::string &error) {
+  if (weights.empty())
+    return true;
+  std::vector<std::pair<uint64_t, const Weight *>> writes;
+  {
+    auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+    if (!buffer) {
+      error = "cannot read back '" + path.str() + "': " + buffer.getError().message();
+      return false;
+    }
+    auto object = llvm::object::ObjectFile::createELFObjectFile((*buffer)->getMemBufferRef());
+    if (!object) {
+      error = "cannot parse the written object: " + llvm::toString(object.takeError());
+      return false;
+    }
+    llvm::StringMap<const Weight *> wanted;
+    for (const Weight &w : weights)
+      wanted[w.symbol] = &w;
+    auto *elf = dyn_cast<llvm::object::ELFObjectFileBase>(object->get());
+    for (const llvm::object::ELFSymbolRef sym : elf->symbols()) {
+      auto name = sym.getName();
+      if (!name) {
+        llvm::consumeError(name.takeError());
+        continue;
+      }
+      auto it = wanted.find(*name);
+      if (it == wanted.end())
+        continue;
+      auto section = sym.getSection();
+      if (!section || *section == elf->section_end()) {
+        if (!section)
+          llvm::consumeError(section.takeError());
+        continue;
+      }
+      uint64_t at = llvm::object::ELFSectionRef(**section).getOffset() + *sym.getValue();
+      writes.push_back({at, it->second});
+      wanted.erase(it);
+    }
+    // A weight whose symbol is gone is one that no kernel reads.
+  }
+  int fd = ::open(path.str().c_str(), O_WRONLY);
+  if (fd < 0) {
+    error = "cannot open '" + path.str() + "' for writing";
+    return false;
+  }
+  bool ok = true;
+  for (auto &[offset, weight] : writes) {
+    const char *p = weight->data.data();
+    size_t left = weight->data.size();
+    off_t at = offset;
+    while (left) {
+      ssize_t n = ::pwrite(fd, p, left, at);
+      if (n <= 0) {
+        ok = false;
+        break;
+      }
+      p += n;
+      at += n;
+      left -= n;
+    }
+  }
+  ::close(fd);
+  if (!ok)
+    error = "writing the weights to '" + path.str() + "' failed (is the disk full?)";
+  return ok;
+}
+
+} // namespace onnxc

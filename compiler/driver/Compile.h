@@ -1,0 +1,48 @@
+// The library entry: one ONNX file in, object, header and friends out.
+#ifndef ONNXC_COMPILER_DRIVER_COMPILE_H
+#define ONNXC_COMPILER_DRIVER_COMPILE_H
+
+#include "llvm/ADT/StringRef.h"
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace onnxc {
+
+struct CompileOptions {
+  std::string name = "model";      ///< prefix of every exported symbol and file
+  std::string target = "native";   ///< a row of the target table, or an LLVM triple
+  std::string cpu;                 ///< refines the row
+  std::string features;            ///< LLVM feature string, appended to the row's
+  int optLevel = 3;                ///< 0..3
+  int threads = 1;
+  std::vector<std::string> emit = {"obj", "header"}; ///< obj lib shared header asm llvm mlir linalg kernels report
+  std::string outputDir = ".";
+  std::map<std::string, std::string> dims; ///< symbol or input.index -> number
+  bool verbose = false;            ///< progress and time per stage on stderr
+  std::string dumpStages;          ///< folder that receives the IR after each stage
+};
+
+enum class FailureKind { None, UserError, Unsupported, Internal };
+
+struct CompileResult {
+  FailureKind failure = FailureKind::None;
+  std::string message;             ///< what failed, without the "error:" prefix; may have several lines
+  std::vector<std::string> files;  ///< written files, final names
+};
+
+/// Compiles `path` ("-" reads standard input). Nothing is left under a final
+/// name unless every requested artefact was written. Returns success; on
+/// failure `result` says what happened (nothing is printed).
+bool compileModel(llvm::StringRef path, const CompileOptions &options, CompileResult &result);
+
+/// Initialises targets and dialects; a process that forks per compilation calls this first.
+void preloadCompiler();
+
+/// Process exit code of a result: 0, 1 (the user's error, unsupported model) or 70 (ours).
+int exitCode(const CompileResult &result);
+
+} // namespace onnxc
+
+#endif

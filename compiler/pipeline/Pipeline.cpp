@@ -1,0 +1,131 @@
+// The pipeline as a page: what happens to a model, in order, and why there.
+#include "compiler/pipeline/Pipeline.h"
+
+#include "passes/graph/GraphPasses.h"
+#include "passes/lower/Lowering.h"
+#include "passes/math/ExpandMath.h"
+#include "passes/memory/PlanArena.h"
+#include "passes/schedule/Schedule.h"
+
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/IR/Verifier.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+namespace onnxc {
+
+/// onnx -> onnx: fold, fuse, choose layouts.
+static void buildGraph(OpPassManager &pm) { buildGraphPipeline(pm); }
+
+/// linalg on tensors: clean up what lowering wrote, then make one loop of each
+/// elementwise chain.
+static void buildTensors(OpPassManager &pm) {
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(createFuseElementwisePass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+/// Tensors -> memrefs, in place where the analysis allows it.
+static void buildBufferize(OpPassManager &pm) {
+  pm.addPass(createBufferizePass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+/// Each group of linalg ops becomes a private function; identical ones are
+/// shared. Then every function is tiled and vectorised by itself.
+static void buildKernels(OpPassManager &pm, const PipelineOptions &options) {
+  pm.addPass(createOutlineKernelsPass());
+  pm.addPass(createScheduleKernelsPass(options.target));
+  pm.addPass(createConvertLinalgToLoopsPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+/// Everything left -> LLVM dialect.
+static void buildLLVM(OpPassManager &pm, const PipelineOptions &options) {
+  // Math first: its expansion is arith on scalars and vectors.
+  pm.addPass(createExpandMathPass());
+  {
+    arith::ArithExpandOpsPassOptions expand;
+    expand.includeBf16 = true;
+    pm.addPass(arith::createArithExpandOpsPass(expand));
+  }
+  pm.addPass(memref::createExpandStridedMetadataPass());
+  pm.addPass(createLowerAffinePass());
+  pm.addPass(createSCFToControlFlowPass());
+  ConvertVectorToLLVMPassOptions vectors;
+  vectors.reassociateFPReductions = true;
+  pm.addPass(createConvertVectorToLLVMPass(vectors));
+  pm.addPass(createFinalizeMemRefToLLVMConversionPass());
+  pm.addPass(createConvertMathToLLVMPass());
+  pm.addPass(createConvertFuncToLLVMPass());
+  pm.addPass(createArithToLLVMConversionPass());
+  pm.addPass(createConvertIndexToLLVMPass());
+  pm.addPass(createConvertControlFlowToLLVMPass());
+  pm.addPass(createUBToLLVMConversionPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, PipelineReport &report) {
+  auto stage = [&](StringRef name, llvm::function_ref<void(OpPassManager &)> build) {
+    PassManager pm(module.getContext());
+    pm.enableVerifier(true);
+    build(pm);
+    if (failed(pm.run(module))) {
+      report.error = "stage '" + name.str() + "' failed";
+      return false;
+    }
+    if (options.afterStage)
+      options.afterStage(name, module);
+    return true;
+  };
+
+  if (!stage("graph", buildGraph))
+    return failure();
+
+  std::vector<lower::Unsupported> unsupported;
+  if (failed(lower::lowerModule(module, unsupported))) {
+    for (auto &u : unsupported)
+      report.unsupported.push_back("node '" + u.node + "': " + u.op + ": " + u.reason);
+    if (unsupported.empty())
+      report.error = "lowering to linalg failed";
+    return failure();
+  }
+  if (failed(verify(module))) {
+    report.error = "lowering made invalid IR";
+    return failure();
+  }
+  if (options.afterStage)
+    options.afterStage("linalg", module);
+
+  if (!stage("tensors", buildTensors) || !stage("bufferize", buildBufferize) ||
+      !stage("kernels", [&](OpPassManager &pm) { buildKernels(pm, options); }))
+    return failure();
+
+  // The arena is planned when kernels are final: scheduling removes temporaries.
+  auto main = module.lookupSymbol<func::FuncOp>("main");
+  ArenaPlan plan = planArena(main);
+  report.arenaBytes = plan.bytes;
+  report.arenaLowerBound = plan.lowerBound;
+  report.buffers = plan.buffers;
+  report.dynamicBuffers = plan.dynamic;
+  for (auto f : module.getOps<func::FuncOp>())
+    report.kernels += f->hasAttr("onnxc.kernel");
+  if (options.afterStage)
+    options.afterStage("memory", module);
+
+  return success(stage("llvm", [&](OpPassManager &pm) { buildLLVM(pm, options); }));
+}
+
+} // namespace onnxc

@@ -1,0 +1,37 @@
+// The pipeline: one builder per phase, from the onnx dialect to the LLVM
+// dialect. Read Pipeline.cpp from top to bottom to follow a model.
+#ifndef ONNXC_COMPILER_PIPELINE_PIPELINE_H
+#define ONNXC_COMPILER_PIPELINE_PIPELINE_H
+
+#include "codegen/targets/Target.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/DialectRegistry.h"
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace onnxc {
+
+struct PipelineOptions {
+  Target target;
+  int optLevel = 3;
+  int threads = 1;
+  /// Called after each stage with its name; for --dump-stages and --verbose.
+  std::function<void(llvm::StringRef stage, mlir::ModuleOp)> afterStage;
+};
+
+struct PipelineReport {
+  int64_t arenaBytes = 0, arenaLowerBound = 0, buffers = 0, dynamicBuffers = 0, kernels = 0;
+  std::vector<std::string> unsupported; ///< one line per op that could not be lowered
+  std::string error;                    ///< what failed, when run() returns failure and `unsupported` is empty
+};
+
+/// Registers every dialect, interface and translation the pipeline needs.
+void registerPipelineDialects(mlir::DialectRegistry &registry);
+
+/// onnx dialect -> LLVM dialect, in place.
+mlir::LogicalResult runPipeline(mlir::ModuleOp module, const PipelineOptions &options, PipelineReport &report);
+
+} // namespace onnxc
+
+#endif

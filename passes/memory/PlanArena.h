@@ -1,0 +1,29 @@
+// Static planning of temporary buffers.
+#ifndef ONNXC_PASSES_MEMORY_PLANARENA_H
+#define ONNXC_PASSES_MEMORY_PLANARENA_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include <cstdint>
+
+namespace onnxc {
+
+struct ArenaPlan {
+  int64_t bytes = 0;      ///< size of the arena
+  int64_t lowerBound = 0; ///< largest sum of simultaneously live buffers
+  int64_t buffers = 0;    ///< planned allocations
+  int64_t dynamic = 0;    ///< allocations left to the caller's allocator
+};
+
+/// Every buffer starts at a multiple of this.
+constexpr int64_t kArenaAlign = 64;
+
+/// Replaces the allocations of `main` by slices of one arena. Two arguments
+/// are appended to the function: the arena, memref<BYTESxi8>, and the run
+/// frame as an address (index). Allocations whose size is known only at run
+/// time, or that live across loop iterations, become calls to the external
+/// functions @onnxc.alloc(frame, bytes) -> address and @onnxc.free(frame, address).
+ArenaPlan planArena(mlir::func::FuncOp main);
+
+} // namespace onnxc
+
+#endif

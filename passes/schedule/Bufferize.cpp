@@ -1,0 +1,71 @@
+// Tensors become memrefs.
+//
+// Loop-carried tensors are first tied to their iteration argument, so that
+// each loop updates one buffer in place instead of passing fresh ones on:
+//   scf.yield %new   ->   %t = materialize_in_destination %new in %arg
+//                         scf.yield %t
+#include "passes/schedule/Schedule.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
+#include "mlir/Dialect/Bufferization/Transforms/Transforms.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+
+namespace onnxc {
+namespace {
+
+/// Yields of scf.for with a static shape write into the iteration argument.
+void tieLoopCarriedTensors(scf::ForOp loop) {
+  auto yield = cast<scf::YieldOp>(loop.getBody()->getTerminator());
+  OpBuilder b(yield);
+  for (auto [i, v] : llvm::enumerate(yield.getOperands())) {
+    auto type = dyn_cast<RankedTensorType>(v.getType());
+    BlockArgument arg = loop.getRegionIterArg(i);
+    if (!type || !type.hasStaticShape() || v == arg)
+      continue;
+    Value tied = bufferization::MaterializeInDestinationOp::create(b, loop.getLoc(), type, v, arg).getResult();
+    yield->setOperand(i, tied);
+  }
+}
+
+struct BufferizePass : PassWrapper<BufferizePass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(BufferizePass)
+  StringRef getArgument() const override { return "onnxc-bufferize"; }
+  StringRef getDescription() const override { return "one-shot bufferization of @main"; }
+  void getDependentDialects(DialectRegistry &r) const override {
+    r.insert<arith::ArithDialect, bufferization::BufferizationDialect, linalg::LinalgDialect, memref::MemRefDialect,
+             scf::SCFDialect, tensor::TensorDialect>();
+  }
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    for (auto func : module.getOps<func::FuncOp>()) {
+      if (func.isExternal())
+        continue;
+      func.walk(tieLoopCarriedTensors);
+      IRRewriter rewriter(&getContext());
+      if (failed(bufferization::eliminateEmptyTensors(rewriter, func)))
+        return signalPassFailure();
+      bufferization::OneShotBufferizationOptions options;
+      options.allowReturnAllocsFromLoops = true;
+      options.bufferAlignment = 0;
+      options.setFunctionBoundaryTypeConversion(bufferization::LayoutMapOption::IdentityLayoutMap);
+      bufferization::BufferizationState state;
+      if (failed(bufferization::runOneShotBufferize(func, options, state)))
+        return signalPassFailure();
+    }
+  }
+};
+
+} // namespace
+
+std::unique_ptr<Pass> createBufferizePass() { return std::make_unique<BufferizePass>(); }
+
+} // namespace onnxc

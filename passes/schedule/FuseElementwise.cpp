@@ -1,0 +1,48 @@
+// Elementwise chains become one loop.
+//
+//   %a = generic { exp } ins(%x)          %b = generic { exp; add } ins(%x, %y)
+//   %b = generic { add } ins(%a, %y)  ->
+//
+// A producer goes into its consumer only when every element it computes is
+// needed once: its result has one user, which reads it by a permutation of all
+// its loops.  Windows (pooling, convolution) and broadcasts would compute it
+// again and again; contractions want plain operands.
+#include "passes/schedule/Schedule.h"
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+using namespace mlir;
+
+namespace onnxc {
+namespace {
+
+bool fusable(OpOperand *operand) {
+  auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
+  auto producer = operand->get().getDefiningOp<linalg::GenericOp>();
+  if (!consumer || !producer || !producer->hasOneUse())
+    return false;
+  if (linalg::isaContractionOpInterface(consumer) || consumer.getNumReductionLoops() > 1)
+    return false;
+  AffineMap map = consumer.getMatchingIndexingMap(operand);
+  return map.isPermutation();
+}
+
+struct FuseElementwisePass : PassWrapper<FuseElementwisePass, OperationPass<>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(FuseElementwisePass)
+  StringRef getArgument() const override { return "onnxc-fuse-elementwise"; }
+  StringRef getDescription() const override { return "fuse elementwise producers into their only consumer"; }
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    linalg::populateElementwiseOpsFusionPatterns(patterns, fusable);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+};
+
+} // namespace
+
+std::unique_ptr<Pass> createFuseElementwisePass() { return std::make_unique<FuseElementwisePass>(); }
+
+} // namespace onnxc

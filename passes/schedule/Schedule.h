@@ -1,0 +1,22 @@
+// From linalg on tensors to scheduled kernels on memrefs.
+#ifndef ONNXC_PASSES_SCHEDULE_SCHEDULE_H
+#define ONNXC_PASSES_SCHEDULE_SCHEDULE_H
+
+#include "codegen/targets/Target.h"
+#include "mlir/Pass/Pass.h"
+#include <memory>
+
+namespace onnxc {
+
+/// Fuses elementwise producers into their only consumer (FuseElementwise.cpp).
+std::unique_ptr<mlir::Pass> createFuseElementwisePass();
+/// Tensors to memrefs (Bufferize.cpp).
+std::unique_ptr<mlir::Pass> createBufferizePass();
+/// Groups of linalg ops become private functions (OutlineKernels.cpp).
+std::unique_ptr<mlir::Pass> createOutlineKernelsPass();
+/// Tiles and vectorises each kernel for the target (ScheduleKernels.cpp).
+std::unique_ptr<mlir::Pass> createScheduleKernelsPass(const Target &target);
+
+} // namespace onnxc
+
+#endif
