@@ -1,0 +1,22 @@
+// The matrix product contraction, shared by MatMul, Gemm, Einsum and the
+// quantised products.
+#ifndef ONNXC_PASSES_LOWER_MATMUL_H
+#define ONNXC_PASSES_LOWER_MATMUL_H
+
+#include "passes/lower/Lowering.h"
+
+namespace onnxc::lower {
+
+/// a: (batch..., m, k); b: (batch..., k, n), or (batch..., n, k) when transposedB.  Batch dims
+/// broadcast as in numpy; both of rank >= 2 and element type `elem` (f32, f64 or a signless integer),
+/// in which the sum is kept.  Result (batch..., m, n).
+mlir::Value matmulCore(Lowering &l, mlir::Value a, mlir::Value b, mlir::Type elem, bool transposedB = false);
+
+/// As numpy.matmul, 1-D operands included.
+mlir::Value matmul(Lowering &l, mlir::Value a, mlir::Value b, mlir::Type elem);
+
+void registerEinsum(Registry &r);
+
+} // namespace onnxc::lower
+
+#endif
