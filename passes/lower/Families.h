@@ -9,9 +9,11 @@ void registerCast(Registry &);           // Cast.cpp: Cast, CastLike, BitCast
 void registerQuantize(Registry &);       // Quantize.cpp: Quantize/DequantizeLinear, QLinear*, *Integer
 void registerReduction(Registry &);      // Reduction.cpp: Reduce*, ArgMax/Min, CumSum, Softmax family, Hardmax
 void registerNormalization(Registry &);  // Normalization.cpp
-void registerMovement(Registry &);       // Movement.cpp: Transpose, Reshape, Slice, Concat, Split, Pad, Expand, Tile, ...
+void registerMovement(Registry &);       // Movement.cpp: Transpose, Reshape, Expand, Tile, DepthToSpace, ... (calls registerSlicing)
+void registerSlicing(Registry &);        // Slicing.cpp: Slice, Concat, Split, Pad
 void registerShape(Registry &);          // Shape.cpp: Shape, Size, Range, ConstantOfShape, Constant, Identity, EyeLike, OneHot, Trilu
-void registerIndexing(Registry &);       // Indexing.cpp: Gather*, Scatter*, ReverseSequence, Compress, NonZero
+void registerIndexing(Registry &);       // Indexing.cpp: Gather*, ReverseSequence, Compress, NonZero (calls registerScatter)
+void registerScatter(Registry &);        // Scatter.cpp: ScatterElements, ScatterND, TensorScatter
 void registerSelection(Registry &);      // Selection.cpp: TopK, Unique, NonMaxSuppression
 void registerConvolution(Registry &);    // Convolution.cpp: Conv, ConvTranspose, ConvInteger
 void registerPooling(Registry &);        // Pooling.cpp
