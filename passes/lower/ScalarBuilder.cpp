@@ -175,6 +175,39 @@ Value mapWith(Lowering &l, ArrayRef<OpFoldResult> outDims, ValueRange ins, Array
                    });
 }
 
+Value reduceWith(Lowering &l, Value x, Type elem, ValueRange along, ArrayRef<Type> alongElems, ArrayRef<int64_t> axes,
+                 Type accElem, Value init, ScalarFn body) {
+  int64_t rank = Lowering::rank(x);
+  AffineMap kept = projection(l.b.getContext(), rank, axes);
+  SmallVector<Value> ins{x};
+  SmallVector<Type> elems{elem};
+  ins.append(along.begin(), along.end());
+  elems.append(alongElems.begin(), alongElems.end());
+  SmallVector<AffineMap> maps(along.size() + 2, kept);
+  maps[0] = l.b.getMultiDimIdentityMap(rank);
+  SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
+  Dims outDims;
+  for (int64_t i = 0; i < rank; ++i)
+    if (llvm::is_contained(axes, i))
+      iterators[i] = utils::IteratorType::reduction;
+    else
+      outDims.push_back(l.dim(x, i));
+  elems.push_back(accElem);
+  return l.generic(ins, l.fill(outDims, accElem, init), maps, iterators, [&](OpBuilder &b, Location loc, ValueRange args) {
+    SmallVector<Value> loaded;
+    for (auto [v, t] : llvm::zip(args, elems))
+      loaded.push_back(Lowering::load(b, loc, v, t));
+    return Lowering::store(b, loc, body(b, loc, loaded), accElem);
+  });
+}
+
+Value countAs(OpBuilder &b, Location loc, OpFoldResult count, Type elem) {
+  if (auto n = Lowering::staticDim(count))
+    return Lowering::scalar(b, loc, elem, *n);
+  Value n = arith::IndexCastOp::create(b, loc, b.getI64Type(), cast<Value>(count));
+  return Lowering::convert(b, loc, n, b.getI64Type(), elem);
+}
+
 AffineMap projection(MLIRContext *ctx, int64_t rank, ArrayRef<int64_t> dropped) {
   SmallVector<AffineExpr> exprs;
   for (int64_t i = 0; i < rank; ++i)

@@ -80,6 +80,16 @@ mlir::Value mapWith(Lowering &l, llvm::ArrayRef<mlir::OpFoldResult> outDims, mli
                     llvm::ArrayRef<mlir::AffineMap> maps, llvm::ArrayRef<mlir::Type> elems, mlir::Type outElem,
                     ScalarFn body);
 
+/// Reduction of `x` over `axes` (dims dropped) whose body also sees `along`:
+/// tensors of the kept dims.  body(x, along..., acc) -> acc; the accumulator
+/// has the compute type of `accElem`, which must also be its storage.
+mlir::Value reduceWith(Lowering &l, mlir::Value x, mlir::Type elem, mlir::ValueRange along,
+                       llvm::ArrayRef<mlir::Type> alongElems, llvm::ArrayRef<int64_t> axes, mlir::Type accElem,
+                       mlir::Value init, ScalarFn body);
+
+/// A dim or count as a scalar of `elem`, made at the insertion point of `b`.
+mlir::Value countAs(mlir::OpBuilder &b, mlir::Location loc, mlir::OpFoldResult count, mlir::Type elem);
+
 /// The identity of `rank` dims without those in `dropped`.
 mlir::AffineMap projection(mlir::MLIRContext *ctx, int64_t rank, llvm::ArrayRef<int64_t> dropped);
 
