@@ -1,0 +1,107 @@
+// Command-line arguments of a subcommand.
+#include "Arguments.h"
+#include "Error.h"
+#include "llvm/Support/Format.h"
+#include <cmath>
+
+namespace onnxc::run {
+
+static llvm::Error unknownOption(llvm::StringRef command,
+                                 llvm::ArrayRef<OptionSpec> specs,
+                                 llvm::StringRef name) {
+  std::string hint;
+  unsigned best = 3;
+  for (const OptionSpec &spec : specs) {
+    unsigned distance = name.edit_distance(spec.name, true, best);
+    if (distance < best) {
+      best = distance;
+      hint = std::string("; did you mean --") + spec.name + "?";
+    }
+  }
+  return userError("unknown option --" + name + " of '" + command + "'" +
+                   (hint.empty() ? "; see onnx-run " + command + " --help"
+                                 : llvm::Twine(hint)));
+}
+
+llvm::Expected<Arguments> Arguments::parse(llvm::StringRef command,
+                                           llvm::ArrayRef<OptionSpec> specs,
+                                           llvm::ArrayRef<const char *> argv) {
+  Arguments result;
+  for (size_t i = 0; i < argv.size(); ++i) {
+    llvm::StringRef word = argv[i];
+    if (!word.consume_front("--")) {
+      result.words.push_back(word.str());
+      continue;
+    }
+    auto [name, value] = word.split('=');
+    bool hasValue = word.contains('=');
+    const OptionSpec *spec = nullptr;
+    for (const OptionSpec &candidate : specs)
+      if (name == candidate.name)
+        spec = &candidate;
+    if (!spec)
+      return unknownOption(command, specs, name);
+    if (!spec->value && hasValue)
+      return userError("--" + name + " takes no value, got '" + value + "'");
+    if (spec->value && !hasValue) {
+      if (++i == argv.size())
+        return userError("--" + name + " needs a value: --" + name + "=" +
+                         spec->value);
+      value = argv[i];
+    }
+    result.values[name.str()].push_back(value.str());
+  }
+  return result;
+}
+
+bool Arguments::has(llvm::StringRef name) const {
+  return values.count(std::string_view(name)) != 0;
+}
+
+llvm::StringRef Arguments::get(llvm::StringRef name,
+                               llvm::StringRef fallback) const {
+  auto it = values.find(std::string_view(name));
+  return it == values.end() ? fallback : llvm::StringRef(it->second.back());
+}
+
+llvm::ArrayRef<std::string> Arguments::all(llvm::StringRef name) const {
+  auto it = values.find(std::string_view(name));
+  if (it == values.end())
+    return {};
+  return it->second;
+}
+
+llvm::Expected<int64_t> Arguments::integer(llvm::StringRef name,
+                                           int64_t fallback, int64_t low,
+                                           int64_t high) const {
+  if (!has(name))
+    return fallback;
+  int64_t value;
+  if (get(name).getAsInteger(10, value) || value < low || value > high)
+    return userError("--" + name + ": got '" + get(name) +
+                     "', wanted a whole number from " + llvm::Twine(low) +
+                     " to " + llvm::Twine(high));
+  return value;
+}
+
+llvm::Expected<std::optional<double>>
+Arguments::number(llvm::StringRef name) const {
+  if (!has(name))
+    return std::optional<double>();
+  double value;
+  if (get(name).getAsDouble(value) || !(value >= 0) || std::isinf(value))
+    return userError("--" + name + ": got '" + get(name) +
+                     "', wanted a number of at least 0");
+  return std::optional<double>(value);
+}
+
+void printOptions(llvm::raw_ostream &os, llvm::ArrayRef<OptionSpec> specs) {
+  for (const OptionSpec &spec : specs) {
+    std::string left = std::string("--") + spec.name;
+    if (spec.value)
+      left += std::string("=") + spec.value;
+    os << llvm::format("  %-26s %s\n", left.c_str(), spec.help);
+  }
+}
+
+} // namespace onnxc::run

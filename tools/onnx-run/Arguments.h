@@ -1,0 +1,55 @@
+// Command-line arguments of a subcommand: --name=value, --name value, flags
+// and positionals.
+#ifndef ONNXC_TOOLS_ONNX_RUN_ARGUMENTS_H
+#define ONNXC_TOOLS_ONNX_RUN_ARGUMENTS_H
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+#include "llvm/Support/raw_ostream.h"
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace onnxc::run {
+
+/// An option that a subcommand knows. Flags have a null `value`; for the
+/// others it names the value in the help text.
+struct OptionSpec {
+  const char *name;
+  const char *value;
+  const char *help;
+};
+
+class Arguments {
+public:
+  /// Sorts `argv` into options and positionals; unknown options, missing
+  /// values and values of flags are errors.
+  static llvm::Expected<Arguments> parse(llvm::StringRef command,
+                                         llvm::ArrayRef<OptionSpec> specs,
+                                         llvm::ArrayRef<const char *> argv);
+
+  bool has(llvm::StringRef name) const;
+  /// The last value given, or `fallback`.
+  llvm::StringRef get(llvm::StringRef name,
+                      llvm::StringRef fallback = "") const;
+  llvm::ArrayRef<std::string> all(llvm::StringRef name) const;
+  /// A whole number in [low, high]; `fallback` when the option is absent.
+  llvm::Expected<int64_t> integer(llvm::StringRef name, int64_t fallback,
+                                  int64_t low, int64_t high) const;
+  /// A number >= 0, or nothing when the option is absent.
+  llvm::Expected<std::optional<double>> number(llvm::StringRef name) const;
+  llvm::ArrayRef<std::string> positionals() const { return words; }
+
+private:
+  std::map<std::string, std::vector<std::string>, std::less<>> values;
+  std::vector<std::string> words;
+};
+
+/// Prints one line per option.
+void printOptions(llvm::raw_ostream &os, llvm::ArrayRef<OptionSpec> specs);
+
+} // namespace onnxc::run
+
+#endif // ONNXC_TOOLS_ONNX_RUN_ARGUMENTS_H

@@ -1,0 +1,44 @@
+// Errors of onnx-run.
+#include "Error.h"
+#include "llvm/Support/raw_ostream.h"
+
+namespace onnxc::run {
+
+char RunError::ID = 0;
+
+void RunError::log(llvm::raw_ostream &os) const { os << Message; }
+
+std::error_code RunError::convertToErrorCode() const {
+  return llvm::inconvertibleErrorCode();
+}
+
+llvm::Error userError(const llvm::Twine &message) {
+  return llvm::make_error<RunError>(message.str());
+}
+
+llvm::Error unsupportedError(const llvm::Twine &message) {
+  auto error = std::make_unique<RunError>(message.str());
+  error->Unsupported = true;
+  return llvm::Error(std::move(error));
+}
+
+int reportError(llvm::Error error) {
+  int code = ExitOk;
+  llvm::handleAllErrors(
+      std::move(error),
+      [&](const RunError &e) {
+        code = e.Code;
+        llvm::errs() << "onnx-run: error: " << e.Message << "\n";
+      },
+      [&](const llvm::ErrorInfoBase &e) {
+        code = ExitInternal;
+        llvm::errs() << "onnx-run: error: " << e.message() << "\n";
+      });
+  return code;
+}
+
+void note(const llvm::Twine &message) {
+  llvm::errs() << "onnx-run: note: " << message << "\n";
+}
+
+} // namespace onnxc::run

@@ -1,0 +1,99 @@
+// A compiled model in a shared library, and runs of it.
+#ifndef ONNXC_TOOLS_ONNX_RUN_MODEL_H
+#define ONNXC_TOOLS_ONNX_RUN_MODEL_H
+
+#include "Tensor.h"
+#include "onnxc.h"
+#include "llvm/Support/Error.h"
+#include <memory>
+
+namespace onnxc::run {
+
+/// A shared library made with --emit=shared, its model record checked.
+class LoadedModel {
+public:
+  /// Loads `path`; `label` names the model in errors.
+  static llvm::Expected<std::unique_ptr<LoadedModel>>
+  open(llvm::StringRef path, llvm::StringRef label);
+  ~LoadedModel();
+  LoadedModel(const LoadedModel &) = delete;
+
+  const onnxc_model &record() const { return *model; }
+  llvm::ArrayRef<onnxc_tensor_info> inputs() const;
+  llvm::ArrayRef<onnxc_tensor_info> outputs() const;
+  const std::string &label() const { return name; }
+
+private:
+  LoadedModel(void *handle, const onnxc_model *model, std::string name)
+      : handle(handle), model(model), name(std::move(name)) {}
+  void *handle;
+  const onnxc_model *model;
+  std::string name;
+};
+
+/// The declared shape of an input or output, -1 for dynamic dims.
+llvm::ArrayRef<int64_t> dimsOf(const onnxc_tensor_info &info);
+
+/// Aligned memory with a guard behind it.
+class Buffer {
+public:
+  Buffer() = default;
+  Buffer(size_t bytes, size_t align);
+  void *data() const { return start; }
+  size_t size() const { return bytes; }
+  /// Fills the memory and the guard with a pattern.
+  void poison();
+  /// Whether the guard still holds the pattern.
+  bool intact() const;
+
+private:
+  struct Free {
+    void operator()(void *p) const;
+  };
+  std::unique_ptr<void, Free> memory;
+  void *start = nullptr;
+  size_t bytes = 0;
+};
+
+/// The buffers of one caller: inputs bound, outputs and arena allocated, run
+/// as often as wanted.
+class Session {
+public:
+  explicit Session(const LoadedModel &model);
+  ~Session();
+  Session(const Session &) = delete;
+
+  /// Checks `inputs` (by name) against the model and keeps pointers to them;
+  /// types without a numpy name are reinterpreted in place.
+  llvm::Error bind(NamedTensors &inputs);
+
+  /// One run. Outputs of the last run are released first.
+  llvm::Error run();
+
+  /// Like run(), from poisoned memory; afterwards checks that nothing was
+  /// written past the arena or a static output, and no input was changed.
+  llvm::Error runChecked();
+
+  /// Copies of the outputs of the last run.
+  llvm::Expected<NamedTensors> outputs() const;
+
+  /// Allocations of the last run that were neither released nor handed out.
+  int64_t leaked() const { return live - handedOut(); }
+
+private:
+  const LoadedModel &model;
+  std::vector<onnxc_tensor> in, out;
+  std::vector<Buffer> outBuffers; ///< empty for dynamic outputs
+  Buffer arena, state;
+  onnxc_context context = {};
+  int64_t live = 0;
+
+  static void *allocate(void *user, size_t bytes, size_t align);
+  static void release(void *user, void *p);
+  void releaseOutputs();
+  int64_t handedOut() const;
+};
+
+} // namespace onnxc::run
+
+#endif // ONNXC_TOOLS_ONNX_RUN_MODEL_H

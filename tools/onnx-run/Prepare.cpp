@@ -1,0 +1,273 @@
+// Compiling and loading the MODEL argument, and making its inputs.
+#include "Prepare.h"
+#include "Error.h"
+#include "Proto.h"
+#include "llvm/ADT/SmallString.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include <chrono>
+
+namespace onnxc::run {
+
+//===-- Files -------------------------------------------------------------===//
+
+llvm::Expected<WorkFolder> WorkFolder::create() {
+  llvm::SmallString<128> path;
+  if (std::error_code ec =
+          llvm::sys::fs::createUniqueDirectory("onnx-run", path))
+    return userError("cannot make a temporary folder: " + ec.message() +
+                     "; point TMPDIR to a folder that can be written");
+  WorkFolder work;
+  work.path = path.str().str();
+  return work;
+}
+
+WorkFolder::~WorkFolder() {
+  if (!path.empty())
+    llvm::sys::fs::remove_directories(path, /*IgnoreErrors=*/true);
+}
+
+std::string WorkFolder::file(const llvm::Twine &name) const {
+  llvm::SmallString<128> result(path);
+  llvm::sys::path::append(result, name);
+  return result.str().str();
+}
+
+//===-- Options -----------------------------------------------------------===//
+
+llvm::ArrayRef<OptionSpec> compileOptions() {
+  static const OptionSpec specs[] = {
+      {"dims", "NAME=N,N,...", "shape of a dynamic input; may be repeated"},
+      {"dim", "SYMBOL=N", "value of a symbolic dimension; may be repeated"},
+      {"keep-dynamic", nullptr, "compile dynamic dimensions as dynamic"},
+      {"threads", "N", "threads of the compiled model (1)"},
+      {"opt-level", "0..3", "effort of the compiler (3)"},
+      {"cpu", "NAME", "compile for this CPU instead of the present one"},
+      {"features", "LIST", "LLVM feature string, for example -avx512f"},
+      {"verbose", nullptr, "show progress and the time of each stage"},
+      {"help", nullptr, "show this help"},
+  };
+  return specs;
+}
+
+llvm::Expected<CompileOptions> parseCompileOptions(const Arguments &arguments) {
+  CompileOptions options;
+  auto threads = arguments.integer("threads", 1, 1, 1024);
+  if (!threads)
+    return threads.takeError();
+  options.threads = static_cast<int>(*threads);
+  auto level = arguments.integer("opt-level", 3, 0, 3);
+  if (!level)
+    return level.takeError();
+  options.optLevel = static_cast<int>(*level);
+  options.cpu = arguments.get("cpu").str();
+  options.features = arguments.get("features").str();
+  options.verbose = arguments.has("verbose");
+  for (llvm::StringRef text : arguments.all("dim")) {
+    auto [symbol, value] = text.rsplit('=');
+    if (symbol.empty() || value.empty())
+      return userError("--dim: got '" + text +
+                       "', wanted SYMBOL=N, for example batch=1");
+    options.dims[symbol.str()] = value.str();
+  }
+  return options;
+}
+
+llvm::Expected<Shapes> parseShapes(const Arguments &arguments) {
+  Shapes shapes;
+  for (llvm::StringRef given : arguments.all("dims")) {
+    llvm::SmallVector<llvm::StringRef> entries;
+    given.split(entries, ';', -1, /*KeepEmpty=*/false);
+    for (llvm::StringRef entry : entries) {
+      // Names may hold '=', shapes may not; "x=" is a scalar.
+      auto [name, list] = entry.rsplit('=');
+      bool isValid = entry.contains('=') && !name.empty();
+      std::vector<int64_t> dims;
+      llvm::SmallVector<llvm::StringRef> parts;
+      list.split(parts, ',', -1, /*KeepEmpty=*/false);
+      for (llvm::StringRef part : parts) {
+        int64_t dim;
+        isValid &= !part.trim().getAsInteger(10, dim) && dim >= 0;
+        if (isValid)
+          dims.push_back(dim);
+      }
+      if (!isValid)
+        return userError("--dims: got '" + entry +
+                         "', wanted NAME=N,N,..., for example x=1,3,224,224");
+      shapes[name.str()] = std::move(dims);
+    }
+  }
+  return shapes;
+}
+
+llvm::Expected<Ranges> parseRanges(const Arguments &arguments) {
+  Ranges ranges;
+  for (llvm::StringRef text : arguments.all("range"))
+    if (llvm::Error error = parseRange(text, ranges))
+      return error;
+  return ranges;
+}
+
+//===-- Models ------------------------------------------------------------===//
+
+llvm::Expected<std::string> compileToShared(llvm::StringRef model,
+                                            CompileOptions options,
+                                            llvm::StringRef folder) {
+  options.emit = {"shared"};
+  options.outputDir = folder.str();
+  CompileResult result;
+  if (!compileModel(model, options, result)) {
+    auto error = std::make_unique<RunError>(result.message);
+    if (!llvm::StringRef(result.message).contains(model))
+      error->Message = (model + ": " + result.message).str();
+    error->Code = exitCode(result);
+    error->Unsupported = result.failure == FailureKind::Unsupported;
+    return llvm::Error(std::move(error));
+  }
+  for (const std::string &file : result.files)
+    if (llvm::StringRef(file).ends_with(".so"))
+      return file;
+  llvm::SmallString<128> path(folder);
+  llvm::sys::path::append(path, options.name + ".so");
+  return path.str().str();
+}
+
+/// The shape that the user or the given tensors set for an input, or null.
+static const std::vector<int64_t> *
+shapeOf(llvm::StringRef name, const Shapes &shapes, const NamedTensors *given) {
+  if (auto it = shapes.find(name.str()); it != shapes.end())
+    return &it->second;
+  const Tensor *tensor = given ? findTensor(*given, name) : nullptr;
+  return tensor ? &tensor->dims : nullptr;
+}
+
+/// Pins dynamic dims of the inputs to known shapes, or to 1: symbols by their
+/// name, nameless ones as "input.index". What --dim says comes first.
+static llvm::Error pinDims(llvm::StringRef path, const ModelInfo &info,
+                           const Shapes &shapes, const NamedTensors *given,
+                           std::map<std::string, std::string> &pinned) {
+  std::map<std::string, std::string> origin;
+  for (const Port &port : info.inputs) {
+    if (port.hasDefault || port.encoding != ValueEncoding::Tensor)
+      continue;
+    const std::vector<int64_t> *shape = shapeOf(port.name, shapes, given);
+    if (shape && port.hasShape && shape->size() != port.dims.size())
+      return userError(path + ": input '" + port.name + "': got shape " +
+                       shapeString(*shape) + ", wanted " +
+                       llvm::Twine(port.dims.size()) + " dimensions");
+    for (size_t d = 0; d < port.dims.size(); ++d) {
+      const PortDim &dim = port.dims[d];
+      if (dim.size >= 0)
+        continue;
+      std::string key =
+          dim.symbol.empty() ? port.name + "." + std::to_string(d) : dim.symbol;
+      if (!shape)
+        continue;
+      std::string value = std::to_string((*shape)[d]);
+      auto [it, isNew] = pinned.emplace(key, value);
+      if (!isNew && it->second != value)
+        return userError(path + ": input '" + port.name + "': dimension " +
+                         llvm::Twine(d) + " ('" + key + "') is " + value +
+                         ", but " +
+                         (origin.count(key) ? "input '" + origin[key] + "' has "
+                                            : std::string("--dim says ")) +
+                         it->second + "; equal names need equal values");
+      if (isNew)
+        origin[key] = port.name;
+    }
+  }
+  // The rest is 1: most often a batch dimension.
+  for (const Port &port : info.inputs)
+    for (size_t d = 0; d < port.dims.size(); ++d) {
+      const PortDim &dim = port.dims[d];
+      if (dim.size >= 0 || port.hasDefault)
+        continue;
+      std::string key =
+          dim.symbol.empty() ? port.name + "." + std::to_string(d) : dim.symbol;
+      if (pinned.emplace(key, "1").second)
+        note("input '" + port.name + "': dimension " + llvm::Twine(d) +
+             (dim.symbol.empty() ? "" : " ('" + dim.symbol + "')") +
+             " is not given, using 1; set it with --dims=" + port.name +
+             "=...");
+    }
+  return llvm::Error::success();
+}
+
+static double milliseconds(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(
+             std::chrono::steady_clock::now() - start)
+      .count();
+}
+
+llvm::Expected<Prepared>
+prepare(llvm::StringRef path, const Arguments &arguments, const Shapes &shapes,
+        const NamedTensors *given, const WorkFolder &work) {
+  Prepared result;
+  std::string library = path.str();
+  if (!llvm::sys::fs::exists(path))
+    return userError(path + ": no such file");
+  if (!path.ends_with(".so")) {
+    auto info = readModelInfo(path);
+    if (!info)
+      return info.takeError();
+    result.usesHalf = info->usesHalf;
+    for (const auto &entry : shapes)
+      if (llvm::none_of(info->inputs, [&](const Port &port) {
+            return port.name == entry.first;
+          }))
+        return userError("--dims: '" + entry.first + "' is no input of " +
+                         path);
+    auto options = parseCompileOptions(arguments);
+    if (!options)
+      return options.takeError();
+    if (!arguments.has("keep-dynamic"))
+      if (llvm::Error error =
+              pinDims(path, *info, shapes, given, options->dims))
+        return error;
+    auto start = std::chrono::steady_clock::now();
+    auto file = compileToShared(path, *options, work.folder());
+    if (!file)
+      return file.takeError();
+    result.compileMs = milliseconds(start);
+    library = *file;
+  }
+  auto start = std::chrono::steady_clock::now();
+  auto model = LoadedModel::open(library, path);
+  if (!model)
+    return model.takeError();
+  result.loadMs = milliseconds(start);
+  result.model = std::move(*model);
+  return result;
+}
+
+llvm::Expected<NamedTensors> randomInputs(const LoadedModel &model,
+                                          const Shapes &shapes, uint64_t seed,
+                                          const Ranges &ranges) {
+  NamedTensors inputs;
+  for (const onnxc_tensor_info &info : model.inputs()) {
+    std::string where = model.label() + ": input '" + info.name + "'";
+    llvm::ArrayRef<int64_t> declared = dimsOf(info);
+    std::vector<int64_t> dims(declared.begin(), declared.end());
+    auto it = shapes.find(info.name);
+    if (it != shapes.end())
+      dims = it->second;
+    else if (info.rank < 0)
+      return userError(where + " has no fixed rank; give its shape with " +
+                       "--dims=" + info.name + "=...");
+    for (size_t d = 0; d < dims.size(); ++d)
+      if (dims[d] < 0) {
+        note("input '" + llvm::Twine(info.name) + "': dimension " +
+             llvm::Twine(d) + " is not given, using 1; set it with --dims=" +
+             info.name + "=...");
+        dims[d] = 1;
+      }
+    if (!countElements(dims))
+      return userError(where + ": shape " + shapeString(dims) +
+                       " is too large");
+    inputs.emplace_back(info.name,
+                        randomTensor(info.name, info.type, dims, seed, ranges));
+  }
+  return inputs;
+}
+
+} // namespace onnxc::run

@@ -1,0 +1,256 @@
+// One backend test in the form of onnx/backend/test: model.onnx,
+// test_data_set_N/input_M.pb and output_M.pb, tolerances in data.json.
+#include "TestCase.h"
+#include "Compare.h"
+#include "Error.h"
+#include "Model.h"
+#include "Prepare.h"
+#include "Proto.h"
+#include "llvm/ADT/SmallString.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include <algorithm>
+
+namespace onnxc::run {
+
+namespace {
+struct Tolerances {
+  double rtol = 1e-3, atol = 1e-7;
+};
+
+/// A data set as files: values in the order of the graph.
+struct DataSet {
+  std::string name;
+  std::vector<Value> inputs, outputs;
+};
+} // namespace
+
+static std::string join(llvm::StringRef folder, const llvm::Twine &name) {
+  llvm::SmallString<256> path(folder);
+  llvm::sys::path::append(path, name);
+  return path.str().str();
+}
+
+static llvm::Expected<Tolerances> readTolerances(llvm::StringRef directory) {
+  Tolerances result;
+  std::string path = join(directory, "data.json");
+  auto buffer = llvm::MemoryBuffer::getFile(path);
+  if (!buffer)
+    return result;
+  auto value = llvm::json::parse((*buffer)->getBuffer());
+  if (!value)
+    return userError(path +
+                     ": not valid JSON: " + llvm::toString(value.takeError()));
+  if (const llvm::json::Object *object = value->getAsObject()) {
+    result.rtol = object->getNumber("rtol").value_or(result.rtol);
+    result.atol = object->getNumber("atol").value_or(result.atol);
+  }
+  return result;
+}
+
+/// The folders of data sets, in the order of their numbers.
+static std::vector<std::string> listDataSets(llvm::StringRef directory) {
+  std::vector<std::pair<unsigned, std::string>> found;
+  std::error_code ec;
+  for (llvm::sys::fs::directory_iterator it(directory, ec), end;
+       it != end && !ec; it.increment(ec)) {
+    llvm::StringRef name = llvm::sys::path::filename(it->path());
+    unsigned number;
+    if (name.consume_front("test_data_set_") && !name.getAsInteger(10, number))
+      found.emplace_back(number, it->path());
+  }
+  std::sort(found.begin(), found.end());
+  std::vector<std::string> paths;
+  for (auto &entry : found)
+    paths.push_back(std::move(entry.second));
+  return paths;
+}
+
+/// The ports that the files input_0.pb, input_1.pb, ... stand for: all graph
+/// inputs, or only those without an initializer when there are as many files.
+static std::vector<const Port *> portsOfFiles(const std::vector<Port> &ports,
+                                              size_t files) {
+  std::vector<const Port *> all, required;
+  for (const Port &port : ports) {
+    all.push_back(&port);
+    if (!port.hasDefault)
+      required.push_back(&port);
+  }
+  return files == required.size() ? required : all;
+}
+
+static llvm::Expected<std::vector<Value>>
+readValues(llvm::StringRef folder, const char *kind,
+           const std::vector<Port> &ports,
+           std::vector<const Port *> &filePorts) {
+  size_t count = 0;
+  auto file = [&](size_t i) {
+    return join(folder, llvm::Twine(kind) + "_" + llvm::Twine(i) + ".pb");
+  };
+  while (llvm::sys::fs::exists(file(count)))
+    ++count;
+  filePorts = portsOfFiles(ports, count);
+  if (count > filePorts.size())
+    return userError(folder + ": has " + llvm::Twine(count) + " " + kind +
+                     " files, the model has " + llvm::Twine(ports.size()));
+  filePorts.resize(count);
+  std::vector<Value> values;
+  for (size_t i = 0; i < count; ++i) {
+    auto value = readProtoValue(file(i), filePorts[i]->encoding);
+    if (!value)
+      return value.takeError();
+    values.push_back(std::move(*value));
+  }
+  return values;
+}
+
+/// Inputs as the C interface takes them. An optional that holds a tensor is
+/// that tensor; other values have no form there.
+static llvm::Expected<NamedTensors> toInputs(std::vector<Value> values,
+                                             llvm::ArrayRef<const Port *> ports,
+                                             const LoadedModel &model) {
+  NamedTensors inputs;
+  for (size_t i = 0; i < values.size(); ++i) {
+    const std::string &name = ports[i]->name;
+    bool isInput =
+        llvm::any_of(model.inputs(), [&](const onnxc_tensor_info &info) {
+          return name == info.name;
+        });
+    if (!isInput && ports[i]->hasDefault)
+      continue; // compiled in
+    if (values[i].kind != Value::Kind::Tensor)
+      return unsupportedError("input '" + name +
+                              "' is a sequence or an empty optional, which "
+                              "the C interface does not carry");
+    inputs.emplace_back(name, std::move(values[i].tensor));
+  }
+  return inputs;
+}
+
+static llvm::Error compareOutput(const std::string &name, const Tensor *got,
+                                 const Value &wanted,
+                                 const Tolerances &tolerances) {
+  if (wanted.kind != Value::Kind::Tensor)
+    return unsupportedError("output '" + name +
+                            "' is a sequence or an empty optional, which the "
+                            "C interface does not carry");
+  if (!got)
+    return userError("output '" + name + "' is missing");
+  Tolerance tolerance =
+      backendTolerance(got->type, tolerances.rtol, tolerances.atol);
+  Comparison comparison = compareTensors(*got, wanted.tensor, tolerance);
+  if (comparison.same)
+    return llvm::Error::success();
+  return userError("output '" + name + "' " + comparison.message);
+}
+
+/// One data set from files to verdict.
+static llvm::Error runDataSet(llvm::StringRef folder, const ModelInfo &info,
+                              const LoadedModel &model,
+                              const Tolerances &tolerances,
+                              const std::function<void(llvm::StringRef)> &enter,
+                              std::string &remark) {
+  enter("run");
+  std::vector<const Port *> inputPorts, outputPorts;
+  auto given = readValues(folder, "input", info.inputs, inputPorts);
+  if (!given)
+    return given.takeError();
+  auto wanted = readValues(folder, "output", info.outputs, outputPorts);
+  if (!wanted)
+    return wanted.takeError();
+  auto inputs = toInputs(std::move(*given), inputPorts, model);
+  if (!inputs)
+    return inputs.takeError();
+  Session session(model);
+  if (llvm::Error error = session.bind(*inputs))
+    return error;
+  if (llvm::Error error = session.runChecked())
+    return error;
+  if (int64_t leaked = session.leaked())
+    remark = "left " + std::to_string(leaked) + " allocations unreleased";
+  auto outputs = session.outputs();
+  if (!outputs)
+    return outputs.takeError();
+  enter("compare");
+  for (size_t i = 0; i < wanted->size(); ++i) {
+    const std::string &name = outputPorts[i]->name;
+    if (llvm::Error error = compareOutput(name, findTensor(*outputs, name),
+                                          (*wanted)[i], tolerances))
+      return error;
+  }
+  return llvm::Error::success();
+}
+
+/// The whole test; errors carry the verdict, `enter` the stage.
+static llvm::Error
+runStages(llvm::StringRef directory, const CompileOptions &options,
+          llvm::StringRef folder,
+          const std::function<void(llvm::StringRef)> &enter,
+          const std::function<void(llvm::ArrayRef<std::string>)> &ops,
+          TestOutcome &outcome) {
+  enter("import");
+  std::string path = join(directory, "model.onnx");
+  auto info = readModelInfo(path);
+  if (!info)
+    return info.takeError();
+  outcome.ops = info->ops;
+  ops(outcome.ops);
+  auto tolerances = readTolerances(directory);
+  if (!tolerances)
+    return tolerances.takeError();
+  std::vector<std::string> dataSets = listDataSets(directory);
+  if (dataSets.empty())
+    return userError(directory + ": has no folder test_data_set_0");
+
+  enter("compile");
+  auto library = compileToShared(path, options, folder);
+  if (!library)
+    return library.takeError();
+  enter("run");
+  auto model = LoadedModel::open(*library, "model");
+  if (!model)
+    return model.takeError();
+  for (const std::string &dataSet : dataSets)
+    if (llvm::Error error = runDataSet(dataSet, *info, **model, *tolerances,
+                                       enter, outcome.message)) {
+      if (dataSets.size() == 1)
+        return error;
+      // Keep the kind of the error, add where it happened.
+      return llvm::handleErrors(
+          std::move(error), [&](std::unique_ptr<RunError> e) -> llvm::Error {
+            e->Message =
+                (llvm::sys::path::filename(dataSet) + ": " + e->Message).str();
+            return llvm::Error(std::move(e));
+          });
+    }
+  return llvm::Error::success();
+}
+
+TestOutcome
+runTestCase(llvm::StringRef directory, const CompileOptions &options,
+            llvm::StringRef folder,
+            const std::function<void(llvm::StringRef)> &enter,
+            const std::function<void(llvm::ArrayRef<std::string>)> &ops) {
+  TestOutcome outcome;
+  auto tracked = [&](llvm::StringRef stage) {
+    outcome.stage = stage.str();
+    enter(stage);
+  };
+  llvm::Error error =
+      runStages(directory, options, folder, tracked, ops, outcome);
+  llvm::handleAllErrors(
+      std::move(error),
+      [&](const RunError &e) {
+        outcome.status = e.Unsupported ? "unsupported" : "failed";
+        outcome.message = e.Message;
+      },
+      [&](const llvm::ErrorInfoBase &e) {
+        outcome.status = "failed";
+        outcome.message = e.message();
+      });
+  return outcome;
+}
+
+} // namespace onnxc::run

@@ -1,0 +1,224 @@
+// onnx-run verify: is the compiled model right?
+#include "Commands.h"
+#include "Compare.h"
+#include "Error.h"
+#include "Npz.h"
+#include "Prepare.h"
+#include "Reference.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/raw_ostream.h"
+
+namespace onnxc::run {
+
+static const OptionSpec Options[] = {
+    {"against", "onnxruntime|REF.npz", "the reference"},
+    {"inputs", "IN.npz", "inputs by name; random ones without it"},
+    {"seed", "N", "seed of random inputs (0); run i uses seed + i"},
+    {"range", "[NAME=]LO,HI", "range of random inputs; may be repeated"},
+    {"runs", "N", "runs with different random inputs (1)"},
+    {"onnx", "MODEL.onnx", "what ONNX Runtime runs when MODEL is a .so"},
+    {"rtol", "R", "relative tolerance (1e-3; half precision 1e-2)"},
+    {"atol", "A",
+     "tolerance in units of the largest |reference| for float outputs (1e-4; "
+     "half precision 1e-2), absolute for integers (0)"},
+};
+
+namespace {
+/// The worst of all outputs of all runs, for the last line.
+struct Summary {
+  size_t outputs = 0;
+  int64_t elements = 0;
+  double maxAbs = 0, maxRelative = 0;
+};
+} // namespace
+
+/// Compares one run; the error names the first output that differs.
+static llvm::Error compareRun(const NamedTensors &got, NamedTensors &reference,
+                              const Arguments &arguments, bool usesHalf,
+                              Summary &summary) {
+  auto rtol = arguments.number("rtol");
+  if (!rtol)
+    return rtol.takeError();
+  auto atol = arguments.number("atol");
+  if (!atol)
+    return atol.takeError();
+  std::string problems;
+  for (const auto &[name, tensor] : got) {
+    auto *wanted = const_cast<Tensor *>(findTensor(reference, name));
+    if (!wanted) {
+      std::string names;
+      for (const auto &entry : reference)
+        names += (names.empty() ? "'" : ", '") + entry.first + "'";
+      return userError("output '" + name +
+                       "' is not in the reference, which "
+                       "has " +
+                       (names.empty() ? "nothing" : names));
+    }
+    reinterpretAs(*wanted, tensor.type);
+    Tolerance tolerance = verifyTolerance(tensor.type, usesHalf);
+    if (*rtol)
+      tolerance.rtol = **rtol;
+    if (*atol)
+      tolerance.atol = **atol;
+    // Integers take a tolerance only when the user asks for one.
+    if (*rtol || *atol) {
+      const ElementType *type = elementType(tensor.type);
+      tolerance.exactIntegers = false;
+      if (type->kind != ElementKind::Float &&
+          type->kind != ElementKind::Complex) {
+        tolerance.rtol = rtol->value_or(0);
+        tolerance.atol = atol->value_or(0);
+      }
+    }
+    Comparison comparison = compareTensors(tensor, *wanted, tolerance);
+    ++summary.outputs;
+    summary.elements += tensor.numElements();
+    summary.maxAbs = std::max(summary.maxAbs, comparison.maxAbs);
+    summary.maxRelative = std::max(summary.maxRelative, comparison.maxRelative);
+    if (!comparison.same)
+      problems += (problems.empty() ? "output '" : "; output '") + name + "' " +
+                  comparison.message;
+  }
+  return problems.empty() ? llvm::Error::success() : userError(problems);
+}
+
+static llvm::Expected<Summary> verify(const Arguments &arguments) {
+  if (arguments.positionals().size() != 1)
+    return userError("verify: got " +
+                     llvm::Twine(arguments.positionals().size()) +
+                     " models, wanted one: onnx-run verify MODEL "
+                     "--against=onnxruntime");
+  llvm::StringRef path = arguments.positionals().front();
+  llvm::StringRef against = arguments.get("against");
+  if (against.empty())
+    return userError("verify: no reference; give --against=onnxruntime or "
+                     "--against=REF.npz");
+  bool isRuntime = against == "onnxruntime";
+  llvm::StringRef onnx = arguments.get("onnx", path);
+  if (isRuntime && onnx.ends_with(".so"))
+    return userError("verify: ONNX Runtime cannot run " + onnx +
+                     "; give the model it came from with --onnx=MODEL.onnx");
+  auto runs = arguments.integer("runs", 1, 1, 1000);
+  if (!runs)
+    return runs.takeError();
+  auto seed = arguments.integer("seed", 0, 0, INT64_MAX / 2);
+  if (!seed)
+    return seed.takeError();
+  auto shapes = parseShapes(arguments);
+  if (!shapes)
+    return shapes.takeError();
+  auto ranges = parseRanges(arguments);
+  if (!ranges)
+    return ranges.takeError();
+  auto work = WorkFolder::create();
+  if (!work)
+    return work.takeError();
+
+  NamedTensors given;
+  if (arguments.has("inputs")) {
+    auto read = readNpz(arguments.get("inputs"));
+    if (!read)
+      return read.takeError();
+    given = std::move(*read);
+  }
+  bool isGiven = arguments.has("inputs");
+  // Stored outputs belong to one set of inputs.
+  if (isGiven || !isRuntime)
+    *runs = 1;
+  auto prepared = prepare(path, arguments, *shapes, &given, *work);
+  if (!prepared)
+    return prepared.takeError();
+  const LoadedModel &model = *prepared->model;
+
+  std::vector<NamedTensors> inputs(static_cast<size_t>(*runs));
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (isGiven) {
+      inputs[i] = given;
+      continue;
+    }
+    auto made =
+        randomInputs(model, *shapes, static_cast<uint64_t>(*seed) + i, *ranges);
+    if (!made)
+      return made.takeError();
+    inputs[i] = std::move(*made);
+  }
+  std::vector<NamedTensors> references;
+  if (isRuntime) {
+    auto outputs = onnxRuntimeOutputs(onnx, inputs, work->folder());
+    if (!outputs)
+      return outputs.takeError();
+    references = std::move(*outputs);
+  } else {
+    auto read = readNpz(against);
+    if (!read)
+      return read.takeError();
+    references.push_back(std::move(*read));
+  }
+
+  Summary summary;
+  Session session(model);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (llvm::Error error = session.bind(inputs[i]))
+      return error;
+    if (llvm::Error error = session.runChecked())
+      return error;
+    if (int64_t leaked = session.leaked())
+      note(path + ": the run left " + llvm::Twine(leaked) +
+           " allocations unreleased");
+    auto outputs = session.outputs();
+    if (!outputs)
+      return outputs.takeError();
+    if (llvm::Error error = compareRun(*outputs, references[i], arguments,
+                                       prepared->usesHalf, summary)) {
+      if (inputs.size() == 1)
+        return error;
+      return userError("run " + llvm::Twine(i) + " (seed " +
+                       llvm::Twine(*seed + static_cast<int64_t>(i)) +
+                       "): " + llvm::toString(std::move(error)));
+    }
+  }
+  return summary;
+}
+
+int verifyCommand(llvm::ArrayRef<const char *> argv) {
+  std::vector<OptionSpec> specs(std::begin(Options), std::end(Options));
+  specs.insert(specs.end(), compileOptions().begin(), compileOptions().end());
+  auto arguments = Arguments::parse("verify", specs, argv);
+  if (!arguments)
+    return reportError(arguments.takeError());
+  if (arguments->has("help")) {
+    llvm::outs() << "onnx-run verify MODEL.onnx|MODEL.so "
+                    "--against=onnxruntime|REF.npz [--inputs=IN.npz]\n";
+    printOptions(llvm::outs(), specs);
+    return ExitOk;
+  }
+  auto summary = verify(*arguments);
+  if (summary) {
+    llvm::outs() << "verify: PASS " << summary->outputs << " outputs, "
+                 << summary->elements << " elements, largest |difference| "
+                 << llvm::format("%.3g (%.3g of the largest |reference|)\n",
+                                 summary->maxAbs, summary->maxRelative);
+    return ExitOk;
+  }
+  int code = ExitUser;
+  std::string text;
+  llvm::handleAllErrors(
+      summary.takeError(),
+      [&](const RunError &e) {
+        code = e.Code;
+        text = e.Message;
+      },
+      [&](const llvm::ErrorInfoBase &e) {
+        code = ExitInternal;
+        text = e.message();
+      });
+  // A message of several lines must not hide the last line's form.
+  llvm::StringRef rest = llvm::StringRef(text).split('\n').second;
+  if (!rest.empty())
+    llvm::errs() << text << "\n";
+  llvm::outs() << "verify: FAIL " << llvm::StringRef(text).split('\n').first
+               << "\n";
+  return code;
+}
+
+} // namespace onnxc::run
