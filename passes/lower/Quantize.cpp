@@ -1,0 +1,342 @@
+// Quantised computation: QuantizeLinear, DequantizeLinear, and products and
+// convolutions of integers with zero points.
+//
+// Integer products subtract the zero points first and accumulate in i32, so
+// that they share the contractions of MatMul and Conv.
+#include "passes/lower/Attributes.h"
+#include "passes/lower/Convolution.h"
+#include "passes/lower/Families.h"
+#include "passes/lower/Matmul.h"
+#include "passes/lower/NarrowTypes.h"
+#include "passes/lower/ScalarBuilder.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+
+namespace onnxc::lower {
+
+using S = ScalarBuilder;
+
+//===----------------------------------------------------------------------===//
+// Scalars
+//===----------------------------------------------------------------------===//
+
+/// A loaded scalar of any quantised, integer or float type as f32.
+static Value asFloat(OpBuilder &b, Location loc, Value v, Type elem) {
+  if (isNarrow(elem)) {
+    v = decodeNarrow(b, loc, v, elem);
+    elem = decodedType(elem);
+  }
+  return Lowering::convert(b, loc, v, elem, b.getF32Type());
+}
+
+/// A loaded integer scalar of any width as i32.
+static Value asWord(OpBuilder &b, Location loc, Value v, Type elem) {
+  if (isNarrow(elem)) {
+    v = decodeNarrow(b, loc, v, elem);
+    elem = decodedType(elem);
+  }
+  return Lowering::convert(b, loc, v, elem, b.getI32Type());
+}
+
+/// The element type `map` is told: narrow types are decoded in the body.
+static Type raw(Type elem) { return isNarrow(elem) ? Lowering::storage(elem) : elem; }
+
+/// f32 rounded to the precision of f16 or bf16.
+static Value roundTo(OpBuilder &b, Location loc, Value v, Type precision) {
+  if (!precision.isF16() && !precision.isBF16())
+    return v;
+  Value rounded = arith::TruncFOp::create(b, loc, precision, v);
+  return arith::ExtFOp::create(b, loc, b.getF32Type(), rounded);
+}
+
+/// saturate(round(v) + zero point) as a storable integer; NaN gives the least value.
+static Value saturate(OpBuilder &b, Location loc, Value v, Value zeroPoint, Type elem) {
+  S s(b, loc, b.getF32Type());
+  unsigned width = cast<IntegerType>(elem).getWidth();
+  bool isUnsigned = elem.isUnsignedInteger();
+  double low = isUnsigned ? 0 : -std::ldexp(1.0, width - 1);
+  double high = std::ldexp(1.0, isUnsigned ? width : width - 1) - 1;
+  v = s.roundEven(v);
+  if (zeroPoint)
+    v = s.add(v, zeroPoint);
+  v = s.select(s.gt(v, s.num(low)), v, s.num(low));
+  v = s.select(s.lt(v, s.num(high)), v, s.num(high));
+  Value word = arith::FPToSIOp::create(b, loc, b.getI32Type(), v);
+  Type target = Lowering::storage(elem);
+  return target.isInteger(32) ? word : arith::TruncIOp::create(b, loc, target, word).getResult();
+}
+
+//===----------------------------------------------------------------------===//
+// QuantizeLinear, DequantizeLinear
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// How scale and zero point lie along x: one for all, one per index of an
+/// axis, or one per block of an axis.
+struct Granularity {
+  int64_t axis = 0, block = 0;
+  /// Blocks of equal, static size: x is seen with `axis` split in two.
+  bool split = false;
+};
+
+} // namespace
+
+static Granularity granularity(Operation *op, Lowering &l, Value x, Value scale) {
+  Granularity g;
+  int64_t rank = Lowering::rank(x);
+  g.axis = rank ? l.axis(intAttr(op, "axis", 1), rank) : 0;
+  // Per-tensor and per-axis scales have no use for an axis beyond the rank.
+  g.axis = std::max<int64_t>(0, std::min(g.axis, rank - 1));
+  g.block = intAttr(op, "block_size", 0);
+  if (g.block > 0) {
+    auto extent = Lowering::staticDim(l.dim(x, g.axis)), blocks = Lowering::staticDim(l.dim(scale, g.axis));
+    g.split = extent && blocks && *extent == *blocks * g.block;
+  }
+  return g;
+}
+
+/// A scale or zero point and its map, for iteration over x (split by `g`).
+static std::pair<Value, AffineMap> parameter(Lowering &l, Value t, Type elem, Value x, const Granularity &g) {
+  MLIRContext *ctx = l.b.getContext();
+  int64_t rank = Lowering::rank(x) + g.split, own = Lowering::rank(t);
+  bool single = true;
+  for (int64_t i = 0; i < own; ++i)
+    single &= Lowering::staticDim(l.dim(t, i)) == 1;
+  if (single)
+    return {own ? l.reshape(t, {}) : t, AffineMap::get(rank, 0, ctx)};
+  if (own == 1 && g.block <= 0)
+    return {t, AffineMap::get(rank, 0, getAffineDimExpr(g.axis, ctx), ctx)};
+  if (g.split)
+    return {t, projection(ctx, rank, {g.axis + 1})};
+  // The last block is partial: one parameter per element.
+  Value full = l.generate(l.dims(x), raw(elem), [&](OpBuilder &b, Location loc, ValueRange at) {
+    SmallVector<Value> from(at);
+    Value block = arith::ConstantIndexOp::create(b, loc, g.block);
+    from[g.axis] = arith::DivUIOp::create(b, loc, at[g.axis], block);
+    return Lowering::at(b, loc, t, from, raw(elem));
+  });
+  return {full, l.b.getMultiDimIdentityMap(rank)};
+}
+
+/// Maps x with its scale and optional zero point (operands 1 and 2):
+/// body(x, scale[, zero point]).
+static Value mapQuantized(Operation *op, Lowering &l, Type outElem, ScalarFn body) {
+  Value x = l.in(op, 0);
+  Dims dims = l.dims(x), loop = dims;
+  Granularity g = granularity(op, l, x, l.in(op, 1));
+  if (g.split) {
+    loop[g.axis] = l.dim(l.in(op, 1), g.axis);
+    loop.insert(loop.begin() + g.axis + 1, l.idx(g.block));
+  }
+  SmallVector<Value> ins{g.split ? l.reshape(x, loop) : x};
+  SmallVector<AffineMap> maps{l.b.getMultiDimIdentityMap(loop.size())};
+  SmallVector<Type> elems{raw(Lowering::elem(op->getOperand(0)))};
+  for (unsigned i : {1, 2}) {
+    if (!Lowering::has(op, i))
+      continue;
+    Type elem = Lowering::elem(op->getOperand(i));
+    auto [t, map] = parameter(l, l.in(op, i), elem, x, g);
+    ins.push_back(t);
+    maps.push_back(map);
+    elems.push_back(raw(elem));
+  }
+  Value y = mapWith(l, loop, ins, maps, elems, raw(outElem), body);
+  return g.split ? l.reshape(y, dims) : y;
+}
+
+/// TensorProto.DataType of the floats a division may be asked to happen in.
+static Type precisionType(MLIRContext *ctx, int64_t dataType) {
+  switch (dataType) {
+  case 10:
+    return Float16Type::get(ctx);
+  case 16:
+    return BFloat16Type::get(ctx);
+  default:
+    return Float32Type::get(ctx);
+  }
+}
+
+/// y = saturate(round(x / scale) + zero point)
+static LogicalResult lowerQuantizeLinear(Operation *op, Lowering &l) {
+  Type elem = Lowering::elem(op->getOperand(0)), scaleElem = Lowering::elem(op->getOperand(1));
+  Type out = Lowering::elem(op->getResult(0));
+  if (!isa<IntegerType, FloatType>(out))
+    return l.fail(op, "the output type is not a number");
+  Type zeroElem = Lowering::has(op, 2) ? Lowering::elem(op->getOperand(2)) : Type();
+  // Division in half precision: when asked for, or when both sides have it.
+  int64_t asked = intAttr(op, "precision", 0);
+  Type precision = asked ? precisionType(l.b.getContext(), asked) : elem == scaleElem ? elem : l.b.getF32Type();
+  NarrowRounding rounding{intAttr(op, "saturate", 1) != 0};
+  bool float8 = isNarrowFloat(out) && cast<FloatType>(out).getWidth() == 8;
+  l.set(op, 0, mapQuantized(op, l, out, [&](OpBuilder &b, Location loc, ValueRange v) {
+          S s(b, loc, b.getF32Type());
+          Value x = roundTo(b, loc, asFloat(b, loc, v[0], elem), precision);
+          Value scale = roundTo(b, loc, asFloat(b, loc, v[1], scaleElem), precision);
+          Value q = roundTo(b, loc, s.div(x, scale), precision);
+          // The zero point of an 8-bit float is 0 by definition.
+          Value zero = zeroElem && !float8 ? asFloat(b, loc, v[2], zeroElem) : Value();
+          if (isa<IntegerType>(out))
+            return saturate(b, loc, q, zero, out);
+          return encodeNarrow(b, loc, zero ? s.add(q, zero) : q, out, rounding);
+        }));
+  return success();
+}
+
+/// y = (x - zero point) * scale
+static LogicalResult lowerDequantizeLinear(Operation *op, Lowering &l) {
+  Type elem = Lowering::elem(op->getOperand(0)), scaleElem = Lowering::elem(op->getOperand(1));
+  Type out = Lowering::elem(op->getResult(0));
+  Type zeroElem = Lowering::has(op, 2) ? Lowering::elem(op->getOperand(2)) : Type();
+  l.set(op, 0, mapQuantized(op, l, out, [&](OpBuilder &b, Location loc, ValueRange v) {
+          S s(b, loc, b.getF32Type());
+          Value x;
+          if (isa<IntegerType>(elem)) {
+            Value word = asWord(b, loc, v[0], elem);
+            if (zeroElem)
+              word = s.sub(word, asWord(b, loc, v[2], zeroElem));
+            x = arith::SIToFPOp::create(b, loc, b.getF32Type(), word);
+          } else {
+            x = asFloat(b, loc, v[0], elem);
+          }
+          return Lowering::convert(b, loc, s.mul(x, asFloat(b, loc, v[1], scaleElem)), b.getF32Type(), out);
+        }));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Products and convolutions of integers
+//===----------------------------------------------------------------------===//
+
+/// A per-row parameter of the left operand of a product: one value, or a
+/// vector along the rows.
+static Value perRow(Lowering &l, Value t) {
+  return Lowering::rank(t) == 1 && Lowering::staticDim(l.dim(t, 0)) != 1 ? l.unsqueeze(t, {1}) : t;
+}
+
+/// Operand i minus its zero point (operand j, if present), as i32.
+static Value centred(Operation *op, Lowering &l, unsigned i, unsigned j, function_ref<Value(Value)> align) {
+  Value x = l.in(op, i);
+  Type elem = Lowering::elem(op->getOperand(i)), word = l.b.getI32Type();
+  SmallVector<Value> ins{x};
+  SmallVector<Type> elems{elem};
+  if (Lowering::has(op, j)) {
+    ins.push_back(align(l.in(op, j)));
+    elems.push_back(Lowering::elem(op->getOperand(j)));
+  }
+  return l.mapTo(l.dims(x), ins, elems, word, [&](OpBuilder &b, Location loc, ValueRange v) -> Value {
+    Value x = asWord(b, loc, v[0], elems[0]);
+    return v.size() == 1 ? x : arith::SubIOp::create(b, loc, x, asWord(b, loc, v[1], elems[1])).getResult();
+  });
+}
+
+/// y = saturate(round(acc * (scaleX * scaleW / scaleY)) + zero point); `scales`
+/// and `zero` broadcast to acc.
+static Value requantize(Lowering &l, Value acc, ArrayRef<Value> scales, ArrayRef<Type> scaleElems, Value zero,
+                        Type zeroElem, Type out) {
+  Type word = l.b.getI32Type();
+  SmallVector<Value> ins{acc, scales[0], scales[1], scales[2], zero};
+  SmallVector<Type> elems{word, scaleElems[0], scaleElems[1], scaleElems[2], raw(zeroElem)};
+  return l.mapTo(l.dims(acc), ins, elems, raw(out), [&](OpBuilder &b, Location loc, ValueRange v) {
+    S s(b, loc, b.getF32Type());
+    auto scale = [&](unsigned i) { return asFloat(b, loc, v[i], elems[i]); };
+    Type precision = scaleElems[0];
+    Value product = roundTo(b, loc, s.mul(scale(1), scale(2)), precision);
+    Value factor = roundTo(b, loc, s.div(product, scale(3)), precision);
+    Value x = s.mul(asFloat(b, loc, v[0], word), factor);
+    return saturate(b, loc, x, asFloat(b, loc, v[4], zeroElem), out);
+  });
+}
+
+static LogicalResult lowerMatMulInteger(Operation *op, Lowering &l) {
+  Value a = centred(op, l, 0, 2, [&](Value t) { return perRow(l, t); });
+  Value b = centred(op, l, 1, 3, [](Value t) { return t; });
+  l.set(op, 0, matmul(l, a, b, l.b.getI32Type()));
+  return success();
+}
+
+static LogicalResult lowerQLinearMatMul(Operation *op, Lowering &l) {
+  Type out = Lowering::elem(op->getResult(0));
+  if (!isa<IntegerType>(out))
+    return l.fail(op, "only integer types are supported");
+  auto rows = [&](Value t) { return perRow(l, t); };
+  Value a = centred(op, l, 0, 2, rows), b = centred(op, l, 3, 5, [](Value t) { return t; });
+  Value acc = matmul(l, a, b, l.b.getI32Type());
+  l.set(op, 0, requantize(l, acc, {rows(l.in(op, 1)), l.in(op, 4), rows(l.in(op, 6))},
+                          {Lowering::elem(op->getOperand(1)), Lowering::elem(op->getOperand(4)),
+                           Lowering::elem(op->getOperand(6))},
+                          rows(l.in(op, 7)), Lowering::elem(op->getOperand(7)), out));
+  return success();
+}
+
+/// A parameter of a convolution's weight: one value, or one per output channel
+/// seen along the first of `rank` dims.
+static Value perOutputChannel(Lowering &l, Value t, int64_t rank) {
+  if (Lowering::rank(t) == 0 || Lowering::staticDim(l.dim(t, 0)) == 1)
+    return Lowering::rank(t) ? l.reshape(t, {}) : t;
+  SmallVector<int64_t> behind;
+  for (int64_t d = 1; d < rank; ++d)
+    behind.push_back(d);
+  return l.unsqueeze(t, behind);
+}
+
+/// Convolution of zero-centred operands: i32, channels last.
+static Value integerConv(Operation *op, Lowering &l, unsigned x, unsigned xZero, unsigned w, unsigned wZero) {
+  auto same = [&](Value t) { return Lowering::rank(t) ? l.reshape(t, {}) : t; };
+  Value image = centred(op, l, x, xZero, same);
+  int64_t rank = Lowering::rank(image);
+  Value kernel = centred(op, l, w, wZero, [&](Value t) { return perOutputChannel(l, t, rank); });
+  if (!channelsLast(op))
+    image = toChannelsLast(l, image);
+  Window win = windowOf(op, l, spatialDims(l, image, true), kernelDims(l, kernel));
+  return convCore(l, image, kernel, l.b.getI32Type(), win, intAttr(op, "group", 1));
+}
+
+static LogicalResult checkPads(Operation *op, Lowering &l) {
+  for (int64_t p : intsAttr(op, "pads"))
+    if (p < 0)
+      return l.fail(op, "negative pads");
+  return success();
+}
+
+static LogicalResult lowerConvInteger(Operation *op, Lowering &l) {
+  if (failed(checkPads(op, l)))
+    return failure();
+  Value y = integerConv(op, l, 0, 2, 1, 3);
+  l.set(op, 0, channelsLast(op) ? y : toChannelsFirst(l, y));
+  return success();
+}
+
+static LogicalResult lowerQLinearConv(Operation *op, Lowering &l) {
+  Type out = Lowering::elem(op->getResult(0)), word = l.b.getI32Type();
+  if (!isa<IntegerType>(out))
+    return l.fail(op, "only integer types are supported");
+  if (failed(checkPads(op, l)))
+    return failure();
+  Value acc = integerConv(op, l, 0, 2, 3, 5);
+  if (Lowering::has(op, 8))
+    acc = l.mapTo(l.dims(acc), {acc, l.in(op, 8)}, {word, word}, word,
+                  [](OpBuilder &b, Location loc, ValueRange v) -> Value {
+                    return arith::AddIOp::create(b, loc, v[0], v[1]);
+                  });
+  // Channels are last here: a per-channel weight scale broadcasts as it is.
+  Value y = requantize(l, acc, {l.in(op, 1), l.in(op, 4), l.in(op, 6)},
+                       {Lowering::elem(op->getOperand(1)), Lowering::elem(op->getOperand(4)),
+                        Lowering::elem(op->getOperand(6))},
+                       l.in(op, 7), Lowering::elem(op->getOperand(7)), out);
+  l.set(op, 0, channelsLast(op) ? y : toChannelsFirst(l, y));
+  return success();
+}
+
+void registerQuantize(Registry &r) {
+  r.add("onnx.QuantizeLinear", lowerQuantizeLinear);
+  r.add("onnx.DequantizeLinear", lowerDequantizeLinear);
+  r.add("onnx.MatMulInteger", lowerMatMulInteger);
+  r.add("onnx.QLinearMatMul", lowerQLinearMatMul);
+  r.add("onnx.ConvInteger", lowerConvInteger);
+  r.add("onnx.QLinearConv", lowerQLinearConv);
+}
+
+} // namespace onnxc::lower
