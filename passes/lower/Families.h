@@ -14,7 +14,8 @@ void registerSlicing(Registry &);        // Slicing.cpp: Slice, Concat, Split, P
 void registerShape(Registry &);          // Shape.cpp: Shape, Size, Range, ConstantOfShape, Constant, Identity, EyeLike, OneHot, Trilu
 void registerIndexing(Registry &);       // Indexing.cpp: Gather*, ReverseSequence, Compress, NonZero (calls registerScatter)
 void registerScatter(Registry &);        // Scatter.cpp: ScatterElements, ScatterND, TensorScatter
-void registerSelection(Registry &);      // Selection.cpp: TopK, Unique, NonMaxSuppression
+void registerSelection(Registry &);      // Selection.cpp: TopK, Unique (calls registerNonMaxSuppression)
+void registerNonMaxSuppression(Registry &); // NonMaxSuppression.cpp
 void registerConvolution(Registry &);    // Convolution.cpp: Conv, ConvTranspose, ConvInteger
 void registerPooling(Registry &);        // Pooling.cpp
 void registerMatmul(Registry &);         // Matmul.cpp: MatMul, Gemm, Einsum, Det
