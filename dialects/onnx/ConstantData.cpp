@@ -26,7 +26,7 @@ std::optional<ConstantData> readConstant(ElementsAttr attr) {
     AsmResourceBlob *blob = resource.getRawHandle().getBlob();
     if (!blob || blob->getData().size() != size_t(attr.getNumElements()) * size)
       return std::nullopt;
-    data.bytes = blob->getData();
+    data.view = blob->getData();
     return data;
   }
   auto dense = dyn_cast<DenseElementsAttr>(attr);
@@ -39,10 +39,9 @@ std::optional<ConstantData> readConstant(ElementsAttr attr) {
     else
       for (bool v : dense.getValues<bool>())
         data.owned.push_back(v);
-    data.bytes = data.owned;
     return data;
   }
-  data.bytes = dense.getRawData();
+  data.view = dense.getRawData();
   return data;
 }
 

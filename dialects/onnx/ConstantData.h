@@ -16,9 +16,10 @@ unsigned elementBytes(mlir::Type elem);
 
 /// The elements of a constant.  A splat holds one element only.
 struct ConstantData {
-  llvm::ArrayRef<char> bytes;
+  llvm::ArrayRef<char> view;
+  llvm::SmallVector<char, 0> owned; ///< used instead of `view` when the attribute is packed differently
   bool splat = false;
-  llvm::SmallVector<char, 0> owned; ///< backs `bytes` when the attribute is packed differently
+  llvm::ArrayRef<char> bytes() const { return owned.empty() ? view : llvm::ArrayRef<char>(owned); }
 };
 
 /// nullopt for a type without a plain byte form, or a resource whose data is gone.

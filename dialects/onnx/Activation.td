@@ -1,0 +1,74 @@
+//===- Activation.td - onnx dialect ops -*- tablegen -*-===//
+//
+// Activation functions: elementwise maps with a fixed formula.
+//
+#ifndef ONNXC_DIALECTS_ONNX_ACTIVATION_TD
+#define ONNXC_DIALECTS_ONNX_ACTIVATION_TD
+
+include "dialects/onnx/OpBase.td"
+
+def Onnx_EluOp
+    : Onnx_UnaryElementwiseOp<"Elu", "x, or alpha * (exp(x) - 1) below zero"> {
+  let attrs = (ins Onnx_Float<"1.0f">:$alpha);
+}
+
+def Onnx_GeluOp
+    : Onnx_UnaryElementwiseOp<"Gelu",
+      "Gaussian error linear unit, exact or by tanh"> {
+  let attrs = (ins Onnx_Str<"none">:$approximate);
+}
+
+def Onnx_HardSigmoidOp
+    : Onnx_UnaryElementwiseOp<"HardSigmoid",
+      "max(0, min(1, alpha * x + beta))"> {
+  let attrs = (ins Onnx_Float<"0.2f">:$alpha, Onnx_Float<"0.5f">:$beta);
+}
+
+def Onnx_HardSwishOp
+    : Onnx_UnaryElementwiseOp<"HardSwish",
+      "x * HardSigmoid(x) with alpha = 1/6, beta = 1/2">;
+
+def Onnx_LeakyReluOp
+    : Onnx_UnaryElementwiseOp<"LeakyRelu", "x, or alpha * x below zero"> {
+  let attrs = (ins Onnx_Float<"0.01f">:$alpha);
+}
+
+def Onnx_MishOp : Onnx_UnaryElementwiseOp<"Mish", "x * tanh(softplus(x))">;
+
+def Onnx_PReluOp : Onnx_PureOp<"PRelu"> {
+  let summary = "x, or slope * x below zero; slope broadcasts to X";
+  let arguments = (ins AnyTensor:$X, AnyTensor:$slope);
+  let results = (outs AnyTensor:$Y);
+}
+
+def Onnx_ReluOp : Onnx_UnaryElementwiseOp<"Relu", "max(0, x)">;
+
+def Onnx_SeluOp
+    : Onnx_UnaryElementwiseOp<"Selu",
+      "gamma * (x, or alpha * (exp(x) - 1) below zero)"> {
+  let attrs = (ins
+    Onnx_Float<"1.673263f">:$alpha, Onnx_Float<"1.050701f">:$gamma);
+}
+
+def Onnx_ShrinkOp
+    : Onnx_UnaryElementwiseOp<"Shrink",
+      "x moved by bias towards zero outside [-lambd, lambd], else 0",
+      "input", "output"> {
+  let attrs = (ins Onnx_Float<"0.0f">:$bias, Onnx_Float<"0.5f">:$lambd);
+}
+
+def Onnx_SoftplusOp : Onnx_UnaryElementwiseOp<"Softplus", "log(1 + exp(x))">;
+
+def Onnx_SoftsignOp
+    : Onnx_UnaryElementwiseOp<"Softsign", "x / (1 + |x|)", "input", "output">;
+
+def Onnx_SwishOp : Onnx_UnaryElementwiseOp<"Swish", "x * sigmoid(alpha * x)"> {
+  let attrs = (ins Onnx_Float<"1.0f">:$alpha);
+}
+
+def Onnx_ThresholdedReluOp
+    : Onnx_UnaryElementwiseOp<"ThresholdedRelu", "x above alpha, else 0"> {
+  let attrs = (ins Onnx_Float<"1.0f">:$alpha);
+}
+
+#endif // ONNXC_DIALECTS_ONNX_ACTIVATION_TD
