@@ -1,0 +1,154 @@
+// The import as a page: each step and why it stands where it does. All
+// exceptions, the onnx library's and our own, end here.
+#include "compiler/import/Import.h"
+
+#include "compiler/import/Check.h"
+#include "compiler/import/DimOverrides.h"
+#include "compiler/import/Functions.h"
+#include "compiler/import/GraphBuilder.h"
+#include "compiler/import/GraphUtil.h"
+#include "compiler/import/ImportError.h"
+#include "compiler/import/Inference.h"
+#include "compiler/import/ModelReader.h"
+#include "compiler/import/Upgrade.h"
+#include "dialects/onnx/OnnxDialect.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/MLIRContext.h"
+
+#include <new>
+
+namespace onnxc {
+
+using namespace import;
+using mlir::MLIRContext;
+using mlir::ModuleOp;
+using mlir::OwningOpRef;
+
+namespace {
+
+// Function bodies use ops with function bodies; ONNX's go three levels deep.
+constexpr int maxExpansionRounds = 16;
+
+void expandFunctions(ReadModel &model, const DeclaredTypes &declared,
+                     MLIRContext &context) {
+  auto known = [&](const ::onnx::NodeProto &node) {
+    return isDialectOp(node, context);
+  };
+  for (int round = 0; round < maxExpansionRounds; ++round) {
+    if (!expandFunctionOps(model.proto, known))
+      return;
+    // Bodies of the next round may depend on types of this one's values.
+    removeDead(model.proto);
+    inferTypes(model.proto, declared);
+  }
+  throw InternalImportError("function bodies do not come to an end");
+}
+
+// Every node that neither the dialect nor a function body covers.
+void reportUnsupported(const ReadModel &model, MLIRContext &context) {
+  std::vector<std::string> lines;
+  walkNodes(model.proto.graph(), [&](const ::onnx::NodeProto &node) {
+    if (!isDialectOp(node, context))
+      lines.push_back(unsupportedLine(
+          node, opsetVersion(model.proto, node.domain()),
+          "onnx-compile does not support this op yet; replace it in the "
+          "model or ask for it"));
+  });
+  if (!lines.empty())
+    throwUnsupported(lines);
+}
+
+OwningOpRef<ModuleOp> importRead(ReadModel &model, const ImportOptions &options,
+                                 MLIRContext &context,
+                                 ImportedModelInfo &info) {
+  context.getOrLoadDialect<onnx::OnnxDialect>();
+  context.getOrLoadDialect<mlir::func::FuncDialect>();
+  info = {};
+  info.modelHash = model.hash;
+
+  // One form first, so that the checks need not know all spellings.
+  normalise(model.proto);
+  // Side files before the checker, because ours refuses what leaves the folder
+  // and says more; small tensors are loaded, because inference reads them.
+  resolveExternalData(model, options.maxModelBytes);
+  checkModel(model);
+  info.modelName = model.proto.graph().name();
+
+  // After the checker, which wants old models' initializers among the inputs.
+  removeDead(model.proto);
+  model.proto.set_ir_version(::onnx::IR_VERSION);
+  DeclaredTypes declared(model.proto);
+  // Before the first inference, so that all types follow from pinned sizes.
+  DimBounds bounds =
+      applyDimOverrides(*model.proto.mutable_graph(), options);
+
+  // Functions in another opset than the model's are upgraded before they are
+  // inlined; afterwards their nodes could not be told apart.
+  if (functionOpsetsDiffer(model.proto)) {
+    inferTypes(model.proto, declared);
+    upgradeModel(model.proto);
+  }
+  inlineModelFunctions(model.proto);
+  // Adapters need ranks and element types, in the old opset's terms.
+  inferTypes(model.proto, declared);
+  upgradeModel(model.proto);
+  checkRewritten(model, "the opset upgrade");
+  inferTypes(model.proto, declared);
+
+  if (!options.keepFunctions)
+    expandFunctions(model, declared, context);
+  removeDead(model.proto);
+  reportUnsupported(model, context);
+  reportUntyped(model.proto);
+  return buildModule(model, bounds, context, info);
+}
+
+template <typename Read>
+OwningOpRef<ModuleOp> guarded(Read read, const ImportOptions &options,
+                              MLIRContext &context, ImportedModelInfo &info,
+                              std::string &error) {
+  const char *report = "; please report this together with the model";
+  try {
+    ReadModel model;
+    read(model);
+    return importRead(model, options, context, info);
+  } catch (const ImportError &problem) {
+    error = problem.what();
+  } catch (const InternalImportError &problem) {
+    error = std::string("internal error: ") + problem.what() + report;
+  } catch (const std::bad_alloc &) {
+    error = "not enough memory to import the model";
+  } catch (const std::exception &problem) {
+    error = std::string("internal error: ") + problem.what() + report;
+  }
+  return nullptr;
+}
+
+} // namespace
+
+OwningOpRef<ModuleOp> importModel(llvm::StringRef path,
+                                  const ImportOptions &options,
+                                  MLIRContext &context, ImportedModelInfo &info,
+                                  std::string &error) {
+  return guarded(
+      [&](ReadModel &model) {
+        readModelFile(path, options.maxModelBytes, model);
+      },
+      options, context, info, error);
+}
+
+OwningOpRef<ModuleOp> importModelBytes(llvm::StringRef bytes,
+                                       llvm::StringRef directory,
+                                       const ImportOptions &options,
+                                       MLIRContext &context,
+                                       ImportedModelInfo &info,
+                                       std::string &error) {
+  return guarded(
+      [&](ReadModel &model) {
+        readModelBytes(bytes, directory, options.maxModelBytes, model);
+      },
+      options, context, info, error);
+}
+
+} // namespace onnxc

@@ -1,0 +1,66 @@
+// The importer's interface: an ONNX file goes in, a module in the `onnx`
+// dialect with one function @main comes out. No onnx or protobuf type and no
+// exception passes through here.
+#ifndef ONNXC_COMPILER_IMPORT_IMPORT_H
+#define ONNXC_COMPILER_IMPORT_IMPORT_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "llvm/ADT/StringRef.h"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace mlir {
+class MLIRContext;
+} // namespace mlir
+
+namespace onnxc {
+
+struct ImportOptions {
+  // A dimension symbol ("batch") or an input's dimension ("input.0") to a size
+  // ("4") or a range ("1..8"). A size becomes static; a range is kept as the
+  // module attribute `onnx.dim_bounds` and the dimension stays dynamic.
+  std::map<std::string, std::string> dims;
+  // Whole shapes by input name; -1 leaves a dimension as the model has it.
+  std::map<std::string, std::vector<int64_t>> inputShapes;
+  // Upper limit of the model file's size and of the sum of its external data.
+  uint64_t maxModelBytes = uint64_t(64) << 30;
+  // Leaves ops with a function body in ONNX's schemas unexpanded even where
+  // the dialect does not know them; they are then reported as unsupported.
+  bool keepFunctions = false;
+};
+
+struct ImportedModelInfo {
+  struct TensorInfo {
+    std::string name;
+    int32_t onnxType = 0;              // TensorProto.DataType; 0 if no tensor
+    std::vector<int64_t> dims;         // -1: dynamic
+    std::vector<std::string> dimNames; // "" where the dimension has no symbol
+    bool hasRank = true;
+  };
+  std::string modelName;
+  std::string modelHash; // SHA-256 of the model file (not of side files), hex
+  std::vector<TensorInfo> inputs, outputs;
+};
+
+// Reads the model at `path` ("-" is standard input). On failure the result is
+// null and `error` says what is wrong with the model and what to do; an error
+// of ours starts with "internal error".
+mlir::OwningOpRef<mlir::ModuleOp>
+importModel(llvm::StringRef path, const ImportOptions &options,
+            mlir::MLIRContext &context, ImportedModelInfo &info,
+            std::string &error);
+
+// The same from bytes in memory; external data is looked for in `directory`,
+// and refused if that is empty.
+mlir::OwningOpRef<mlir::ModuleOp>
+importModelBytes(llvm::StringRef bytes, llvm::StringRef directory,
+                 const ImportOptions &options, mlir::MLIRContext &context,
+                 ImportedModelInfo &info, std::string &error);
+
+} // namespace onnxc
+
+#endif // ONNXC_COMPILER_IMPORT_IMPORT_H

@@ -1,0 +1,22 @@
+// The importer's own exceptions; all of them end in Import.cpp.
+#ifndef ONNXC_COMPILER_IMPORT_IMPORTERROR_H
+#define ONNXC_COMPILER_IMPORT_IMPORTERROR_H
+
+#include <stdexcept>
+#include <string>
+
+namespace onnxc::import {
+
+// The model (or an option) is wrong or unsupported: the user's matter.
+struct ImportError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// We are wrong: asks for a report.
+struct InternalImportError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+} // namespace onnxc::import
+
+#endif // ONNXC_COMPILER_IMPORT_IMPORTERROR_H

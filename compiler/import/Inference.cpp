@@ -1,0 +1,138 @@
+// ONNX's own inference, from the graph inputs on. It is a start: the dialect's
+// shape inference refines what it leaves open.
+#include "compiler/import/Inference.h"
+
+#include "compiler/import/GraphUtil.h"
+#include "compiler/import/ImportError.h"
+
+#include "onnx/shape_inference/implementation.h"
+
+#include <algorithm>
+
+namespace onnxc::import {
+
+using ::onnx::GraphProto;
+using ::onnx::ModelProto;
+using ::onnx::TypeProto;
+
+DeclaredTypes::DeclaredTypes(const ModelProto &model) {
+  std::function<void(const GraphProto &)> collect = [&](const GraphProto &graph) {
+    for (const auto *list : {&graph.value_info(), &graph.output(), &graph.input()})
+      for (const auto &value : *list)
+        if (value.has_type())
+          types[value.name()] = value.type();
+    for (const auto &node : graph.node())
+      for (const auto &attribute : node.attribute())
+        if (attribute.has_g())
+          collect(attribute.g());
+  };
+  collect(model.graph());
+}
+
+const TypeProto *DeclaredTypes::find(const std::string &name) const {
+  auto found = types.find(name);
+  return found == types.end() ? nullptr : &found->second;
+}
+
+// Forgets shapes; element types stay, because the checker wants them there.
+static void forgetShape(TypeProto &type) {
+  if (type.has_tensor_type())
+    type.mutable_tensor_type()->clear_shape();
+  else if (type.has_sequence_type())
+    forgetShape(*type.mutable_sequence_type()->mutable_elem_type());
+  else if (type.has_optional_type())
+    forgetShape(*type.mutable_optional_type()->mutable_elem_type());
+}
+
+void inferTypes(ModelProto &model, const DeclaredTypes &declared) {
+  bool main = true;
+  walkGraphs(*model.mutable_graph(), [&](GraphProto &graph) {
+    graph.clear_value_info();
+    for (auto &output : *graph.mutable_output())
+      forgetShape(*output.mutable_type());
+    if (!main)
+      for (auto &input : *graph.mutable_input())
+        forgetShape(*input.mutable_type());
+    main = false;
+  });
+  ::onnx::shape_inference::DataValueMap data;
+  try {
+    ::onnx::shape_inference::InferShapes(
+        model, ::onnx::OpSchemaRegistry::Instance(),
+        ::onnx::ShapeInferenceOptions(/*check_type=*/false,
+                                      /*strict_mode=*/0,
+                                      /*data_prop=*/true),
+        &data);
+  } catch (const std::exception &error) {
+    std::string text = error.what();
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    throw ImportError("the model's types do not fit together: " + text);
+  }
+
+  // Where inference found nothing, believe the file.
+  walkGraphs(*model.mutable_graph(), [&](GraphProto &graph) {
+    TypeScope scope(graph);
+    auto missing = [&](const std::string &name) {
+      const TypeProto *type = scope.type(name);
+      return !type || type->value_case() == TypeProto::VALUE_NOT_SET ||
+             (type->has_tensor_type() && type->tensor_type().elem_type() == 0);
+    };
+    for (auto &output : *graph.mutable_output()) {
+      const TypeProto *file = declared.find(output.name());
+      if (file && output.type().has_tensor_type() &&
+          !output.type().tensor_type().has_shape() &&
+          (output.type().tensor_type().elem_type() == 0 ||
+           output.type().tensor_type().elem_type() ==
+               file->tensor_type().elem_type()))
+        *output.mutable_type() = *file;
+    }
+    for (const auto &node : graph.node())
+      for (const std::string &name : node.output()) {
+        if (name.empty() || !missing(name))
+          continue;
+        if (const TypeProto *file = declared.find(name)) {
+          auto &value = *graph.add_value_info();
+          value.set_name(name);
+          *value.mutable_type() = *file;
+        }
+      }
+  });
+}
+
+void reportUntyped(ModelProto &model) {
+  std::string culprit;
+  std::function<void(const GraphProto &, const TypeScope *)> check =
+      [&](const GraphProto &graph, const TypeScope *outer) {
+        TypeScope scope(graph, outer);
+        for (const auto &node : graph.node()) {
+          for (const std::string &name : node.output()) {
+            const TypeProto *type = scope.type(name);
+            bool typed = type && type->value_case() != TypeProto::VALUE_NOT_SET;
+            if (!name.empty() && !typed && culprit.empty())
+              culprit = "the type of '" + name + "', made by " +
+                        describe(node) + ", cannot be inferred";
+          }
+          for (const auto &attribute : node.attribute())
+            if (attribute.has_g())
+              check(attribute.g(), &scope);
+        }
+      };
+  check(model.graph(), nullptr);
+  if (culprit.empty())
+    return;
+  // Once more, now with the errors that were passed over.
+  ::onnx::shape_inference::DataValueMap data;
+  std::string reason;
+  try {
+    ::onnx::shape_inference::InferShapes(
+        model, ::onnx::OpSchemaRegistry::Instance(),
+        ::onnx::ShapeInferenceOptions(false, /*strict_mode=*/1, true), &data);
+  } catch (const std::exception &error) {
+    reason = error.what();
+    std::replace(reason.begin(), reason.end(), '\n', ' ');
+  }
+  throw ImportError(culprit + (reason.empty() ? "; declare it in value_info"
+                                              : ": " + reason));
+}
+
+} // namespace onnxc::import

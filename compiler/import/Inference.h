@@ -1,0 +1,33 @@
+// Runs ONNX's type and shape inference over a model.
+#ifndef ONNXC_COMPILER_IMPORT_INFERENCE_H
+#define ONNXC_COMPILER_IMPORT_INFERENCE_H
+
+#include "onnx/onnx_pb.h"
+
+#include <string>
+#include <unordered_map>
+
+namespace onnxc::import {
+
+// Keeps what the file declares about values, because inference starts afresh
+// each time: a declared shape may be wrong, or contradict a pinned dimension.
+class DeclaredTypes {
+public:
+  explicit DeclaredTypes(const ::onnx::ModelProto &model);
+  // Null if nothing is declared.
+  const ::onnx::TypeProto *find(const std::string &name) const;
+
+private:
+  std::unordered_map<std::string, ::onnx::TypeProto> types;
+};
+
+// Replaces all value types other than the main graph's inputs by what ONNX
+// infers from them. Throws ImportError where types contradict each other.
+void inferTypes(::onnx::ModelProto &model, const DeclaredTypes &declared);
+
+// Throws ImportError, with inference's own message, if a value has no type.
+void reportUntyped(::onnx::ModelProto &model);
+
+} // namespace onnxc::import
+
+#endif // ONNXC_COMPILER_IMPORT_INFERENCE_H
