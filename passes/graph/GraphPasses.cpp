@@ -1,0 +1,32 @@
+// The graph pipeline.
+#include "passes/graph/GraphPasses.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+namespace onnxc {
+
+void buildGraphPipeline(OpPassManager &pm) {
+  pm.addPass(createCanonicalizerPass());
+  // Constants first: what follows looks for them behind its operands.
+  pm.addPass(createFoldConstantsPass());
+  pm.addPass(createFuseOpsPass());
+  pm.addPass(createFoldScaleShiftPass());
+  // Layouts when the ops are final; the transposes of constants it leaves
+  // behind are evaluated at once.
+  pm.addPass(createChooseLayoutPass());
+  pm.addPass(createFoldConstantsPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+void registerGraphPasses() {
+  registerPass([] { return createFoldConstantsPass(); });
+  registerPass([] { return createFuseOpsPass(); });
+  registerPass([] { return createFoldScaleShiftPass(); });
+  registerPass([] { return createChooseLayoutPass(); });
+}
+
+} // namespace onnxc
