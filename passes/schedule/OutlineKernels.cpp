@@ -1,0 +1,254 @@
+// Each group of linalg ops becomes a private function, identical ones shared.
+//
+//   fill(%tmp); generic{conv}(%x, %w -> %tmp); generic{bias, relu}(%tmp, %b -> %y)
+// becomes
+//   call @kernel_3(%x, %w, %b, %y)
+//
+// A group is a root op, the fill that initialises its accumulator, and the one
+// elementwise op that consumes a temporary which nothing else touches (the
+// epilogue).  Groups are formed on buffers: no alias question is open any
+// more, and a view needs no copy to cross the call.
+#include "passes/schedule/Schedule.h"
+
+#include "mlir/Analysis/SliceAnalysis.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
+#include "mlir/Transforms/RegionUtils.h"
+#include "llvm/ADT/StringMap.h"
+
+using namespace mlir;
+
+namespace onnxc {
+namespace {
+
+/// The buffer behind a chain of views.
+Value baseOf(Value v) {
+  while (auto view = v.getDefiningOp<ViewLikeOpInterface>())
+    v = view.getViewSource();
+  return v;
+}
+
+/// Every copy is a linalg op from here on, so that it is scheduled like any other.
+void copiesToGeneric(Operation *root) {
+  root->walk([](memref::CopyOp op) {
+    OpBuilder b(op);
+    auto type = cast<MemRefType>(op.getTarget().getType());
+    AffineMap id = b.getMultiDimIdentityMap(type.getRank());
+    SmallVector<utils::IteratorType> iterators(type.getRank(), utils::IteratorType::parallel);
+    if (op.getSource() != op.getTarget())
+      linalg::GenericOp::create(b, op.getLoc(), ValueRange{op.getSource()}, ValueRange{op.getTarget()},
+                                ArrayRef<AffineMap>{id, id}, iterators, [](OpBuilder &nb, Location l, ValueRange args) {
+                                  linalg::YieldOp::create(nb, l, args[0]);
+                                });
+    op.erase();
+  });
+}
+
+struct Group {
+  linalg::LinalgOp fill, root, epilogue;
+  memref::AllocOp temporary; ///< moves into the kernel
+
+  SmallVector<linalg::LinalgOp> ops() {
+    SmallVector<linalg::LinalgOp> out;
+    for (linalg::LinalgOp op : {fill, root, epilogue})
+      if (op)
+        out.push_back(op);
+    return out;
+  }
+  Operation *last() { return epilogue ? epilogue : root; }
+};
+
+/// True when moving `from` down to `to` passes no write to what it reads or writes.
+bool canSink(Operation *from, Operation *to) {
+  SmallPtrSet<Value, 8> touched;
+  for (Value v : from->getOperands())
+    if (isa<MemRefType>(v.getType()))
+      touched.insert(baseOf(v));
+  for (Operation *op = from->getNextNode(); op != to; op = op->getNextNode()) {
+    if (!op)
+      return false;
+    if (op->getNumRegions() && !isa<linalg::LinalgOp>(op)) // loops and branches: look no further
+      return false;
+    auto effects = dyn_cast<MemoryEffectOpInterface>(op);
+    if (!effects) {
+      if (isMemoryEffectFree(op))
+        continue;
+      return false;
+    }
+    SmallVector<MemoryEffects::EffectInstance> list;
+    effects.getEffects(list);
+    for (auto &e : list)
+      if (isa<MemoryEffects::Write>(e.getEffect()) && (!e.getValue() || touched.count(baseOf(e.getValue()))))
+        return false;
+  }
+  return true;
+}
+
+/// An elementwise op that can run on the accumulators of a root: it reads the
+/// temporary once, by a permutation of its loops, and is parallel throughout.
+bool isEpilogue(linalg::LinalgOp op, Value temporary) {
+  auto generic = dyn_cast<linalg::GenericOp>(op.getOperation());
+  if (!generic || generic.getNumReductionLoops() || generic.getNumDpsInits() != 1 || generic.hasIndexSemantics())
+    return false;
+  int reads = 0;
+  for (OpOperand *in : generic.getDpsInputOperands())
+    if (in->get() == temporary) {
+      ++reads;
+      if (!generic.getMatchingIndexingMap(in).isPermutation())
+        return false;
+    }
+  return reads == 1 && generic.getMatchingIndexingMap(generic.getDpsInitOperand(0)).isPermutation() &&
+         generic.getDpsInitOperand(0)->get() != temporary &&
+         !generic.getRegionOutputArgs()[0].hasNUsesOrMore(1);
+}
+
+Group groupOf(linalg::LinalgOp root) {
+  Group g;
+  g.root = root;
+  if (root.getNumReductionLoops() == 0 || root.getNumDpsInits() != 1)
+    return g;
+  Value out = root.getDpsInitOperand(0)->get();
+  // The fill just before, with nothing else touching the accumulator between.
+  for (Operation *op = root->getPrevNode(); op; op = op->getPrevNode()) {
+    bool uses = llvm::any_of(op->getOperands(), [&](Value v) { return isa<MemRefType>(v.getType()) && baseOf(v) == baseOf(out); });
+    if (!uses) {
+      if (op->getNumRegions() && !isa<linalg::LinalgOp>(op))
+        break;
+      continue;
+    }
+    if (auto fill = dyn_cast<linalg::FillOp>(op); fill && fill.getOutputs()[0] == out && canSink(op, root))
+      g.fill = cast<linalg::LinalgOp>(op);
+    break;
+  }
+  auto alloc = out.getDefiningOp<memref::AllocOp>();
+  if (!g.fill || !alloc)
+    return g;
+  linalg::LinalgOp epilogue;
+  for (Operation *user : out.getUsers()) {
+    if (user == g.fill.getOperation() || user == root.getOperation())
+      continue;
+    auto op = dyn_cast<linalg::LinalgOp>(user);
+    if (!op || epilogue || user->getBlock() != root->getBlock() || !isEpilogue(op, out))
+      return g;
+    epilogue = op;
+  }
+  if (!epilogue || !root->isBeforeInBlock(epilogue) || !canSink(root, epilogue))
+    return g;
+  g.epilogue = epilogue;
+  g.temporary = alloc;
+  return g;
+}
+
+class Outliner {
+public:
+  explicit Outliner(ModuleOp module) : module(module), b(module.getContext()) {}
+
+  void run(func::FuncOp main) {
+    SmallVector<Group> groups;
+    DenseSet<Operation *> taken;
+    main.walk([&](linalg::LinalgOp op) {
+      if (isa<linalg::FillOp>(op.getOperation()))
+        return;
+      Group g = groupOf(op);
+      groups.push_back(g);
+    });
+    // An op that is some root's epilogue is no root itself.
+    for (Group &g : groups)
+      for (linalg::LinalgOp op : g.ops())
+        if (op != g.root)
+          taken.insert(op);
+    for (Group &g : groups)
+      if (!taken.count(g.root))
+        outline(g);
+    SmallVector<linalg::LinalgOp> rest;
+    main.walk([&](linalg::LinalgOp op) { rest.push_back(op); });
+    for (linalg::LinalgOp op : rest) {
+      Group g;
+      g.root = op;
+      outline(g);
+    }
+  }
+
+private:
+  void outline(Group &g) {
+    // Everything the ops use from outside becomes an argument; constants are cloned.
+    llvm::SetVector<Value> used;
+    for (linalg::LinalgOp op : g.ops()) {
+      for (Value v : op->getOperands())
+        used.insert(v);
+      getUsedValuesDefinedAbove(op->getRegions(), used);
+    }
+    SmallVector<Value> args;
+    SmallVector<Operation *> clones;
+    for (Value v : used) {
+      Operation *def = v.getDefiningOp();
+      if (def && (isa<arith::ConstantOp>(def) || def == g.temporary.getOperation()))
+        clones.push_back(def);
+      else
+        args.push_back(v);
+    }
+    Location loc = g.root.getLoc();
+    auto type = FunctionType::get(b.getContext(), ValueRange(args).getTypes(), {});
+    b.setInsertionPointToEnd(module.getBody());
+    auto kernel = func::FuncOp::create(b, loc, "kernel", type);
+    kernel.setPrivate();
+    kernel->setAttr("onnxc.kernel", b.getUnitAttr());
+    Block *entry = kernel.addEntryBlock();
+    b.setInsertionPointToStart(entry);
+    IRMapping map;
+    map.map(args, entry->getArguments());
+    for (Operation *op : clones)
+      b.clone(*op, map);
+    for (linalg::LinalgOp op : g.ops()) {
+      Operation *copy = b.clone(*op, map);
+      copy->setLoc(loc);
+    }
+    func::ReturnOp::create(b, loc);
+
+    std::string text;
+    llvm::raw_string_ostream os(text);
+    kernel.print(os, OpPrintingFlags().useLocalScope());
+    auto [it, isNew] = known.try_emplace(text, kernel);
+    if (isNew)
+      kernel.setSymName("kernel_" + std::to_string(count++));
+    else
+      kernel.erase();
+
+    b.setInsertionPoint(g.last());
+    func::CallOp::create(b, loc, it->second, args);
+    for (linalg::LinalgOp op : llvm::reverse(g.ops()))
+      op->erase();
+    if (g.temporary)
+      g.temporary->erase();
+  }
+
+  ModuleOp module;
+  OpBuilder b;
+  llvm::StringMap<func::FuncOp> known;
+  int count = 0;
+};
+
+struct OutlineKernelsPass : PassWrapper<OutlineKernelsPass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(OutlineKernelsPass)
+  StringRef getArgument() const override { return "onnxc-outline-kernels"; }
+  StringRef getDescription() const override { return "outline groups of linalg ops into shared private functions"; }
+  void runOnOperation() override {
+    auto main = getOperation().lookupSymbol<func::FuncOp>("main");
+    if (!main)
+      return;
+    copiesToGeneric(main);
+    Outliner(getOperation()).run(main);
+  }
+};
+
+} // namespace
+
+std::unique_ptr<Pass> createOutlineKernelsPass() { return std::make_unique<OutlineKernelsPass>(); }
+
+} // namespace onnxc
