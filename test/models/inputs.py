@@ -4,7 +4,7 @@ import numpy
 
 
 def _image(rng, shape, low, high):
-    """Smooth blobs and edges plus a little noise: closer to a photograph than white noise."""
+    """Smooth blobs of a random colour cast plus a little noise: closer to a photograph than white noise."""
     value = rng.random(shape)
     axes = [axis for axis, extent in enumerate(shape) if extent > 4]
     for _ in range(3):
@@ -12,7 +12,9 @@ def _image(rng, shape, low, high):
             value = (value + numpy.roll(value, 1, axis) + numpy.roll(value, 2, axis)) / 3
     value -= value.min()
     value /= max(value.max(), 1e-9)
-    value = numpy.clip(value * rng.uniform(0.6, 1.0) + rng.normal(0, 0.03, shape), 0, 1)
+    cast_shape = [extent if extent <= 4 else 1 for extent in shape]
+    value = value * rng.uniform(0.2, 1.0, cast_shape) + rng.normal(0, 0.05, shape)
+    value = numpy.clip(value, 0, 1)
     return low + (high - low) * value
 
 

@@ -28,7 +28,7 @@ def _values(rng, shape, node, operand, is_last, is_residual):
     if node is not None:
         if node.op_type in ("Conv", "Gemm", "MatMul") and operand == 1:
             fan_in = int(numpy.prod(shape[1:]))
-            gain = 0.02 if is_last else 2.0  # small logits, so that a softmax does not saturate
+            gain = 0.2 if is_last else 2.0  # small logits, so that a softmax does not saturate
             return rng.normal(0, math.sqrt(gain / max(fan_in, 1)), shape)
         if node.op_type == "BatchNormalization" and operand == 1 and is_residual:
             return rng.uniform(0.2, 0.4, shape)  # keeps the sum of many blocks in range
@@ -36,7 +36,7 @@ def _values(rng, shape, node, operand, is_last, is_residual):
             return rng.uniform(0.5, 1.5, shape)
         if node.op_type == "Mul":
             return rng.uniform(0.5, 1.5, shape)
-    return rng.normal(0, 0.1, shape)
+    return rng.normal(0, 0.02, shape)
 
 
 def randomise(source, target, seed=1):

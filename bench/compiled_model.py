@@ -1,0 +1,105 @@
+"""A compiled model (a shared library made with --emit=shared) for Python, by ctypes.
+
+The structures mirror runtime-lite/include/onnxc.h.
+"""
+
+import ctypes
+
+import numpy
+
+MAX_RANK = 8
+VERSION = 1
+# Numbers of ONNX TensorProto.DataType.
+DTYPES = {
+    1: numpy.float32, 2: numpy.uint8, 3: numpy.int8, 4: numpy.uint16, 5: numpy.int16,
+    6: numpy.int32, 7: numpy.int64, 9: numpy.bool_, 10: numpy.float16, 11: numpy.float64,
+    12: numpy.uint32, 13: numpy.uint64,
+}
+
+
+class Tensor(ctypes.Structure):
+    _fields_ = [
+        ("data", ctypes.c_void_p), ("bytes", ctypes.c_size_t), ("type", ctypes.c_int32),
+        ("rank", ctypes.c_int32), ("dims", ctypes.c_int64 * MAX_RANK),
+    ]
+
+
+class TensorInfo(ctypes.Structure):
+    _fields_ = [
+        ("name", ctypes.c_char_p), ("type", ctypes.c_int32), ("rank", ctypes.c_int32),
+        ("dims", ctypes.c_int64 * MAX_RANK),
+    ]
+
+
+class Record(ctypes.Structure):
+    _fields_ = [
+        ("version", ctypes.c_uint32), ("flags", ctypes.c_uint32), ("model_name", ctypes.c_char_p),
+        ("model_hash", ctypes.c_char_p), ("compiler_version", ctypes.c_char_p),
+        ("arena_bytes", ctypes.c_int64), ("arena_align", ctypes.c_int64),
+        ("state_bytes", ctypes.c_int64), ("num_inputs", ctypes.c_int32),
+        ("num_outputs", ctypes.c_int32), ("inputs", ctypes.POINTER(TensorInfo)),
+        ("outputs", ctypes.POINTER(TensorInfo)), ("run", ctypes.c_void_p),
+    ]
+
+
+RUN = ctypes.CFUNCTYPE(
+    ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(Tensor),
+    ctypes.POINTER(Tensor), ctypes.c_void_p, ctypes.c_size_t,
+)
+
+
+def _aligned(size, align):
+    """A byte array whose start is aligned, and that start."""
+    raw = numpy.zeros(size + align, numpy.uint8)
+    return raw, raw.ctypes.data + (-raw.ctypes.data) % align
+
+
+def _describe(tensor, array, info):
+    tensor.data = array.ctypes.data
+    tensor.bytes = array.nbytes
+    tensor.type = info.type
+    tensor.rank = array.ndim
+    for axis, extent in enumerate(array.shape):
+        tensor.dims[axis] = extent
+
+
+class CompiledModel:
+    """A static model with bound inputs; `run()` computes, `outputs` holds the results."""
+
+    def __init__(self, library, inputs):
+        self.library = ctypes.CDLL(library)
+        entry = self.library.onnxc_model_entry
+        entry.restype = ctypes.POINTER(Record)
+        self.record = entry().contents
+        if self.record.version != VERSION:
+            raise RuntimeError(f"{library}: version {self.record.version}, wanted {VERSION}")
+        infos = [self.record.inputs[i] for i in range(self.record.num_inputs)]
+        self.arrays, self.outputs = [], {}
+        self.ins = (Tensor * max(len(infos), 1))()
+        for tensor, info in zip(self.ins, infos):
+            array = numpy.ascontiguousarray(inputs[info.name.decode()])
+            if array.dtype != DTYPES[info.type]:
+                raise RuntimeError(f"{info.name.decode()}: got {array.dtype}, wanted {DTYPES[info.type]}")
+            self.arrays.append(array)
+            _describe(tensor, array, info)
+        self.outs = (Tensor * max(self.record.num_outputs, 1))()
+        for i in range(self.record.num_outputs):
+            info = self.record.outputs[i]
+            shape = [info.dims[axis] for axis in range(info.rank)]
+            if any(extent < 0 for extent in shape):
+                raise RuntimeError(f"{library}: output {info.name.decode()} is dynamic")
+            array = numpy.zeros(shape, DTYPES[info.type])
+            self.outputs[info.name.decode()] = array
+            _describe(self.outs[i], array, info)
+        self.memory = [_aligned(max(n, 1), max(self.record.arena_align, 64))
+                       for n in (self.record.arena_bytes, self.record.state_bytes)]
+        self.call = RUN(self.record.run)
+        self.arguments = (
+            self.memory[1][1] if self.record.state_bytes else None, None, self.ins, self.outs,
+            self.memory[0][1], self.record.arena_bytes,
+        )
+
+    def run(self):
+        status = self.call(*self.arguments)
+        if status:
+            raise RuntimeError(f"the run returned status {status}")
