@@ -67,7 +67,9 @@ typedef enum {
 #define ONNXC_TYPE_UINT2 25
 #define ONNXC_TYPE_INT2 26
 
-/* A tensor of the caller: row-major, contiguous, at element alignment. */
+/* A tensor of the caller: row-major, contiguous, at element alignment.
+ * Elements of bool and of types below one byte take one byte each, the value
+ * in the low bits and the rest zero. Complex numbers are real, imaginary. */
 typedef struct {
   void *data;
   size_t bytes; /* outputs: capacity of data in bytes; inputs: ignored */

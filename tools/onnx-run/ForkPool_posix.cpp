@@ -54,7 +54,12 @@ runChild(size_t index, int report, int output, const ForkLimits &limits,
   dup2(output, STDERR_FILENO);
   rlimit none = {0, 0};
   setrlimit(RLIMIT_CORE, &none);
-  if (limits.memoryBytes) {
+#ifdef __SANITIZE_ADDRESS__
+  bool isLimited = false; // its shadow alone takes terabytes of addresses
+#else
+  bool isLimited = limits.memoryBytes != 0;
+#endif
+  if (isLimited) {
     rlimit memory = {limits.memoryBytes, limits.memoryBytes};
     setrlimit(RLIMIT_AS, &memory);
   }

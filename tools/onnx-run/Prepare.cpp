@@ -42,6 +42,8 @@ llvm::ArrayRef<OptionSpec> compileOptions() {
       {"keep-dynamic", nullptr, "compile dynamic dimensions as dynamic"},
       {"threads", "N", "threads of the compiled model (1)"},
       {"opt-level", "0..3", "effort of the compiler (3)"},
+      {"target", "ROW",
+       "compile for this target, which must run here (native)"},
       {"cpu", "NAME", "compile for this CPU instead of the present one"},
       {"features", "LIST", "LLVM feature string, for example -avx512f"},
       {"verbose", nullptr, "show progress and the time of each stage"},
@@ -60,6 +62,7 @@ llvm::Expected<CompileOptions> parseCompileOptions(const Arguments &arguments) {
   if (!level)
     return level.takeError();
   options.optLevel = static_cast<int>(*level);
+  options.target = arguments.get("target", "native").str();
   options.cpu = arguments.get("cpu").str();
   options.features = arguments.get("features").str();
   options.verbose = arguments.has("verbose");

@@ -36,8 +36,8 @@ llvm::Expected<Shapes> parseShapes(const Arguments &arguments);
 /// The options that all subcommands share, for parsing and for help.
 llvm::ArrayRef<OptionSpec> compileOptions();
 
-/// Compile options from --threads, --opt-level, --cpu, --features, --dim,
-/// --verbose.
+/// Compile options from --threads, --opt-level, --target, --cpu, --features,
+/// --dim, --verbose.
 llvm::Expected<CompileOptions> parseCompileOptions(const Arguments &arguments);
 
 /// Compiles `model` to a shared library in `folder`; returns its path.
