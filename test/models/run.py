@@ -263,13 +263,14 @@ def main():
         )
     if options.list or options.reference_only:
         return 0
-    if options.json:
-        with open(options.json, "w") as out:
-            json.dump(results, out, indent=1)
-
     known = known_failures()
     failed = {result["name"] for result in results if result["status"] != "passed"}
     ran = {result["name"] for result in results}
+    for result in results:
+        result["known"] = result["name"] in known
+    if options.json:
+        with open(options.json, "w") as out:
+            json.dump(results, out, indent=1)
     new = sorted(failed - known)
     if options.update:
         kept = (known - ran) | failed
