@@ -1,0 +1,116 @@
+// Rounding half away from zero, remainder, and NaN-aware minima and maxima.
+#include "passes/math/Families.h"
+
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+#include <cmath>
+
+using namespace mlir;
+
+namespace onnxc::mathexp {
+
+Expr emitRoundHalfAway(Expr x) {
+  VecBuilder &vb = *x.vb;
+  // The largest number below one half: x + 0.5 would round 0.49999997 up.
+  Expr half = vb.c(0.5 - std::ldexp(1.0, -25), 0.5 - std::ldexp(1.0, -54));
+  return vb.trunc(x + vb.copysign(half, x));
+}
+
+Expr emitMaximum(Expr x, Expr y, bool isMax) {
+  VecBuilder &vb = *x.vb;
+  Expr r = vb.select(isMax ? vb.gt(x, y) : vb.lt(x, y), x, y);
+  // Equal operands differ at most in the sign of zero.
+  Expr xb = vb.bits(x), yb = vb.bits(y);
+  r = vb.select(vb.eq(x, y), vb.fromBits(isMax ? xb & yb : xb | yb), r);
+  return vb.select(vb.cmp(arith::CmpFPredicate::UNO, x, y), x + y, r);
+}
+
+Expr emitMaxNum(Expr x, Expr y, bool isMax) {
+  VecBuilder &vb = *x.vb;
+  // The comparison fails when either is a NaN, which then yields y.
+  Expr r = vb.select(isMax ? vb.gt(x, y) : vb.lt(x, y), x, y);
+  return vb.select(vb.isNaN(y), x, r);
+}
+
+/// 2^k as two exact factors applied to x >= 0; 0 <= k < 2200.
+static Expr emitShiftUp(Expr x, Expr k) {
+  VecBuilder &vb = *x.vb;
+  Expr limit = vb.ci(1000);
+  for (unsigned i = 0; i < 2; ++i) {
+    Expr step = vb.select(vb.lti(limit, k), limit, k);
+    x = x * vb.pow2(step);
+    k = k - step;
+  }
+  return x * vb.pow2(k);
+}
+
+static Expr emitExponent(Expr x) {
+  VecBuilder &vb = *x.vb;
+  Expr tiny = vb.lt(x, vb.c(std::ldexp(1.0, -1022)));
+  Expr lifted = vb.select(tiny, x * vb.c(std::ldexp(1.0, 54)), x);
+  Expr e = vb.shr(vb.bits(lifted), 52);
+  return e - vb.select(tiny, vb.ci(54), vb.ci(0));
+}
+
+/// |x| mod |y| for finite x and non-zero y, both in f64. Every round of the
+/// loop takes a quotient of at most `quotientBits` bits of a shifted divisor,
+/// which leaves an exact remainder.
+static Expr emitRemainderLoop(Expr a, Expr d) {
+  VecBuilder &vb = *a.vb;
+  OpBuilder &b = vb.b;
+  Location loc = vb.loc;
+  int quotientBits = vb.hasFMA() ? 50 : 26;
+  Expr dExponent = emitExponent(d);
+  auto before = [&](OpBuilder &, Location, ValueRange args) {
+    Expr r = vb.wrap(args[0]);
+    Value again = vb.ge(r, d).v;
+    if (auto type = dyn_cast<VectorType>(again.getType())) {
+      if (type.getRank() != 1)
+        again = vector::ShapeCastOp::create(
+            b, loc, VectorType::get({type.getNumElements()}, b.getI1Type()),
+            again);
+      again = vector::ReductionOp::create(b, loc, vector::CombiningKind::OR,
+                                          again);
+    }
+    scf::ConditionOp::create(b, loc, again, args);
+  };
+  auto after = [&](OpBuilder &, Location, ValueRange args) {
+    Expr r = vb.wrap(args[0]);
+    Expr k = emitExponent(r) - dExponent - vb.ci(quotientBits);
+    k = vb.select(vb.lti(k, vb.ci(0)), vb.ci(0), k);
+    Expr step = emitShiftUp(d, k);
+    Expr q = vb.trunc(r / step);
+    DoubleWord product;
+    Expr left;
+    if (vb.hasFMA()) {
+      left = vb.fma(-q, step, r);
+    } else {
+      product = vb.twoProd(q, step);
+      left = (r - product.hi) - product.lo;
+    }
+    // A quotient rounded up overshoots by one step.
+    left = vb.select(vb.lt(left, vb.c(0.0)), left + step, left);
+    left = vb.select(vb.ge(r, d), left, r);
+    scf::YieldOp::create(b, loc, left.v);
+  };
+  OpBuilder::InsertionGuard guard(b);
+  auto loop = scf::WhileOp::create(b, loc, TypeRange{vb.floatType()},
+                                   ValueRange{a.v}, before, after);
+  return vb.wrap(loop.getResult(0));
+}
+
+Expr emitRem(Expr x, Expr y) {
+  VecBuilder &vb = *x.vb;
+  Expr zero = vb.c(0.0), one = vb.c(1.0), inf = vb.infinity();
+  Expr a = vb.abs(x), d = vb.abs(y);
+  Expr usable = vb.lt(a, inf) & vb.gt(d, zero) & vb.lt(d, inf);
+  Expr r = emitRemainderLoop(vb.select(usable, a, zero),
+                             vb.select(usable, d, one));
+  r = vb.copysign(r, x);
+  // x mod inf is x; every other case outside is NaN.
+  Expr keeps = vb.lt(a, inf) & vb.eq(d, inf);
+  return vb.select(usable, r, vb.select(keeps, x, vb.nan()));
+}
+
+} // namespace onnxc::mathexp
