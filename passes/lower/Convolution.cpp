@@ -11,6 +11,7 @@ using namespace mlir;
 namespace onnxc::lower {
 
 void registerConvTranspose(Registry &r);
+void registerDeformConv(Registry &r);
 
 Dims spatialDims(Lowering &l, Value x, bool channelsLast) {
   Dims all = l.dims(x);
@@ -125,6 +126,7 @@ static LogicalResult lowerConv(Operation *op, Lowering &l) {
 void registerConvolution(Registry &r) {
   r.add("onnx.Conv", lowerConv);
   registerConvTranspose(r);
+  registerDeformConv(r);
 }
 
 } // namespace onnxc::lower
