@@ -13,6 +13,7 @@ void registerAllPasses() {
   mlir::registerTransformsPasses();
   onnx::registerOnnxPasses();
   registerMathPasses();
+  registerGraphPasses();
   mlir::registerPass([] { return createFuseElementwisePass(); });
   mlir::registerPass([] { return createBufferizePass(); });
 }

@@ -1,0 +1,56 @@
+// RUN: onnx-compile-opt --onnxc-choose-layout %s | FileCheck %s
+
+// One transpose in, one out; the ops between run channels-last.
+// CHECK-LABEL: func.func @chain
+// CHECK: onnx.Transpose %{{.*}} {perm = array<i64: 0, 2, 3, 1>}
+// CHECK: onnx.Conv {{.*}}layout = "NHWC"{{.*}} -> tensor<1x16x16x8xf32>
+// CHECK-NOT: onnx.Transpose
+// CHECK: onnx.Relu {{.*}} -> tensor<1x16x16x8xf32>
+// CHECK-NOT: onnx.Transpose
+// CHECK: onnx.Conv {{.*}}layout = "NHWC"
+// CHECK: onnx.Transpose %{{.*}} {perm = array<i64: 0, 3, 1, 2>}
+// CHECK-NEXT: return
+func.func @chain(%x: tensor<1x3x16x16xf32>, %w: tensor<8x3x1x1xf32>, %v: tensor<8x8x1x1xf32>) -> tensor<1x8x16x16xf32> {
+  %none = onnx.NoValue : () -> none
+  %a = onnx.Conv %x, %w, %none : (tensor<1x3x16x16xf32>, tensor<8x3x1x1xf32>, none) -> tensor<1x8x16x16xf32>
+  %b = onnx.Relu %a : (tensor<1x8x16x16xf32>) -> tensor<1x8x16x16xf32>
+  %c = onnx.Conv %b, %v, %none : (tensor<1x8x16x16xf32>, tensor<8x8x1x1xf32>, none) -> tensor<1x8x16x16xf32>
+  return %c : tensor<1x8x16x16xf32>
+}
+
+// Axes and constants follow; the mean over all pixels ends the images.
+// CHECK-LABEL: func.func @axes
+// CHECK: onnx.Concat {{.*}}axis = 3 : i64
+// CHECK: onnx.Add {{.*}}tensor<1x1x1x16xf32>
+// CHECK: dense<[1, 2]> : tensor<2xi64>
+// CHECK: onnx.ReduceMean {{.*}} -> tensor<1x16xf32>
+// CHECK-NEXT: return
+func.func @axes(%x: tensor<1x3x16x16xf32>, %w: tensor<8x3x1x1xf32>) -> tensor<1x16xf32> {
+  %none = onnx.NoValue : () -> none
+  %a = onnx.Conv %x, %w, %none : (tensor<1x3x16x16xf32>, tensor<8x3x1x1xf32>, none) -> tensor<1x8x16x16xf32>
+  %b = onnx.Concat %a, %a {axis = 1 : i64} : (tensor<1x8x16x16xf32>, tensor<1x8x16x16xf32>) -> tensor<1x16x16x16xf32>
+  %k = onnx.Constant {value = dense<1.0> : tensor<16x1x1xf32>} : () -> tensor<16x1x1xf32>
+  %c = onnx.Add %b, %k : (tensor<1x16x16x16xf32>, tensor<16x1x1xf32>) -> tensor<1x16x16x16xf32>
+  %axes = onnx.Constant {value = dense<[2, 3]> : tensor<2xi64>} : () -> tensor<2xi64>
+  %m = onnx.ReduceMean %c, %axes {keepdims = 0 : i64} : (tensor<1x16x16x16xf32>, tensor<2xi64>) -> tensor<1x16xf32>
+  return %m : tensor<1x16xf32>
+}
+
+// The model's own transpose to channels-last cancels.
+// CHECK-LABEL: func.func @own
+// CHECK: onnx.Conv
+// CHECK-NEXT: return
+func.func @own(%x: tensor<1x3x16x16xf32>, %w: tensor<8x3x1x1xf32>) -> tensor<1x16x16x8xf32> {
+  %none = onnx.NoValue : () -> none
+  %a = onnx.Conv %x, %w, %none : (tensor<1x3x16x16xf32>, tensor<8x3x1x1xf32>, none) -> tensor<1x8x16x16xf32>
+  %t = onnx.Transpose %a {perm = array<i64: 0, 2, 3, 1>} : (tensor<1x8x16x16xf32>) -> tensor<1x16x16x8xf32>
+  return %t : tensor<1x16x16x8xf32>
+}
+
+// Without a convolution nothing changes.
+// CHECK-LABEL: func.func @none
+// CHECK-NOT: onnx.Transpose
+func.func @none(%x: tensor<1x3x16x16xf32>) -> tensor<1x3x16x16xf32> {
+  %y = onnx.Relu %x : (tensor<1x3x16x16xf32>) -> tensor<1x3x16x16xf32>
+  return %y : tensor<1x3x16x16xf32>
+}
