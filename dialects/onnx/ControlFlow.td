@@ -10,6 +10,7 @@ include "dialects/onnx/OpBase.td"
 
 def Onnx_IfOp : Onnx_RegionOp<"If"> {
   let summary = "Run one of two bodies";
+  let hasVerifier = 1;
   let arguments = (ins AnyTensor:$cond);
   let results = (outs Variadic<AnyType>:$outputs);
   let regions = (region
@@ -21,6 +22,7 @@ def Onnx_IfOp : Onnx_RegionOp<"If"> {
 
 def Onnx_LoopOp : Onnx_RegionOp<"Loop"> {
   let summary = "Run the body while trips are left and the condition holds";
+  let hasVerifier = 1;
   let arguments = (ins
     Onnx_OptionalTensor:$M, Onnx_OptionalTensor:$cond,
     Variadic<AnyType>:$v_initial);
@@ -30,6 +32,7 @@ def Onnx_LoopOp : Onnx_RegionOp<"Loop"> {
 
 def Onnx_ScanOp : Onnx_RegionOp<"Scan"> {
   let summary = "Run the body on slices of the scan inputs";
+  let hasVerifier = 1;
   let arguments = (ins
     Variadic<AnyType>:$initial_state_and_scan_inputs, I64Attr:$num_scan_inputs,
     OptionalAttr<DenseI64ArrayAttr>:$scan_input_axes,
@@ -40,7 +43,7 @@ def Onnx_ScanOp : Onnx_RegionOp<"Scan"> {
   let regions = (region SizedRegion<1>:$body);
 }
 
-def Onnx_YieldOp : Onnx_PureOp<"Yield", [Terminator]> {
+def Onnx_YieldOp : Onnx_BaseOp<"Yield", [Pure, Terminator]> {
   let summary = "End of a body: its outputs";
   let arguments = (ins Variadic<AnyType>:$outputs);
   let assemblyFormat = "($outputs^ `:` type($outputs))? attr-dict";

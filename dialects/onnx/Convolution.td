@@ -9,6 +9,8 @@ include "dialects/onnx/OpBase.td"
 
 def Onnx_ConvOp : Onnx_PureOp<"Conv"> {
   let summary = "Convolution";
+  let shapeRule = "inferConv";
+  let hasVerifier = 1;
   let arguments = !con((ins
     AnyTensor:$X, AnyTensor:$W, Onnx_OptionalTensor:$B), Onnx_ConvAttrs);
   let results = (outs AnyTensor:$Y);
@@ -16,6 +18,7 @@ def Onnx_ConvOp : Onnx_PureOp<"Conv"> {
 
 def Onnx_ConvTransposeOp : Onnx_PureOp<"ConvTranspose"> {
   let summary = "Transposed convolution";
+  let hasVerifier = 1;
   let arguments = !con((ins
     AnyTensor:$X, AnyTensor:$W, Onnx_OptionalTensor:$B,
     OptionalAttr<DenseI64ArrayAttr>:$output_padding,

@@ -121,6 +121,7 @@ def Onnx_BitCastOp : Onnx_PureOp<"BitCast"> {
 
 def Onnx_CastOp : Onnx_PureOp<"Cast"> {
   let summary = "Convert to the element type `to` (a TensorProto.DataType)";
+  let hasVerifier = 1;
   let arguments = (ins
     AnyTensor:$input, Onnx_Str<"up">:$round_mode, Onnx_Int<1>:$saturate,
     I64Attr:$to);
@@ -137,6 +138,7 @@ def Onnx_CastLikeOp : Onnx_PureOp<"CastLike"> {
 
 def Onnx_ClipOp : Onnx_PureOp<"Clip"> {
   let summary = "Limit to [min, max]; a missing bound is open";
+  let shapeRule = "inferLikeOperand";
   let arguments = (ins
     AnyTensor:$input, Onnx_OptionalTensor:$min, Onnx_OptionalTensor:$max);
   let results = (outs AnyTensor:$output);

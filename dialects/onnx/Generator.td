@@ -7,15 +7,15 @@
 
 include "dialects/onnx/OpBase.td"
 
-def Onnx_NoValueOp : Onnx_PureOp<"NoValue"> {
+def Onnx_NoValueOp : Onnx_BaseOp<"NoValue", [Pure]> {
   let summary = "Stands for an operand that the model leaves out";
   let results = (outs NoneType:$output);
   let assemblyFormat = "attr-dict";
 }
 
 def Onnx_ConstantOp
-    : Onnx_PureOp<"Constant",
-      [ConstantLike, AllTypesMatch<["value", "output"]>]> {
+    : Onnx_BaseOp<"Constant",
+      [Pure, ConstantLike, AllTypesMatch<["value", "output"]>]> {
   let summary = "A constant tensor; large ones are resources";
   let arguments = (ins ElementsAttr:$value);
   let results = (outs AnyTensor:$output);

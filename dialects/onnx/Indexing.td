@@ -9,6 +9,7 @@ include "dialects/onnx/OpBase.td"
 
 def Onnx_CompressOp : Onnx_PureOp<"Compress"> {
   let summary = "Slices along `axis` where the condition holds";
+  let hasVerifier = 1;
   let arguments = (ins
     AnyTensor:$input, AnyTensor:$condition, OptionalAttr<I64Attr>:$axis);
   let results = (outs AnyTensor:$output);
@@ -16,12 +17,14 @@ def Onnx_CompressOp : Onnx_PureOp<"Compress"> {
 
 def Onnx_GatherOp : Onnx_PureOp<"Gather"> {
   let summary = "Slices along `axis` picked by `indices`";
+  let hasVerifier = 1;
   let arguments = (ins AnyTensor:$data, AnyTensor:$indices, Onnx_Int<0>:$axis);
   let results = (outs AnyTensor:$output);
 }
 
 def Onnx_GatherElementsOp : Onnx_PureOp<"GatherElements"> {
   let summary = "One element per index along `axis`";
+  let hasVerifier = 1;
   let arguments = (ins AnyTensor:$data, AnyTensor:$indices, Onnx_Int<0>:$axis);
   let results = (outs AnyTensor:$output);
 }
@@ -59,6 +62,7 @@ def Onnx_OneHotOp : Onnx_PureOp<"OneHot"> {
 
 def Onnx_ReverseSequenceOp : Onnx_PureOp<"ReverseSequence"> {
   let summary = "Reverse the head of every sequence in a batch";
+  let shapeRule = "inferLikeOperand";
   let arguments = (ins
     AnyTensor:$input, AnyTensor:$sequence_lens, Onnx_Int<1>:$batch_axis,
     Onnx_Int<0>:$time_axis);
@@ -67,6 +71,8 @@ def Onnx_ReverseSequenceOp : Onnx_PureOp<"ReverseSequence"> {
 
 def Onnx_ScatterElementsOp : Onnx_PureOp<"ScatterElements"> {
   let summary = "Write one element per index along `axis`";
+  let shapeRule = "inferLikeOperand";
+  let hasVerifier = 1;
   let arguments = (ins
     AnyTensor:$data, AnyTensor:$indices, AnyTensor:$updates, Onnx_Int<0>:$axis,
     Onnx_Str<"none">:$reduction);
@@ -75,6 +81,7 @@ def Onnx_ScatterElementsOp : Onnx_PureOp<"ScatterElements"> {
 
 def Onnx_ScatterNDOp : Onnx_PureOp<"ScatterND"> {
   let summary = "Write slices at index tuples";
+  let shapeRule = "inferLikeOperand";
   let arguments = (ins
     AnyTensor:$data, AnyTensor:$indices, AnyTensor:$updates,
     Onnx_Str<"none">:$reduction);
@@ -83,6 +90,7 @@ def Onnx_ScatterNDOp : Onnx_PureOp<"ScatterND"> {
 
 def Onnx_TensorScatterOp : Onnx_PureOp<"TensorScatter"> {
   let summary = "Write an update into a cache at per-batch positions";
+  let shapeRule = "inferLikeOperand";
   let arguments = (ins
     AnyTensor:$past_cache, AnyTensor:$update,
     Onnx_OptionalTensor:$write_indices, Onnx_Int<-2>:$axis,
@@ -92,6 +100,7 @@ def Onnx_TensorScatterOp : Onnx_PureOp<"TensorScatter"> {
 
 def Onnx_TopKOp : Onnx_PureOp<"TopK"> {
   let summary = "The K largest or smallest along `axis` and their indices";
+  let hasVerifier = 1;
   let arguments = (ins
     AnyTensor:$X, AnyTensor:$K, Onnx_Int<-1>:$axis, Onnx_Int<1>:$largest,
     Onnx_Int<1>:$sorted);
@@ -100,6 +109,7 @@ def Onnx_TopKOp : Onnx_PureOp<"TopK"> {
 
 def Onnx_UniqueOp : Onnx_PureOp<"Unique"> {
   let summary = "Distinct elements or slices";
+  let hasVerifier = 1;
   let arguments = (ins
     AnyTensor:$X, OptionalAttr<I64Attr>:$axis, Onnx_Int<1>:$sorted);
   let results = (outs

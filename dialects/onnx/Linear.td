@@ -15,6 +15,7 @@ def Onnx_DetOp : Onnx_PureOp<"Det"> {
 
 def Onnx_EinsumOp : Onnx_PureOp<"Einsum"> {
   let summary = "Einstein summation";
+  let hasVerifier = 1;
   let arguments = (ins Variadic<AnyTensor>:$Inputs, StrAttr:$equation);
   let results = (outs AnyTensor:$Output);
 }
@@ -30,6 +31,7 @@ def Onnx_GemmOp : Onnx_PureOp<"Gemm"> {
 
 def Onnx_MatMulOp : Onnx_PureOp<"MatMul"> {
   let summary = "Matrix product as numpy.matmul";
+  let shapeRule = "inferMatMul";
   let arguments = (ins AnyTensor:$A, AnyTensor:$B);
   let results = (outs AnyTensor:$Y);
 }

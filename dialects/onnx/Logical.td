@@ -42,6 +42,7 @@ def Onnx_XorOp : Onnx_BinaryPredicateOp<"Xor", "Logical exclusive or">;
 def Onnx_BitShiftOp
     : Onnx_BinaryBroadcastOp<"BitShift",
       "Shift X by Y bits in the given direction", "X", "Y", "Z"> {
+  let hasVerifier = 1;
   let attrs = (ins StrAttr:$direction);
 }
 

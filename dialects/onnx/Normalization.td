@@ -32,6 +32,7 @@ def Onnx_HardmaxOp
 
 def Onnx_InstanceNormalizationOp : Onnx_PureOp<"InstanceNormalization"> {
   let summary = "Normalise every channel of every sample";
+  let shapeRule = "inferLikeOperand";
   let arguments = (ins
     AnyTensor:$input, AnyTensor:$scale, AnyTensor:$B,
     Onnx_Float<"1e-05f">:$epsilon, Onnx_LayoutAttr:$layout);
@@ -40,6 +41,7 @@ def Onnx_InstanceNormalizationOp : Onnx_PureOp<"InstanceNormalization"> {
 
 def Onnx_LRNOp : Onnx_PureOp<"LRN"> {
   let summary = "Normalise by a window of neighbouring channels";
+  let shapeRule = "inferLikeOperand";
   let arguments = (ins
     AnyTensor:$X, Onnx_Float<"0.0001f">:$alpha, Onnx_Float<"0.75f">:$beta,
     Onnx_Float<"1.0f">:$bias, I64Attr:$size, Onnx_LayoutAttr:$layout);
@@ -48,6 +50,7 @@ def Onnx_LRNOp : Onnx_PureOp<"LRN"> {
 
 def Onnx_LayerNormalizationOp : Onnx_PureOp<"LayerNormalization"> {
   let summary = "Normalise the dims from `axis` on";
+  let hasVerifier = 1;
   let arguments = (ins
     AnyTensor:$X, AnyTensor:$Scale, Onnx_OptionalTensor:$B, Onnx_Int<-1>:$axis,
     Onnx_Float<"1e-05f">:$epsilon, Onnx_Int<1>:$stash_type);
@@ -60,12 +63,16 @@ def Onnx_LogSoftmaxOp
 
 def Onnx_LpNormalizationOp : Onnx_PureOp<"LpNormalization"> {
   let summary = "Divide by the Lp norm along `axis`";
+  let shapeRule = "inferLikeOperand";
+  let hasVerifier = 1;
   let arguments = (ins AnyTensor:$input, Onnx_Int<-1>:$axis, Onnx_Int<2>:$p);
   let results = (outs AnyTensor:$output);
 }
 
 def Onnx_RMSNormalizationOp : Onnx_PureOp<"RMSNormalization"> {
   let summary = "Divide the dims from `axis` on by their root mean square";
+  let shapeRule = "inferLikeOperand";
+  let hasVerifier = 1;
   let arguments = (ins
     AnyTensor:$X, AnyTensor:$scale, Onnx_Int<-1>:$axis,
     Onnx_Float<"1e-05f">:$epsilon, Onnx_Int<1>:$stash_type);

@@ -12,6 +12,8 @@ using namespace mlir;
 
 #include "dialects/onnx/OnnxDialect.cpp.inc"
 
+#include "dialects/onnx/Interfaces.cpp.inc"
+
 #define GET_TYPEDEF_CLASSES
 #include "dialects/onnx/OnnxTypes.cpp.inc"
 

@@ -20,6 +20,7 @@ def Onnx_Dialect : Dialect {
   }];
   let useDefaultTypePrinterParser = 1;
   let hasConstantMaterializer = 1;
+  let hasCanonicalizer = 1;
 }
 
 #endif // ONNXC_DIALECTS_ONNX_ONNXDIALECT_TD

@@ -6,6 +6,7 @@
 #ifndef ONNXC_DIALECTS_ONNX_OPBASE_TD
 #define ONNXC_DIALECTS_ONNX_OPBASE_TD
 
+include "dialects/onnx/Interfaces.td"
 include "dialects/onnx/OnnxTypes.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
@@ -23,10 +24,24 @@ def Onnx_LayoutAttr : Onnx_Str<"NCHW">;
 
 //===-- Ops
 
-class Onnx_Op<string mnemonic, list<Trait> traits = []>
+class Onnx_BaseOp<string mnemonic, list<Trait> traits = []>
     : Op<Onnx_Dialect, mnemonic, traits> {
   let assemblyFormat =
       "operands attr-dict `:` functional-type(operands, results)";
+}
+
+// An op with a shape rule: a function of ShapeRules.h named by `shapeRule`, or
+// its own inferShapes in Infer*.cpp.
+class Onnx_Op<string mnemonic, list<Trait> traits = []>
+    : Onnx_BaseOp<mnemonic, !listconcat(
+        [DeclareOpInterfaceMethods<Onnx_InferShapes>], traits)> {
+  string shapeRule = "";
+  let extraClassDefinition = !if(!empty(shapeRule), "", [{
+    ::llvm::LogicalResult
+    $cppClass::inferShapes(::llvm::SmallVectorImpl<::mlir::Type> &types) {
+      return ::onnxc::onnx::}] # shapeRule # [{(*this, types);
+    }
+  }]);
 }
 
 class Onnx_PureOp<string mnemonic, list<Trait> traits = []>
@@ -47,6 +62,7 @@ class Onnx_UnaryElementwiseOp<string mnemonic, string text, string from = "X",
     : Onnx_PureOp<mnemonic> {
   dag attrs = (ins);
   let summary = text;
+  let shapeRule = "inferLikeOperand";
   let arguments = !con(!dag(ins, [AnyTensor], [from]), attrs);
   let results = !dag(outs, [AnyTensor], [to]);
 }
@@ -56,6 +72,7 @@ class Onnx_UnaryPredicateOp<string mnemonic, string text>
     : Onnx_PureOp<mnemonic> {
   dag attrs = (ins);
   let summary = text;
+  let shapeRule = "inferPredicate";
   let arguments = !con((ins AnyTensor:$X), attrs);
   let results = (outs AnyTensor:$Y);
 }
@@ -66,6 +83,7 @@ class Onnx_BinaryBroadcastOp<string mnemonic, string text, string lhs = "A",
     : Onnx_PureOp<mnemonic> {
   dag attrs = (ins);
   let summary = text;
+  let shapeRule = "inferBroadcast";
   let arguments = !con(!dag(ins, [AnyTensor, AnyTensor], [lhs, rhs]), attrs);
   let results = !dag(outs, [AnyTensor], [out]);
 }
@@ -74,6 +92,7 @@ class Onnx_BinaryBroadcastOp<string mnemonic, string text, string lhs = "A",
 class Onnx_BinaryPredicateOp<string mnemonic, string text>
     : Onnx_PureOp<mnemonic> {
   let summary = text;
+  let shapeRule = "inferPredicate";
   let arguments = (ins AnyTensor:$A, AnyTensor:$B);
   let results = (outs AnyTensor:$C);
 }
@@ -82,6 +101,7 @@ class Onnx_BinaryPredicateOp<string mnemonic, string text>
 class Onnx_VariadicBroadcastOp<string mnemonic, string text, string out>
     : Onnx_PureOp<mnemonic> {
   let summary = text;
+  let shapeRule = "inferBroadcast";
   let arguments = (ins Variadic<AnyTensor>:$data_0);
   let results = !dag(outs, [AnyTensor], [out]);
 }
@@ -91,6 +111,7 @@ class Onnx_VariadicBroadcastOp<string mnemonic, string text, string out>
 // Reduction over `axes`, a constant or computed operand; over all without.
 class Onnx_ReductionOp<string mnemonic, string text> : Onnx_PureOp<mnemonic> {
   let summary = text;
+  let shapeRule = "inferReduction";
   let arguments = (ins AnyTensor:$data, Onnx_OptionalTensor:$axes,
     Onnx_Int<1>:$keepdims, Onnx_Int<0>:$noop_with_empty_axes);
   let results = (outs AnyTensor:$reduced);
@@ -99,6 +120,8 @@ class Onnx_ReductionOp<string mnemonic, string text> : Onnx_PureOp<mnemonic> {
 class Onnx_ArgReductionOp<string mnemonic, string text>
     : Onnx_PureOp<mnemonic> {
   let summary = text;
+  let shapeRule = "inferArgReduction";
+  let hasVerifier = 1;
   let arguments = (ins AnyTensor:$data, Onnx_Int<0>:$axis,
     Onnx_Int<1>:$keepdims, Onnx_Int<0>:$select_last_index);
   let results = (outs AnyTensor:$reduced);
@@ -106,6 +129,7 @@ class Onnx_ArgReductionOp<string mnemonic, string text>
 
 class Onnx_CumulativeOp<string mnemonic, string text> : Onnx_PureOp<mnemonic> {
   let summary = text;
+  let shapeRule = "inferLikeOperand";
   let arguments = (ins AnyTensor:$x, AnyTensor:$axis, Onnx_Int<0>:$exclusive,
     Onnx_Int<0>:$reverse);
   let results = (outs AnyTensor:$y);
@@ -113,6 +137,8 @@ class Onnx_CumulativeOp<string mnemonic, string text> : Onnx_PureOp<mnemonic> {
 
 class Onnx_SoftmaxOp<string mnemonic, string text> : Onnx_PureOp<mnemonic> {
   let summary = text;
+  let shapeRule = "inferLikeOperand";
+  let hasVerifier = 1;
   let arguments = (ins AnyTensor:$input, Onnx_Int<-1>:$axis);
   let results = (outs AnyTensor:$output);
 }
@@ -128,6 +154,8 @@ defvar Onnx_ConvAttrs = (ins Onnx_Str<"NOTSET">:$auto_pad,
 class Onnx_PoolOp<string mnemonic, string text> : Onnx_PureOp<mnemonic> {
   dag attrs = (ins);
   let summary = text;
+  let shapeRule = "inferPool";
+  let hasVerifier = 1;
   let arguments = !con((ins AnyTensor:$X, Onnx_Str<"NOTSET">:$auto_pad,
     Onnx_Int<0>:$ceil_mode, OptionalAttr<DenseI64ArrayAttr>:$dilations,
     DenseI64ArrayAttr:$kernel_shape, OptionalAttr<DenseI64ArrayAttr>:$pads,
@@ -139,6 +167,7 @@ class Onnx_GlobalPoolOp<string mnemonic, string text>
     : Onnx_PureOp<mnemonic> {
   dag attrs = (ins);
   let summary = text;
+  let shapeRule = "inferGlobalPool";
   let arguments = !con((ins AnyTensor:$X, Onnx_LayoutAttr:$layout), attrs);
   let results = (outs AnyTensor:$Y);
 }

@@ -28,6 +28,7 @@ def Onnx_LpPoolOp : Onnx_PoolOp<"LpPool", "Lp norm of every window"> {
 
 def Onnx_MaxPoolOp : Onnx_PureOp<"MaxPool"> {
   let summary = "Maximum of every window and, on request, its flat index";
+  let hasVerifier = 1;
   let arguments = (ins
     AnyTensor:$X, Onnx_Str<"NOTSET">:$auto_pad, Onnx_Int<0>:$ceil_mode,
     OptionalAttr<DenseI64ArrayAttr>:$dilations,

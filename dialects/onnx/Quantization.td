@@ -9,6 +9,8 @@ include "dialects/onnx/OpBase.td"
 
 def Onnx_ConvIntegerOp : Onnx_PureOp<"ConvInteger"> {
   let summary = "Convolution of integers with zero points, result i32";
+  let shapeRule = "inferConv";
+  let hasVerifier = 1;
   let arguments = !con((ins
     AnyTensor:$x, AnyTensor:$w, Onnx_OptionalTensor:$x_zero_point,
     Onnx_OptionalTensor:$w_zero_point), Onnx_ConvAttrs);
@@ -17,6 +19,7 @@ def Onnx_ConvIntegerOp : Onnx_PureOp<"ConvInteger"> {
 
 def Onnx_DequantizeLinearOp : Onnx_PureOp<"DequantizeLinear"> {
   let summary = "(x - zero point) * scale";
+  let hasVerifier = 1;
   let arguments = (ins
     AnyTensor:$x, AnyTensor:$x_scale, Onnx_OptionalTensor:$x_zero_point,
     Onnx_Int<1>:$axis, Onnx_Int<0>:$block_size, Onnx_Int<0>:$output_dtype);
@@ -25,6 +28,7 @@ def Onnx_DequantizeLinearOp : Onnx_PureOp<"DequantizeLinear"> {
 
 def Onnx_MatMulIntegerOp : Onnx_PureOp<"MatMulInteger"> {
   let summary = "Matrix product of integers with zero points, result i32";
+  let shapeRule = "inferMatMul";
   let arguments = (ins
     AnyTensor:$A, AnyTensor:$B, Onnx_OptionalTensor:$a_zero_point,
     Onnx_OptionalTensor:$b_zero_point);
@@ -33,6 +37,8 @@ def Onnx_MatMulIntegerOp : Onnx_PureOp<"MatMulInteger"> {
 
 def Onnx_QLinearConvOp : Onnx_PureOp<"QLinearConv"> {
   let summary = "Convolution of quantised tensors";
+  let shapeRule = "inferConv";
+  let hasVerifier = 1;
   let arguments = !con((ins
     AnyTensor:$x, AnyTensor:$x_scale, AnyTensor:$x_zero_point, AnyTensor:$w,
     AnyTensor:$w_scale, AnyTensor:$w_zero_point, AnyTensor:$y_scale,
@@ -42,6 +48,7 @@ def Onnx_QLinearConvOp : Onnx_PureOp<"QLinearConv"> {
 
 def Onnx_QLinearMatMulOp : Onnx_PureOp<"QLinearMatMul"> {
   let summary = "Matrix product of quantised tensors";
+  let shapeRule = "inferMatMul";
   let arguments = (ins
     AnyTensor:$a, AnyTensor:$a_scale, AnyTensor:$a_zero_point, AnyTensor:$b,
     AnyTensor:$b_scale, AnyTensor:$b_zero_point, AnyTensor:$y_scale,
@@ -51,6 +58,7 @@ def Onnx_QLinearMatMulOp : Onnx_PureOp<"QLinearMatMul"> {
 
 def Onnx_QuantizeLinearOp : Onnx_PureOp<"QuantizeLinear"> {
   let summary = "saturate(round(x / scale) + zero point)";
+  let hasVerifier = 1;
   let arguments = (ins
     AnyTensor:$x, AnyTensor:$y_scale, Onnx_OptionalTensor:$y_zero_point,
     Onnx_Int<1>:$axis, Onnx_Int<0>:$block_size, Onnx_Int<0>:$output_dtype,

@@ -9,6 +9,7 @@ include "dialects/onnx/OpBase.td"
 
 def Onnx_IdentityOp : Onnx_PureOp<"Identity"> {
   let summary = "The operand itself";
+  let shapeRule = "inferLikeOperand";
   let arguments = (ins AnyType:$input);
   let results = (outs AnyType:$output);
 }
@@ -32,6 +33,7 @@ def Onnx_SizeOp : Onnx_PureOp<"Size"> {
 
 def Onnx_FlattenOp : Onnx_PureOp<"Flatten"> {
   let summary = "Matrix: dims before `axis` by dims from `axis`";
+  let hasVerifier = 1;
   let arguments = (ins AnyTensor:$input, Onnx_Int<1>:$axis);
   let results = (outs AnyTensor:$output);
 }
@@ -59,12 +61,14 @@ def Onnx_UnsqueezeOp : Onnx_PureOp<"Unsqueeze"> {
 
 def Onnx_ConcatOp : Onnx_PureOp<"Concat"> {
   let summary = "Concatenation along `axis`";
+  let hasVerifier = 1;
   let arguments = (ins Variadic<AnyTensor>:$inputs, I64Attr:$axis);
   let results = (outs AnyTensor:$concat_result);
 }
 
 def Onnx_DepthToSpaceOp : Onnx_PureOp<"DepthToSpace"> {
   let summary = "Move channels into blocks of space";
+  let hasVerifier = 1;
   let arguments = (ins
     AnyTensor:$input, I64Attr:$blocksize, Onnx_Str<"DCR">:$mode,
     Onnx_LayoutAttr:$layout);
@@ -95,6 +99,7 @@ def Onnx_SliceOp : Onnx_PureOp<"Slice"> {
 
 def Onnx_SpaceToDepthOp : Onnx_PureOp<"SpaceToDepth"> {
   let summary = "Move blocks of space into channels";
+  let hasVerifier = 1;
   let arguments = (ins
     AnyTensor:$input, I64Attr:$blocksize, Onnx_Str<"DCR">:$mode,
     Onnx_LayoutAttr:$layout);
@@ -103,6 +108,7 @@ def Onnx_SpaceToDepthOp : Onnx_PureOp<"SpaceToDepth"> {
 
 def Onnx_SplitOp : Onnx_PureOp<"Split"> {
   let summary = "Cut into parts along `axis`";
+  let hasVerifier = 1;
   let arguments = (ins
     AnyTensor:$input, Onnx_OptionalTensor:$split, Onnx_Int<0>:$axis,
     OptionalAttr<I64Attr>:$num_outputs);
@@ -117,12 +123,14 @@ def Onnx_TileOp : Onnx_PureOp<"Tile"> {
 
 def Onnx_TransposeOp : Onnx_PureOp<"Transpose"> {
   let summary = "Permutation of the dims; reversed without `perm`";
+  let hasVerifier = 1;
   let arguments = (ins AnyTensor:$data, OptionalAttr<DenseI64ArrayAttr>:$perm);
   let results = (outs AnyTensor:$transposed);
 }
 
 def Onnx_TriluOp : Onnx_PureOp<"Trilu"> {
   let summary = "Upper or lower triangle, zero elsewhere";
+  let shapeRule = "inferLikeOperand";
   let arguments = (ins
     AnyTensor:$input, Onnx_OptionalTensor:$k, Onnx_Int<1>:$upper);
   let results = (outs AnyTensor:$output);

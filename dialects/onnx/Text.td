@@ -9,12 +9,14 @@ include "dialects/onnx/OpBase.td"
 
 def Onnx_RegexFullMatchOp : Onnx_PureOp<"RegexFullMatch"> {
   let summary = "Whether the whole string matches the pattern";
+  let shapeRule = "inferPredicate";
   let arguments = (ins AnyTensor:$X, OptionalAttr<StrAttr>:$pattern);
   let results = (outs AnyTensor:$Y);
 }
 
 def Onnx_StringConcatOp : Onnx_PureOp<"StringConcat"> {
   let summary = "Concatenation of strings with broadcasting";
+  let shapeRule = "inferBroadcast";
   let arguments = (ins AnyTensor:$X, AnyTensor:$Y);
   let results = (outs AnyTensor:$Z);
 }

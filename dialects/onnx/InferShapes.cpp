@@ -1,0 +1,217 @@
+//===- InferShapes.cpp - shape inference over a function -------------------===//
+//
+// Walks the ops in order and meets the present type of each result with what
+// the op's rule says. Bodies of loops are a fixed point: an argument starts
+// with the type of its initial value and is widened until what the body yields
+// fits, so that a value that grows from one iteration to the next stays
+// dynamic.
+//
+#include "dialects/onnx/InferShapes.h"
+#include "dialects/onnx/ShapeUtils.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/Pass/Pass.h"
+
+using namespace mlir;
+
+namespace onnxc::onnx {
+namespace {
+
+LogicalResult inferOp(Operation *op);
+
+LogicalResult inferRegion(Region &region) {
+  for (Block &block : region)
+    for (Operation &op : block)
+      if (failed(inferOp(&op)))
+        return failure();
+  return success();
+}
+
+// The types of all values in a region, to take back an attempt.
+class Snapshot {
+public:
+  explicit Snapshot(Region &region) {
+    region.walk([&](Block *block) {
+      for (Value argument : block->getArguments())
+        types.emplace_back(argument, argument.getType());
+      for (Operation &op : *block)
+        for (Value result : op.getResults())
+          types.emplace_back(result, result.getType());
+    });
+  }
+  void restore() const {
+    for (auto [value, type] : types) {
+      Value mutableValue = value;
+      mutableValue.setType(type);
+    }
+  }
+
+private:
+  SmallVector<std::pair<Value, Type>> types;
+};
+
+// One value that goes round a loop.
+struct Carried {
+  BlockArgument argument;
+  Type initial;
+  Value next;
+};
+
+constexpr unsigned maxAttempts = 8;
+
+LogicalResult inferLoopBody(Region &body, ArrayRef<Carried> carried) {
+  Snapshot before(body);
+  // What the body declares stands; the initial value may say more.
+  SmallVector<Type> declared, types;
+  for (const Carried &c : carried) {
+    declared.push_back(c.argument.getType());
+    Type met = meetTypes(c.argument.getType(), c.initial);
+    types.push_back(met ? met : c.argument.getType());
+  }
+  for (unsigned attempt = 0; attempt < maxAttempts; ++attempt) {
+    for (auto [c, type] : llvm::zip(carried, types)) {
+      BlockArgument argument = c.argument;
+      argument.setType(type);
+    }
+    LogicalResult result = [&] {
+      // A type that is too narrow for later iterations shows up as an error.
+      ScopedDiagnosticHandler silent(body.getContext(),
+                                     [](Diagnostic &) { return success(); });
+      return inferRegion(body);
+    }();
+    if (failed(result))
+      break;
+    bool stable = true;
+    for (auto [k, c] : llvm::enumerate(carried)) {
+      Type widened = joinTypes(types[k], c.next.getType());
+      if (widened)
+        widened = meetTypes(widened, declared[k]);
+      if (!widened)
+        widened = declared[k];
+      if (widened != types[k]) {
+        types[k] = widened;
+        stable = false;
+      }
+    }
+    if (stable)
+      return success();
+    before.restore();
+  }
+  before.restore();
+  return inferRegion(body);
+}
+
+LogicalResult inferBody(LoopOp op) {
+  SmallVector<Carried> carried;
+  OperandRange next =
+      cast<YieldOp>(op.getBody().front().back()).getOutputs();
+  for (auto [k, initial] : llvm::enumerate(op.getVInitial()))
+    carried.push_back(
+        {op.getBody().getArgument(2 + k), initial.getType(), next[1 + k]});
+  return inferLoopBody(op.getBody(), carried);
+}
+
+LogicalResult inferBody(ScanOp op) {
+  SmallVector<Carried> carried;
+  OperandRange next =
+      cast<YieldOp>(op.getBody().front().back()).getOutputs();
+  size_t states = op.getNumOperands() - op.getNumScanInputs();
+  for (size_t k = 0; k < states; ++k)
+    carried.push_back({op.getBody().getArgument(k),
+                       op.getOperand(k).getType(), next[k]});
+  std::optional<ArrayRef<int64_t>> axes = op.getScanInputAxes();
+  for (size_t k = states; k < op.getNumOperands(); ++k) {
+    RankedTensorType type = rankedType(op.getOperand(k));
+    if (!type || type.getRank() == 0)
+      continue;
+    size_t scan = k - states;
+    FailureOr<int64_t> axis =
+        checkAxis(op, axes && scan < axes->size() ? (*axes)[scan] : 0,
+                  type.getRank(), "scan_input_axes");
+    if (failed(axis))
+      return failure();
+    Dims dims(type.getShape());
+    dims.erase(dims.begin() + *axis);
+    BlockArgument slice = op.getBody().getArgument(k);
+    Type wanted = tensorOf(type.getElementType(), dims);
+    Type met = meetTypes(slice.getType(), wanted);
+    if (!met)
+      return op.emitOpError() << "body argument #" << k << ": got "
+                              << slice.getType() << ", wanted " << wanted;
+    slice.setType(met);
+  }
+  return inferLoopBody(op.getBody(), carried);
+}
+
+LogicalResult inferOp(Operation *op) {
+  if (auto loop = dyn_cast<LoopOp>(op)) {
+    if (failed(inferBody(loop)))
+      return failure();
+  } else if (auto scan = dyn_cast<ScanOp>(op)) {
+    if (failed(inferBody(scan)))
+      return failure();
+  } else {
+    for (Region &region : op->getRegions())
+      if (failed(inferRegion(region)))
+        return failure();
+  }
+
+  auto rule = dyn_cast<InferShapes>(op);
+  if (!rule)
+    return success();
+  SmallVector<Type> types(op->getResultTypes());
+  if (failed(rule.inferShapes(types)))
+    return failure();
+  for (auto [k, result] : llvm::enumerate(op->getResults())) {
+    Type present = result.getType();
+    if (isa<NoneType>(present) || types[k] == present)
+      continue;
+    Type met = meetTypes(present, types[k]);
+    if (!met)
+      return op->emitOpError() << "result #" << k << ": got " << present
+                               << ", wanted " << types[k]
+                               << " (from its operands)";
+    result.setType(met);
+  }
+  return success();
+}
+
+struct InferShapesPass
+    : PassWrapper<InferShapesPass, OperationPass<func::FuncOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(InferShapesPass)
+
+  StringRef getArgument() const final { return "onnx-infer-shapes"; }
+  StringRef getDescription() const final {
+    return "Refine the types of onnx ops from operands and known values";
+  }
+  void runOnOperation() final {
+    if (failed(inferShapes(getOperation())))
+      signalPassFailure();
+  }
+};
+
+} // namespace
+
+LogicalResult inferShapes(Operation *op) { return inferOp(op); }
+
+LogicalResult inferShapes(func::FuncOp func) {
+  if (func.isExternal())
+    return success();
+  if (failed(inferRegion(func.getBody())))
+    return failure();
+  // The signature follows the values that are returned.
+  auto results =
+      llvm::to_vector(func.getBody().front().getTerminator()->getOperandTypes());
+  func.setType(FunctionType::get(func.getContext(),
+                                 func.getFunctionType().getInputs(), results));
+  return success();
+}
+
+std::unique_ptr<Pass> createInferShapesPass() {
+  return std::make_unique<InferShapesPass>();
+}
+
+void registerOnnxPasses() { PassRegistration<InferShapesPass>(); }
+
+} // namespace onnxc::onnx

@@ -1,0 +1,188 @@
+//===- ShapeUtils.cpp - helpers of the shape rules -------------------------===//
+//
+// See ShapeUtils.h.
+//
+#include "dialects/onnx/ShapeUtils.h"
+
+#include "mlir/IR/Diagnostics.h"
+
+using namespace mlir;
+
+namespace onnxc::onnx {
+
+int64_t intAttr(Operation *op, StringRef name, int64_t absent) {
+  auto attr = op->getAttrOfType<IntegerAttr>(name);
+  return attr ? attr.getInt() : absent;
+}
+
+Type tensorOf(Type elem, ArrayRef<int64_t> dims) {
+  return RankedTensorType::get(dims, elem);
+}
+Type scalarOf(Type elem) { return RankedTensorType::get({}, elem); }
+Type unrankedOf(Type elem) { return UnrankedTensorType::get(elem); }
+
+Type withElement(Type like, Type elem) {
+  if (auto ranked = dyn_cast<RankedTensorType>(like))
+    return tensorOf(elem, ranked.getShape());
+  return unrankedOf(elem);
+}
+
+int64_t addDims(int64_t a, int64_t b) {
+  return isDynamic(a) || isDynamic(b) ? kDynamic : a + b;
+}
+
+int64_t mulDims(int64_t a, int64_t b) {
+  if (a == 0 || b == 0)
+    return 0;
+  return isDynamic(a) || isDynamic(b) ? kDynamic : a * b;
+}
+
+int64_t product(ArrayRef<int64_t> dims) {
+  int64_t result = 1;
+  for (int64_t dim : dims)
+    result = mulDims(result, dim);
+  return result;
+}
+
+FailureOr<int64_t> checkAxis(Operation *op, int64_t axis, int64_t rank,
+                             StringRef name) {
+  if (axis < -rank || axis >= rank)
+    return op->emitOpError() << name << ": got " << axis << ", wanted " << -rank
+                             << " to " << rank - 1 << " for rank " << rank;
+  return axis < 0 ? axis + rank : axis;
+}
+
+FailureOr<int64_t> sameDim(Operation *op, int64_t a, int64_t b,
+                           StringRef what) {
+  if (isDynamic(a))
+    return b;
+  if (isDynamic(b) || a == b)
+    return a;
+  return op->emitOpError() << what << ": got " << b << ", wanted " << a;
+}
+
+FailureOr<Dims> broadcastDims(Operation *op, ArrayRef<int64_t> a,
+                              ArrayRef<int64_t> b) {
+  if (a.size() < b.size())
+    std::swap(a, b);
+  Dims dims(a);
+  for (size_t k = 0; k < b.size(); ++k) {
+    int64_t &out = dims[dims.size() - 1 - k];
+    int64_t dim = b[b.size() - 1 - k];
+    if (out == 1)
+      out = dim;
+    else if (dim != 1 && isDynamic(out))
+      out = dim;
+    else if (dim != 1 && !isDynamic(dim) && dim != out)
+      return op->emitOpError()
+             << "operands do not broadcast: got dims " << out << " and " << dim
+             << ", wanted equal dims or 1";
+  }
+  return dims;
+}
+
+FailureOr<std::optional<Dims>> broadcastShapes(Operation *op,
+                                               ValueRange values) {
+  Dims dims;
+  bool ranked = true;
+  for (Value value : values) {
+    RankedTensorType type = rankedType(value);
+    if (!type) {
+      ranked = false;
+      continue;
+    }
+    FailureOr<Dims> next = broadcastDims(op, dims, type.getShape());
+    if (failed(next))
+      return failure();
+    dims = std::move(*next);
+  }
+  return ranked ? std::optional<Dims>(dims) : std::nullopt;
+}
+
+std::optional<SliceRange> sliceRange(int64_t size, int64_t start, int64_t end,
+                                     int64_t step) {
+  if (step == 0)
+    return std::nullopt;
+  auto clamp = [&](int64_t index, int64_t low, int64_t high) {
+    if (index < 0)
+      index = index < -size ? -1 : index + size;
+    return std::min(std::max(index, low), high);
+  };
+  int64_t low = step > 0 ? 0 : -1, high = step > 0 ? size : size - 1;
+  // An index before the first element stays before it when going backwards.
+  start = clamp(start, step > 0 ? 0 : (size ? 0 : -1), high);
+  end = clamp(end, low, high);
+  int64_t distance = step > 0 ? end - start : start - end;
+  if (distance <= 0)
+    return SliceRange{std::max<int64_t>(start, 0), 0};
+  uint64_t stride = step > 0 ? uint64_t(step) : uint64_t(0) - uint64_t(step);
+  return SliceRange{start, int64_t((uint64_t(distance) + stride - 1) / stride)};
+}
+
+std::optional<int64_t> rangeCount(int64_t start, int64_t limit, int64_t delta) {
+  int64_t distance;
+  if (delta == 0 || llvm::SubOverflow(limit, start, distance))
+    return std::nullopt;
+  if ((delta > 0) != (distance > 0) || distance == 0)
+    return 0;
+  return distance / delta + (distance % delta != 0);
+}
+
+std::pair<int64_t, int64_t> shapeOpRange(ShapeOp op, int64_t rank) {
+  auto clamp = [&](int64_t axis) {
+    if (axis < 0)
+      axis += rank;
+    return std::min(std::max<int64_t>(axis, 0), rank);
+  };
+  int64_t start = clamp(int64_t(op.getStart()));
+  int64_t end = op.getEnd() ? clamp(int64_t(*op.getEnd())) : rank;
+  return {start, std::max(start, end)};
+}
+
+// One walk serves join and meet: `dim` combines two dims or fails.
+static Type combine(Type a, Type b, bool join) {
+  if (a == b)
+    return a;
+  if (auto seqA = dyn_cast<SequenceType>(a)) {
+    auto seqB = dyn_cast<SequenceType>(b);
+    Type elem = seqB ? combine(seqA.getElementType(), seqB.getElementType(),
+                               join)
+                     : Type();
+    return elem ? SequenceType::get(a.getContext(), elem) : Type();
+  }
+  if (auto optA = dyn_cast<OptionalType>(a)) {
+    auto optB = dyn_cast<OptionalType>(b);
+    Type elem = optB ? combine(optA.getElementType(), optB.getElementType(),
+                               join)
+                     : Type();
+    return elem ? OptionalType::get(a.getContext(), elem) : Type();
+  }
+  auto tensorA = dyn_cast<TensorType>(a), tensorB = dyn_cast<TensorType>(b);
+  if (!tensorA || !tensorB ||
+      tensorA.getElementType() != tensorB.getElementType())
+    return {};
+  if (!tensorA.hasRank() || !tensorB.hasRank()) {
+    if (join)
+      return unrankedOf(tensorA.getElementType());
+    return tensorA.hasRank() ? a : b;
+  }
+  if (tensorA.getRank() != tensorB.getRank())
+    return join ? unrankedOf(tensorA.getElementType()) : Type();
+  Dims dims;
+  for (auto [x, y] : llvm::zip(tensorA.getShape(), tensorB.getShape())) {
+    if (x == y)
+      dims.push_back(x);
+    else if (join)
+      dims.push_back(kDynamic);
+    else if (isDynamic(x) || isDynamic(y))
+      dims.push_back(isDynamic(x) ? y : x);
+    else
+      return {};
+  }
+  return tensorOf(tensorA.getElementType(), dims);
+}
+
+Type joinTypes(Type a, Type b) { return combine(a, b, true); }
+Type meetTypes(Type a, Type b) { return combine(a, b, false); }
+
+} // namespace onnxc::onnx
