@@ -52,7 +52,7 @@ public:
     auto function = func::FuncOp::create(
         builder, builder.getUnknownLoc(), "main",
         builder.getFunctionType(inputTypes, {}));
-    Block *entry = function.addEntryBlock();
+    entry = function.addEntryBlock();
     builder.setInsertionPointToStart(entry);
 
     SmallVector<Value> results = block(graph, *entry);
@@ -136,9 +136,6 @@ private:
   Value noValue() {
     if (!none) {
       OpBuilder::InsertionGuard guard(builder);
-      Block *entry = builder.getInsertionBlock();
-      while (!isa<func::FuncOp>(entry->getParentOp()))
-        entry = entry->getParentOp()->getBlock();
       builder.setInsertionPointToStart(entry);
       OperationState state(builder.getUnknownLoc(), noValueOp);
       state.addTypes(builder.getNoneType());
@@ -403,6 +400,7 @@ private:
   OpBuilder builder;
   std::vector<Names> scopes;
   std::vector<std::unique_ptr<TypeScope>> types;
+  Block *entry = nullptr; // of the function
   Value none;
   int index = 0;
 };

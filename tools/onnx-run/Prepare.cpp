@@ -168,7 +168,9 @@ static llvm::Error pinDims(llvm::StringRef path, const ModelInfo &info,
         continue;
       std::string value = std::to_string((*shape)[d]);
       auto [it, isNew] = pinned.emplace(key, value);
-      if (!isNew && it->second != value)
+      // A range from --dim keeps the dimension dynamic.
+      if (!isNew && it->second != value &&
+          !llvm::StringRef(it->second).contains(".."))
         return userError(path + ": input '" + port.name + "': dimension " +
                          llvm::Twine(d) + " ('" + key + "') is " + value +
                          ", but " +
