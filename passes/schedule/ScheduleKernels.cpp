@@ -1,26 +1,97 @@
+// Tiles and vectorises each kernel for the target.
+//
+// A kernel is read as a loop nest over linear accesses (LoopNest), a tiling is
+// chosen from the target row (Tiling), constant operands are repacked into
+// panels (PackWeights), and the nest is written as scf and vector ops
+// (EmitTile).  A kernel of another form keeps its linalg ops, which become
+// plain loops later.
+#include "passes/schedule/EmitTile.h"
+#include "passes/schedule/PackWeights.h"
 #include "passes/schedule/Schedule.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
 using namespace mlir;
+
 namespace onnxc {
 namespace {
-struct P : PassWrapper<P, OperationPass<ModuleOp>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(P)
-  void runOnOperation() override {
-    getOperation().walk([&](memref::CopyOp op) {
-      OpBuilder b(op);
-      auto t = cast<MemRefType>(op.getTarget().getType());
-      auto id = b.getMultiDimIdentityMap(t.getRank());
-      linalg::GenericOp::create(b, op.getLoc(), ValueRange{op.getSource()}, ValueRange{op.getTarget()}, {id, id},
-        SmallVector<utils::IteratorType>(t.getRank(), utils::IteratorType::parallel),
-        [](OpBuilder &nb, Location l, ValueRange a) { linalg::YieldOp::create(nb, l, a[0]); });
-      op.erase();
-    });
+
+/// A fill that is a kernel of its own is an elementwise op like any other.
+void generalizeLoneFill(func::FuncOp kernel) {
+  SmallVector<linalg::LinalgOp> ops(kernel.getOps<linalg::LinalgOp>());
+  if (ops.size() != 1 || isa<linalg::GenericOp>(ops[0].getOperation()))
+    return;
+  IRRewriter rewriter(kernel.getContext());
+  rewriter.setInsertionPoint(ops[0]);
+  (void)linalg::generalizeNamedOp(rewriter, ops[0]);
+}
+
+void schedule(func::FuncOp kernel, const Target &target, WeightPacker &packer) {
+  generalizeLoneFill(kernel);
+  auto nest = buildLoopNest(kernel);
+  if (!nest)
+    return;
+  auto argumentOf = [&](unsigned input) {
+    auto arg = dyn_cast_if_present<BlockArgument>(nest->inputs[input].operand);
+    // A weight that the kernel uses in two ways is left as it is.
+    return arg && arg.hasOneUse() ? int(arg.getArgNumber()) : -1;
+  };
+  auto isWeight = [&](unsigned input) {
+    int arg = argumentOf(input);
+    return arg >= 0 && packer.isConstant(kernel, arg);
+  };
+  auto tiling = chooseTiling(*nest, target, isWeight);
+  if (!tiling)
+    return;
+  Value panel;
+  int replaced = -1;
+  if (tiling->packed >= 0 && !tiling->packAtRunTime) {
+    replaced = argumentOf(tiling->packed);
+    panel = packer.pack(kernel, replaced, *nest, *tiling);
   }
+  emitNest(*nest, *tiling, target, panel);
+  if (nest->epilogue)
+    nest->epilogue.erase();
+  nest->root.erase();
+  if (nest->fill)
+    nest->fill.erase();
+  if (nest->temporary && nest->temporary->use_empty())
+    nest->temporary.erase();
+  if (replaced >= 0)
+    (void)kernel.eraseArgument(replaced);
+}
+
+struct ScheduleKernelsPass : PassWrapper<ScheduleKernelsPass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ScheduleKernelsPass)
+  explicit ScheduleKernelsPass(const Target &target) : target(target) {}
+  ScheduleKernelsPass(const ScheduleKernelsPass &other) : PassWrapper(other), target(other.target) {}
+  StringRef getArgument() const override { return "onnxc-schedule-kernels"; }
+  StringRef getDescription() const override { return "tile and vectorise each kernel for the target"; }
+  void getDependentDialects(DialectRegistry &r) const override {
+    r.insert<arith::ArithDialect, math::MathDialect, memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect>();
+  }
+  void runOnOperation() override {
+    WeightPacker packer(getOperation());
+    SmallVector<func::FuncOp> kernels;
+    for (auto f : getOperation().getOps<func::FuncOp>())
+      if (f->hasAttr("onnxc.kernel"))
+        kernels.push_back(f);
+    for (func::FuncOp kernel : kernels) {
+      schedule(kernel, target, packer);
+      packer.hoistTemporaries(kernel);
+    }
+  }
+  Target target;
 };
-struct Q : PassWrapper<Q, OperationPass<ModuleOp>> { MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(Q) void runOnOperation() override {} };
+
+} // namespace
+
+std::unique_ptr<Pass> createScheduleKernelsPass(const Target &target) {
+  return std::make_unique<ScheduleKernelsPass>(target);
 }
-std::unique_ptr<Pass> createScheduleKernelsPass(const Target &) { return std::make_unique<P>(); }
-std::unique_ptr<Pass> createOutlineKernelsPass() { return std::make_unique<Q>(); }
-}
+
+} // namespace onnxc

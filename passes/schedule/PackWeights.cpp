@@ -1,0 +1,176 @@
+// Repacking of constant operands into panels, at compile time.
+#include "passes/schedule/PackWeights.h"
+#include "passes/schedule/EmitTile.h"
+
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/IR/AsmState.h"
+#include "mlir/IR/BuiltinDialect.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
+
+using namespace mlir;
+
+namespace onnxc {
+
+WeightPacker::WeightPacker(ModuleOp module) : module(module) {
+  for (auto g : module.getOps<memref::GlobalOp>())
+    globals[g.getSymNameAttr()] = g;
+  module.walk([&](func::CallOp call) { calls[call.getCalleeAttr().getAttr()].push_back(call); });
+  module.walk([&](memref::GetGlobalOp get) { ++uses[get.getNameAttr().getAttr()]; });
+}
+
+void WeightPacker::release(memref::GetGlobalOp get) {
+  if (!get->use_empty())
+    return;
+  StringAttr name = get.getNameAttr().getAttr();
+  get.erase();
+  if (--uses[name])
+    return;
+  // The last use is gone: so are the bytes.
+  memref::GlobalOp global = globals.lookup(name);
+  if (auto resource = dyn_cast<DenseResourceElementsAttr>(*global.getInitialValue())) {
+    auto handle = resource.getRawHandle();
+    auto &manager = cast<BuiltinDialect>(handle.getDialect())->getRegisteredInterface<ResourceBlobManagerDialectInterface>()->getBlobManager();
+    manager.update(handle.getKey(), AsmResourceBlob());
+  }
+  globals.erase(name);
+  global.erase();
+}
+
+memref::GlobalOp WeightPacker::globalOf(Value v) const {
+  auto get = v.getDefiningOp<memref::GetGlobalOp>();
+  return get ? globals.lookup(get.getNameAttr().getAttr()) : memref::GlobalOp();
+}
+
+bool WeightPacker::isConstant(func::FuncOp kernel, unsigned arg) const {
+  auto it = calls.find(kernel.getSymNameAttr());
+  if (it == calls.end())
+    return false;
+  return llvm::all_of(it->second, [&](func::CallOp call) {
+    memref::GlobalOp g = globalOf(call.getOperand(arg));
+    return g && g.getConstant() && g.getInitialValue() && g.getType().getLayout().isIdentity();
+  });
+}
+
+/// The bytes of a constant, one element after the other.
+static std::vector<char> bytesOf(Attribute value, int64_t elementBytes, int64_t elements) {
+  std::vector<char> out;
+  if (auto resource = dyn_cast<DenseResourceElementsAttr>(value)) {
+    if (AsmResourceBlob *blob = resource.getRawHandle().getBlob())
+      out.assign(blob->getData().begin(), blob->getData().end());
+    return out;
+  }
+  auto dense = dyn_cast<DenseIntOrFPElementsAttr>(value);
+  if (!dense)
+    return out;
+  ArrayRef<char> raw = dense.getRawData();
+  if (!dense.isSplat()) {
+    out.assign(raw.begin(), raw.end());
+    return out;
+  }
+  out.resize(elementBytes * elements);
+  for (int64_t i = 0; i < elements; ++i)
+    memcpy(out.data() + i * elementBytes, raw.data(), elementBytes);
+  return out;
+}
+
+memref::GlobalOp WeightPacker::packed(memref::GlobalOp source, MemRefType type, const LoopNest &nest, const Tiling &t) {
+  const Access &a = nest.inputs[t.packed];
+  std::string key = source.getSymName().str();
+  llvm::raw_string_ostream os(key);
+  auto coeff = [&](int d) { return *getConstantIntValue(a.coeff[d]); };
+  os << "|" << t.vectors * t.lanes << "|" << coeff(t.vectorLoop) << "x" << *nest.loops[t.vectorLoop].size();
+  for (int r : t.reductions)
+    os << "|" << coeff(r) << "x" << *nest.loops[r].size();
+  if (memref::GlobalOp known = cache.lookup(key))
+    return known;
+
+  int64_t size = type.getElementTypeBitWidth() / 8;
+  auto sourceType = source.getType();
+  AsmResourceBlob *blob = nullptr;
+  if (auto resource = dyn_cast<DenseResourceElementsAttr>(*source.getInitialValue()))
+    blob = resource.getRawHandle().getBlob();
+  std::vector<char> copy;
+  const char *from;
+  if (blob) {
+    from = blob->getData().data();
+  } else {
+    copy = bytesOf(*source.getInitialValue(), size, sourceType.getNumElements());
+    from = copy.data();
+  }
+  int64_t width = int64_t(t.vectors) * t.lanes, n = *nest.loops[t.vectorLoop].size();
+  auto target = HeapAsmResourceBlob::allocate(type.getNumElements() * size, 64, /*dataIsMutable=*/true);
+  char *to = target.getMutableData().data();
+  memset(to, 0, target.getData().size());
+  int64_t depth = reductionDepth(nest), nStride = coeff(t.vectorLoop);
+  // Source offset of each step of the reduction, once for all panels.
+  std::vector<int64_t> offsets(depth, a.constant);
+  int64_t inner = 1;
+  for (int r : llvm::reverse(t.reductions)) {
+    int64_t extent = *nest.loops[r].size(), c = coeff(r);
+    for (int64_t i = 0; i < depth; ++i)
+      offsets[i] += (i / inner) % extent * c;
+    inner *= extent;
+  }
+  for (int64_t start = 0; start < n; start += width) {
+    int64_t columns = std::min(width, n - start);
+    for (int64_t k = 0; k < depth; ++k) {
+      const char *row = from + (offsets[k] + start * nStride) * size;
+      char *out = to + (start * depth + k * width) * size;
+      if (size == 4)
+        for (int64_t j = 0; j < columns; ++j)
+          memcpy(out + j * 4, row + j * nStride * 4, 4);
+      else
+        for (int64_t j = 0; j < columns; ++j)
+          memcpy(out + j * size, row + j * nStride * size, size);
+    }
+  }
+
+  OpBuilder b(source);
+  std::string name = source.getSymName().str() + "_panel" + std::to_string(count++);
+  auto tensorType = RankedTensorType::get(type.getShape(), type.getElementType());
+  auto attr = DenseResourceElementsAttr::get(tensorType, name, std::move(target));
+  auto global = memref::GlobalOp::create(b, source.getLoc(), name, b.getStringAttr("private"), type, attr,
+                                         /*constant=*/true, b.getI64IntegerAttr(64));
+  globals[global.getSymNameAttr()] = global;
+  cache[key] = global;
+  return global;
+}
+
+Value WeightPacker::pack(func::FuncOp kernel, unsigned arg, const LoopNest &nest, const Tiling &t) {
+  int64_t width = int64_t(t.vectors) * t.lanes, n = *nest.loops[t.vectorLoop].size();
+  auto type = MemRefType::get({int64_t(llvm::divideCeil(n, width)) * reductionDepth(nest) * width},
+                              nest.inputs[t.packed].element);
+  for (func::CallOp call : calls[kernel.getSymNameAttr()]) {
+    memref::GlobalOp source = globalOf(call.getOperand(arg));
+    memref::GlobalOp panel = packed(source, type, nest, t);
+    OpBuilder b(call);
+    Value get = memref::GetGlobalOp::create(b, call.getLoc(), type, panel.getSymName());
+    ++uses[panel.getSymNameAttr()];
+    auto old = call.getOperand(arg).getDefiningOp<memref::GetGlobalOp>();
+    call.setOperand(arg, get);
+    release(old);
+  }
+  (void)kernel.insertArgument(arg + 1, type, DictionaryAttr::get(kernel.getContext()), kernel.getLoc());
+  return kernel.getArgument(arg + 1);
+}
+
+void WeightPacker::hoistTemporaries(func::FuncOp kernel) {
+  SmallVector<memref::AllocOp> temporaries;
+  kernel.walk([&](memref::AllocOp op) {
+    if (op.getType().hasStaticShape())
+      temporaries.push_back(op);
+  });
+  for (memref::AllocOp op : temporaries) {
+    unsigned at = kernel.getNumArguments();
+    (void)kernel.insertArgument(at, op.getType(), DictionaryAttr::get(kernel.getContext()), op.getLoc());
+    op.replaceAllUsesWith(kernel.getArgument(at));
+    op.erase();
+    for (func::CallOp &call : calls[kernel.getSymNameAttr()]) {
+      OpBuilder b(call);
+      Value buffer = memref::AllocOp::create(b, call.getLoc(), cast<MemRefType>(kernel.getArgument(at).getType()));
+      call.getOperandsMutable().append(buffer);
+    }
+  }
+}
+
+} // namespace onnxc

@@ -1,0 +1,44 @@
+// Repacking of constant operands into panels, at compile time.
+#ifndef ONNXC_PASSES_SCHEDULE_PACKWEIGHTS_H
+#define ONNXC_PASSES_SCHEDULE_PACKWEIGHTS_H
+
+#include "passes/schedule/Tiling.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "llvm/ADT/StringMap.h"
+
+namespace onnxc {
+
+/// Finds and rewrites the constants that kernels are called with.
+class WeightPacker {
+public:
+  explicit WeightPacker(mlir::ModuleOp module);
+
+  /// Argument `arg` of `kernel` is a whole constant at every call.
+  bool isConstant(mlir::func::FuncOp kernel, unsigned arg) const;
+
+  /// Makes argument `arg` of `kernel` a panel buffer
+  ///   [ceil(n / width)][reduction loops][width], zero padded,
+  /// and every call pass its constant in that form. Returns the new argument,
+  /// which stands after the old one; the caller erases the old.
+  mlir::Value pack(mlir::func::FuncOp kernel, unsigned arg, const LoopNest &nest, const Tiling &tiling);
+
+  /// Turns static temporaries of `kernel` into arguments that the callers allocate.
+  void hoistTemporaries(mlir::func::FuncOp kernel);
+
+private:
+  /// Erases `get` and, with its last use, the constant and its bytes.
+  void release(mlir::memref::GetGlobalOp get);
+  mlir::memref::GlobalOp globalOf(mlir::Value v) const;
+  mlir::memref::GlobalOp packed(mlir::memref::GlobalOp source, mlir::MemRefType type, const LoopNest &nest, const Tiling &tiling);
+
+  mlir::ModuleOp module;
+  llvm::DenseMap<mlir::StringAttr, mlir::memref::GlobalOp> globals;
+  llvm::DenseMap<mlir::StringAttr, llvm::SmallVector<mlir::func::CallOp>> calls;
+  llvm::DenseMap<mlir::StringAttr, int> uses; ///< get_global ops per constant
+  llvm::StringMap<mlir::memref::GlobalOp> cache;
+  int count = 0;
+};
+
+} // namespace onnxc
+
+#endif

@@ -1,0 +1,329 @@
+// Choice of vector loop, register tile and loop order for a kernel.
+//
+// The rules are stated in terms of accesses: which operand is contiguous along
+// a loop, which does not move along it.  Numbers come from the target row.
+#include "passes/schedule/Tiling.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+
+namespace onnxc {
+
+std::optional<vector::CombiningKind> combiningKind(linalg::GenericOp op) {
+  Block *body = op.getBody();
+  Value acc = op.getRegionOutputArgs()[0];
+  Operation *def = body->getTerminator()->getOperand(0).getDefiningOp();
+  if (!def || def->getBlock() != body || def->getNumOperands() != 2 || !acc.hasOneUse() || *acc.user_begin() != def)
+    return std::nullopt;
+  using Kind = vector::CombiningKind;
+  return llvm::TypeSwitch<Operation *, std::optional<Kind>>(def)
+      .Case<arith::AddFOp, arith::AddIOp>([](auto) { return Kind::ADD; })
+      .Case<arith::MulFOp, arith::MulIOp>([](auto) { return Kind::MUL; })
+      .Case<arith::MaximumFOp>([](auto) { return Kind::MAXIMUMF; })
+      .Case<arith::MinimumFOp>([](auto) { return Kind::MINIMUMF; })
+      .Case<arith::MaxNumFOp>([](auto) { return Kind::MAXNUMF; })
+      .Case<arith::MinNumFOp>([](auto) { return Kind::MINNUMF; })
+      .Case<arith::MaxSIOp>([](auto) { return Kind::MAXSI; })
+      .Case<arith::MinSIOp>([](auto) { return Kind::MINSI; })
+      .Case<arith::MaxUIOp>([](auto) { return Kind::MAXUI; })
+      .Case<arith::MinUIOp>([](auto) { return Kind::MINUI; })
+      .Case<arith::AndIOp>([](auto) { return Kind::AND; })
+      .Case<arith::OrIOp>([](auto) { return Kind::OR; })
+      .Case<arith::XOrIOp>([](auto) { return Kind::XOR; })
+      .Default([](Operation *) { return std::nullopt; });
+}
+
+namespace {
+
+/// Widest value the bodies compute with, in bits.
+unsigned widestBits(LoopNest &nest) {
+  unsigned bits = 8;
+  auto look = [&](Type t) {
+    if (t.isIndex())
+      bits = std::max(bits, 64u);
+    else if (t.isIntOrFloat() && !t.isInteger(1))
+      bits = std::max(bits, t.getIntOrFloatBitWidth());
+  };
+  for (linalg::GenericOp op : {nest.root, nest.epilogue}) {
+    if (!op)
+      continue;
+    for (BlockArgument arg : op.getBody()->getArguments())
+      look(arg.getType());
+    for (Operation &inner : *op.getBody())
+      for (Type t : inner.getResultTypes())
+        look(t);
+  }
+  return bits;
+}
+
+int64_t sizeOr(const Loop &loop, int64_t unknown) { return loop.size().value_or(unknown); }
+
+/// Treated as this many iterations where a loop's extent is known at run time only.
+constexpr int64_t kUnknownExtent = 256;
+
+/// Largest balanced tile: `extent` in ceil(extent/limit) tiles of nearly equal size.
+unsigned balanced(int64_t extent, unsigned limit) {
+  int64_t tiles = llvm::divideCeil(extent, int64_t(limit));
+  return llvm::divideCeil(extent, tiles);
+}
+
+class Chooser {
+public:
+  Chooser(LoopNest &nest, const Target &target, llvm::function_ref<bool(unsigned)> isWeight)
+      : nest(nest), target(target), isWeight(isWeight) {}
+
+  std::optional<Tiling> choose() {
+    unsigned bits = widestBits(nest);
+    fullLanes = target.lanes(bits);
+    if (fullLanes < 2 || nest.loops.empty())
+      return std::nullopt;
+    if (!chooseVectorLoop())
+      return std::nullopt;
+    t.lanes = fullLanes;
+    int64_t extent = sizeOr(nest.loops[t.vectorLoop], kUnknownExtent);
+    while (t.lanes > extent)
+      t.lanes /= 2;
+    if (t.lanes < 2)
+      return std::nullopt;
+    for (size_t d = 0; d < nest.loops.size(); ++d)
+      (nest.loops[d].reduction ? t.reductions : t.order).push_back(d);
+    if (t.horizontal) {
+      llvm::erase(t.reductions, t.vectorLoop);
+      t.reductions.push_back(t.vectorLoop);
+      t.vectors = extent >= 4 * t.lanes ? 4 : 1;
+      return t;
+    }
+    if (!nest.hasReduction())
+      chooseElementwise(extent);
+    else
+      chooseReduction(extent);
+    return t;
+  }
+
+private:
+  /// 0: best. Inputs that would be gathered element by element cost.
+  int cost(int d) {
+    int gathers = 0;
+    for (size_t i = 0; i < nest.inputs.size(); ++i) {
+      const Access &a = nest.inputs[i];
+      if (!a.dependsOn(d) || a.contiguousIn(d))
+        continue;
+      gathers += packable(i, d) ? 0 : 1;
+    }
+    for (const Access &a : nest.epilogueInputs)
+      gathers += a.dependsOn(d) && !a.contiguousIn(d);
+    return gathers;
+  }
+
+  /// Input i moves only along `d` and reductions, some other parallel loop reuses it, and it may be copied to panels.
+  bool packable(unsigned i, int d) {
+    const Access &a = nest.inputs[i];
+    if (!nest.hasReduction() || !a.dependsOn(d))
+      return false;
+    bool reused = false, reduces = false;
+    for (size_t k = 0; k < nest.loops.size(); ++k) {
+      if (nest.loops[k].reduction) {
+        reduces |= a.dependsOn(k);
+        continue;
+      }
+      if (int(k) == d)
+        continue;
+      if (a.dependsOn(k))
+        return canPackAtRunTime(i, d);
+      reused = true;
+    }
+    if (!reduces)
+      return false;
+    if (isWeight(i))
+      return allReductionsStatic() && nest.loops[d].size() && staticAccess(a);
+    return reused && canPackAtRunTime(i, d);
+  }
+
+  bool staticAccess(const Access &a) {
+    return llvm::all_of(a.coeff, [](OpFoldResult c) { return getConstantIntValue(c).has_value(); });
+  }
+
+  bool allReductionsStatic() {
+    return llvm::all_of(nest.loops, [](const Loop &l) { return !l.reduction || l.size(); });
+  }
+
+  /// Copying a panel costs as much as one row of results: worth it for eight or more.
+  bool canPackAtRunTime(unsigned i, int d) {
+    if (!allReductionsStatic() || !nest.loops[d].size())
+      return false;
+    int64_t reuse = 1, depth = 1;
+    for (size_t k = 0; k < nest.loops.size(); ++k) {
+      if (nest.loops[k].reduction)
+        depth *= *nest.loops[k].size();
+      else if (int(k) != d && !nest.inputs[i].dependsOn(k))
+        reuse *= sizeOr(nest.loops[k], kUnknownExtent);
+    }
+    return reuse >= 8 && depth * 64 <= int64_t(target.l2Bytes) * 4;
+  }
+
+  bool chooseVectorLoop() {
+    int best = -1, bestCost = INT_MAX;
+    int64_t bestExtent = 0;
+    for (size_t d = 0; d < nest.loops.size(); ++d) {
+      if (nest.loops[d].reduction || !nest.output.contiguousIn(d))
+        continue;
+      int64_t extent = sizeOr(nest.loops[d], kUnknownExtent);
+      int c = cost(d);
+      if (c < bestCost || (c == bestCost && extent > bestExtent)) {
+        best = d;
+        bestCost = c;
+        bestExtent = extent;
+      }
+    }
+    bool goodParallel = best >= 0 && bestCost == 0 && bestExtent >= fullLanes;
+    if (!goodParallel) {
+      if (int r = horizontalLoop(); r >= 0) {
+        t.vectorLoop = r;
+        t.horizontal = true;
+        return true;
+      }
+    }
+    t.vectorLoop = best;
+    return best >= 0;
+  }
+
+  /// A reduction loop along which every input is contiguous or constant.
+  int horizontalLoop() {
+    if (!combiningKind(nest.root) || nest.root.hasIndexSemantics())
+      return -1;
+    int best = -1;
+    for (size_t d = 0; d < nest.loops.size(); ++d) {
+      if (!nest.loops[d].reduction || sizeOr(nest.loops[d], kUnknownExtent) < int64_t(fullLanes))
+        continue;
+      bool moves = false, ok = true;
+      for (const Access &a : nest.inputs) {
+        ok &= !a.dependsOn(d) || a.contiguousIn(d);
+        moves |= a.dependsOn(d);
+      }
+      if (ok && moves)
+        best = d;
+    }
+    return best;
+  }
+
+  void moveLast(int d) {
+    llvm::erase(t.order, d);
+    t.order.push_back(d);
+  }
+
+  void chooseElementwise(int64_t extent) {
+    size_t bodyOps = nest.root.getBody()->getOperations().size();
+    t.vectors = bodyOps > 24 ? 1 : bodyOps > 8 ? 2 : 4;
+    while (t.vectors > 1 && t.vectors * t.lanes > extent)
+      t.vectors /= 2;
+    moveLast(t.vectorLoop);
+  }
+
+  void chooseReduction(int64_t extent) {
+    int v = t.vectorLoop;
+    // The loop to unroll: the innermost parallel one along which some input stays put.
+    bool contraction = false;
+    for (int d : llvm::reverse(t.order)) {
+      if (d == v || sizeOr(nest.loops[d], kUnknownExtent) < 2)
+        continue;
+      bool reuse = false, moves = false;
+      for (const Access &a : nest.inputs) {
+        reuse |= !a.scalar && a.dependsOn(v) && !a.dependsOn(d);
+        moves |= a.dependsOn(d);
+      }
+      if (!moves)
+        continue;
+      if (t.tileLoop < 0 || (reuse && !contraction)) {
+        t.tileLoop = d;
+        contraction = reuse && llvm::any_of(nest.inputs, [&](const Access &a) { return a.dependsOn(d) && !a.dependsOn(v); });
+        if (contraction)
+          break;
+      }
+    }
+    unsigned regs = target.vectorRegs;
+    if (t.tileLoop < 0) {
+      t.vectors = std::min<int64_t>(8, std::max<int64_t>(1, extent / t.lanes));
+    } else if (contraction) {
+      t.vectors = extent >= 2 * t.lanes ? 2 : 1;
+      // Accumulators, the vectors of one row of the panel, one broadcast.
+      unsigned limit = (regs - t.vectors - 2) / t.vectors;
+      t.tile = balanced(sizeOr(nest.loops[t.tileLoop], limit), limit);
+    } else {
+      t.vectors = 1;
+      t.tile = balanced(sizeOr(nest.loops[t.tileLoop], 4), 4);
+    }
+    for (size_t i = 0; i < nest.inputs.size(); ++i) {
+      const Access &a = nest.inputs[i];
+      if (!contraction || t.packed >= 0 || !packable(i, v) || a.dependsOn(t.tileLoop))
+        continue;
+      if (isWeight(i)) {
+        t.packed = i;
+      } else if (!a.contiguousIn(v)) {
+        t.packed = i;
+        t.packAtRunTime = true;
+      }
+    }
+    orderLoops(contraction);
+  }
+
+  /// Batch loops (every input moves) outermost; then panels of the weight or
+  /// rows of the other operand, whichever order moves fewer bytes.
+  void orderLoops(bool contraction) {
+    int v = t.vectorLoop;
+    if (!contraction) {
+      // Window operations: all channels of a row of outputs before the next row.
+      moveLast(v);
+      if (t.tileLoop >= 0)
+        moveLast(t.tileLoop);
+      return;
+    }
+    SmallVector<int> batch, rows;
+    int64_t m = 1, n = sizeOr(nest.loops[v], kUnknownExtent), k = 1;
+    for (int d : t.order) {
+      if (d == v)
+        continue;
+      bool panelMoves = llvm::any_of(nest.inputs, [&](const Access &a) { return a.dependsOn(v) && a.dependsOn(d); });
+      if (panelMoves)
+        batch.push_back(d);
+      else {
+        rows.push_back(d);
+        m *= sizeOr(nest.loops[d], kUnknownExtent);
+      }
+    }
+    for (int r : t.reductions)
+      k *= sizeOr(nest.loops[r], kUnknownExtent);
+    if (llvm::is_contained(rows, t.tileLoop)) {
+      llvm::erase(rows, t.tileLoop);
+      rows.push_back(t.tileLoop);
+    }
+    int64_t width = t.vectors * t.lanes;
+    int64_t bytesA = m * k * 4, bytesB = n * k * 4;
+    auto weight = [&](int64_t bytes) { return bytes <= int64_t(target.l2Bytes) / 2 ? 1 : 2; };
+    int64_t panelsOutside = bytesA * llvm::divideCeil(n, width) * weight(bytesA);
+    int64_t rowsOutside = bytesB * llvm::divideCeil(m, int64_t(t.tile)) * weight(bytesB);
+    t.order = batch;
+    if (panelsOutside <= rowsOutside || t.packAtRunTime) {
+      t.order.push_back(v);
+      t.order.append(rows);
+    } else {
+      t.order.append(rows);
+      t.order.push_back(v);
+    }
+  }
+
+  LoopNest &nest;
+  const Target &target;
+  llvm::function_ref<bool(unsigned)> isWeight;
+  Tiling t;
+  unsigned fullLanes = 1;
+};
+
+} // namespace
+
+std::optional<Tiling> chooseTiling(LoopNest &nest, const Target &target, llvm::function_ref<bool(unsigned)> isWeight) {
+  return Chooser(nest, target, isWeight).choose();
+}
+
+} // namespace onnxc
