@@ -1,4 +1,4 @@
-//===- CanonicalizeContainers.cpp - branches, optionals, sequences ---------===//
+//===- CanonicalizeContainers.cpp - branches, optionals, sequences -------===//
 //
 // If on a known condition becomes its branch; what is put into an optional or
 // a sequence and taken out again does not need one.

@@ -1,4 +1,4 @@
-//===- CanonicalizeMovement.cpp - data movement that does nothing ----------===//
+//===- CanonicalizeMovement.cpp - data movement that does nothing --------===//
 //
 // Identities, casts to the present type, transposes and reshapes that compose,
 // Expand, Pad, Slice, Tile, Split and Concat that keep their operand. A value

@@ -1,4 +1,4 @@
-//===- FoldShapes.cpp - shape computations become constants ----------------===//
+//===- FoldShapes.cpp - shape computations become constants --------------===//
 //
 // An op whose integer results are all known at compile time (KnownValues.h) is
 // replaced by constants:

@@ -1,4 +1,4 @@
-//===- InferControlFlow.cpp - types across If, Loop and Scan ---------------===//
+//===- InferControlFlow.cpp - types across If, Loop and Scan -------------===//
 //
 // Verifiers and result types of ControlFlow.td. The types inside of bodies are
 // the work of InferShapes.cpp; these rules read them.

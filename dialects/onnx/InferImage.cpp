@@ -1,4 +1,4 @@
-//===- InferImage.cpp - shapes of resampling and regions -------------------===//
+//===- InferImage.cpp - shapes of resampling and regions -----------------===//
 //
 // Shape rules of Image.td and Signal.td.
 //

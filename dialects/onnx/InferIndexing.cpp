@@ -1,4 +1,4 @@
-//===- InferIndexing.cpp - shapes of gathers, scatters and selections ------===//
+//===- InferIndexing.cpp - shapes of gathers, scatters and selections ----===//
 //
 // Shape rules and verifiers of Indexing.td, argmax and softmax.
 //

@@ -1,4 +1,4 @@
-//===- InferLayers.cpp - shapes of layers and generators -------------------===//
+//===- InferLayers.cpp - shapes of layers and generators -----------------===//
 //
 // Shape rules and verifiers of Normalization.td, Recurrent.td,
 // Quantization.td, Generator.td, and of BitShift.

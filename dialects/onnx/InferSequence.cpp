@@ -1,4 +1,4 @@
-//===- InferSequence.cpp - types of sequences, optionals and strings -------===//
+//===- InferSequence.cpp - types of sequences, optionals and strings -----===//
 //
 // Shape rules of Sequence.td and Text.td.
 //

@@ -1,4 +1,4 @@
-//===- InferShapes.cpp - shape inference over a function -------------------===//
+//===- InferShapes.cpp - shape inference over a function -----------------===//
 //
 // Walks the ops in order and meets the present type of each result with what
 // the op's rule says. Bodies of loops are a fixed point: an argument starts

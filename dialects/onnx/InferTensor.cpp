@@ -1,4 +1,4 @@
-//===- InferTensor.cpp - shapes of data movement ---------------------------===//
+//===- InferTensor.cpp - shapes of data movement -------------------------===//
 //
 // Shape rules and verifiers of Tensor.td, and of the conversions.
 //

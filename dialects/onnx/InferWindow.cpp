@@ -1,4 +1,4 @@
-//===- InferWindow.cpp - shapes of convolutions and pooling ----------------===//
+//===- InferWindow.cpp - shapes of convolutions and pooling --------------===//
 //
 // Shape rules and verifiers of Convolution.td, Pooling.td and the quantised
 // convolutions. With layout "NHWC" images have their channels last; weights

@@ -1,4 +1,4 @@
-//===- KnownDim.cpp - which earlier dim a dim is equal to ------------------===//
+//===- KnownDim.cpp - which earlier dim a dim is equal to ----------------===//
 //
 // Follows an unknown dim to where it comes from, through ops that keep it: so
 // that a batch size taken from one tensor is recognised in another.

@@ -1,4 +1,4 @@
-//===- KnownValues.cpp - compile-time knowledge of small tensors -----------===//
+//===- KnownValues.cpp - compile-time knowledge of small tensors ---------===//
 //
 // An evaluator over the ops that shape computations are made of. Elements are
 // integers or floats; an unknown integer remembers the tensor dim it came from.

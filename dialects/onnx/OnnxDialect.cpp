@@ -1,4 +1,4 @@
-//===- OnnxDialect.cpp - dialect and types ---------------------------------===//
+//===- OnnxDialect.cpp - dialect and types -------------------------------===//
 //
 // Registration of types and ops, and the constants that folders make.
 //

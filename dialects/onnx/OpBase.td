@@ -1,4 +1,4 @@
-//===- OpBase.td - op and attribute classes of the onnx dialect -*- tablegen -*-===//
+//===- OpBase.td - op and attribute classes -*- tablegen -*-===//
 //
 // The classes that keep the records of the families short: one class per
 // common signature, which is also one shape rule.

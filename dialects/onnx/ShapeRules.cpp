@@ -1,4 +1,4 @@
-//===- ShapeRules.cpp - shape rules that several ops share -----------------===//
+//===- ShapeRules.cpp - shape rules that several ops share ---------------===//
 //
 // Elementwise, broadcasting and reducing ops, softmax and matrix products. See
 // ShapeRules.h; the windowed ones are in InferWindow.cpp.

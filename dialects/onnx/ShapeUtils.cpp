@@ -1,4 +1,4 @@
-//===- ShapeUtils.cpp - helpers of the shape rules -------------------------===//
+//===- ShapeUtils.cpp - helpers of the shape rules -----------------------===//
 //
 // See ShapeUtils.h.
 //
