@@ -2,6 +2,7 @@
 #include "codegen/targets/Target.h"
 #include "compiler/driver/Compile.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/Path.h"
