@@ -27,6 +27,8 @@ namespace onnxc {
 
 static const char *const kVersion = "0.1.0";
 
+const char *compilerVersion() { return kVersion; }
+
 void preloadCompiler() {
   static std::once_flag once;
   std::call_once(once, [] {

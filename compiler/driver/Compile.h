@@ -40,6 +40,9 @@ bool compileModel(llvm::StringRef path, const CompileOptions &options, CompileRe
 /// Initialises targets and dialects; a process that forks per compilation calls this first.
 void preloadCompiler();
 
+/// "major.minor.patch" of this compiler.
+const char *compilerVersion();
+
 /// Process exit code of a result: 0, 1 (the user's error, unsupported model) or 70 (ours).
 int exitCode(const CompileResult &result);
 

@@ -3,92 +3,163 @@
 #include "compiler/driver/Compile.h"
 
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
+#include <functional>
 
 using namespace llvm;
 
-static cl::OptionCategory category("onnx-compile options");
-static cl::opt<std::string> input(cl::Positional, cl::desc("model.onnx (- reads standard input)"), cl::cat(category));
-static cl::opt<std::string> output("o", cl::desc("Output folder (default: the current one)"), cl::value_desc("folder"),
-                                   cl::init("."), cl::cat(category));
-static cl::list<std::string> emit("emit", cl::CommaSeparated,
-                                  cl::desc("Artefacts: obj, lib, shared, header, asm, llvm, mlir, linalg, kernels (default obj,header)"),
-                                  cl::cat(category));
-static cl::opt<std::string> name("name", cl::desc("Prefix of symbols and files (default: the file's name)"), cl::cat(category));
-static cl::opt<std::string> target("target", cl::desc("Target row or LLVM triple (default: x86_64-linux; native: this machine)"),
-                                   cl::init("x86_64-linux"), cl::cat(category));
-static cl::opt<std::string> cpu("cpu", cl::desc("CPU within the target"), cl::cat(category));
-static cl::opt<std::string> features("features", cl::desc("LLVM feature string added to the target's"), cl::cat(category));
-static cl::list<std::string> dims("dim", cl::desc("Pins a dynamic dimension: symbol=N"), cl::value_desc("symbol=N"), cl::cat(category));
-static cl::opt<int> threads("threads", cl::desc("Threads of the generated code"), cl::init(1), cl::cat(category));
-static cl::opt<std::string> dumpStages("dump-stages", cl::desc("Writes the IR after each stage to this folder"),
-                                       cl::value_desc("folder"), cl::cat(category));
-static cl::opt<bool> verbose("verbose", cl::desc("Progress and time per stage"), cl::cat(category));
-static cl::opt<bool> listTargets("list-targets", cl::desc("Shows the target rows"), cl::cat(category));
-static cl::opt<unsigned> optLevel("O", cl::desc("Optimisation level, 0 to 3"), cl::Prefix, cl::init(3), cl::cat(category));
+namespace {
 
-static int userError(const Twine &message) {
+/// One option. LLVM's own option registry is not used: the LLVM and lld
+/// libraries register hundreds of options there, under names that clash.
+struct Option {
+  StringRef flag;  ///< with its dashes
+  StringRef value; ///< what stands after it; empty: none
+  StringRef help;
+  std::function<bool(StringRef)> set; ///< false: the value makes no sense
+};
+
+struct Arguments {
+  onnxc::CompileOptions options;
+  std::string input;
+  bool help = false, version = false, listTargets = false;
+};
+
+std::vector<Option> optionTable(Arguments &a) {
+  onnxc::CompileOptions &o = a.options;
+  auto text = [](std::string &to) { return [&to](StringRef v) { to = v.str(); return true; }; };
+  auto flag = [](bool &to) { return [&to](StringRef) { return to = true; }; };
+  return {
+      {"-o", "folder", "output folder (default: the current one)", text(o.outputDir)},
+      {"--emit", "kinds", "artefacts, comma separated: obj, lib, shared, header, asm, llvm, mlir, linalg, kernels (default: obj,header)",
+       [&o](StringRef v) {
+         SmallVector<StringRef> kinds;
+         v.split(kinds, ',', -1, false);
+         o.emit.assign(kinds.begin(), kinds.end());
+         return !kinds.empty();
+       }},
+      {"--name", "identifier", "prefix of symbols and files (default: the model's file name)", text(o.name)},
+      {"--target", "row", "target row or LLVM triple (default: x86_64-linux; native: this machine)", text(o.target)},
+      {"--cpu", "cpu", "CPU within the target", text(o.cpu)},
+      {"--features", "list", "LLVM features added to the target's", text(o.features)},
+      {"--dim", "symbol=N", "pins a dynamic dimension; may be repeated",
+       [&o](StringRef v) {
+         auto [symbol, value] = v.split('=');
+         o.dims[symbol.str()] = value.str();
+         return !symbol.empty() && !value.empty();
+       }},
+      {"--threads", "N", "threads of the generated code (default: 1)",
+       [&o](StringRef v) { return !v.getAsInteger(10, o.threads) && o.threads >= 1; }},
+      {"-O", "0..3", "optimisation level (default: 3)",
+       [&o](StringRef v) { return !v.getAsInteger(10, o.optLevel) && o.optLevel >= 0 && o.optLevel <= 3; }},
+      {"--dump-stages", "folder", "writes the IR after each stage to this folder", text(o.dumpStages)},
+      {"--verbose", "", "progress and time per stage", flag(o.verbose)},
+      {"--list-targets", "", "shows the target rows", flag(a.listTargets)},
+      {"--version", "", "shows the version", flag(a.version)},
+      {"--help", "", "shows this text", flag(a.help)},
+  };
+}
+
+void printHelp(ArrayRef<Option> table) {
+  outs() << "onnx-compile: compiles an ONNX model to a native object\n\n"
+            "usage: onnx-compile model.onnx -o folder [options]     (- reads the model from standard input)\n\n";
+  for (const Option &o : table) {
+    std::string left = o.flag.str() + (o.value.empty() ? "" : o.flag == "-O" ? o.value.str() : (o.flag.starts_with("--") ? "=" : " ") + o.value.str());
+    outs() << "  " << left_justify(left, 24) << o.help << "\n";
+  }
+}
+
+int userError(const Twine &message) {
   errs() << "onnx-compile: error: " << message << "\n";
   return 1;
 }
 
 /// A C identifier from the file name.
-static std::string defaultName(StringRef path) {
+std::string defaultName(StringRef path) {
   std::string id;
   for (char c : path == "-" ? "model" : sys::path::stem(path))
     id += isAlnum(c) ? c : '_';
   return id.empty() || isDigit(id[0]) ? "m_" + id : id;
 }
 
-int main(int argc, char **argv) {
-  cl::HideUnrelatedOptions(category);
-  std::string parseErrors;
-  raw_string_ostream parseStream(parseErrors);
-  if (!cl::ParseCommandLineOptions(argc, argv, "onnx-compile: compiles an ONNX model to a native object\n", &parseStream)) {
-    errs() << parseErrors;
-    return 1;
+/// Fills `a` from the command line; returns an exit code on a mistake.
+int parse(ArrayRef<char *> argv, ArrayRef<Option> table, Arguments &a) {
+  for (size_t i = 0; i < argv.size(); ++i) {
+    StringRef arg = argv[i];
+    if (arg == "-" || !arg.starts_with("-")) {
+      if (!a.input.empty())
+        return userError("two models given, '" + a.input + "' and '" + arg + "'; compile them one by one");
+      a.input = arg.str();
+      continue;
+    }
+    auto [name, value] = arg.split('=');
+    bool attached = arg.contains('=');
+    if (arg.starts_with("-O") && arg.size() > 2) {
+      name = "-O";
+      value = arg.drop_front(2);
+      attached = true;
+    }
+    const Option *option = find_if(table, [&](const Option &o) { return o.flag == name; });
+    if (option == table.end()) {
+      const Option *near = &table[0];
+      for (const Option &o : table)
+        if (o.flag.edit_distance(name) < near->flag.edit_distance(name))
+          near = &o;
+      return userError("unknown option '" + name + "'; did you mean '" + near->flag + "'? (onnx-compile --help lists all)");
+    }
+    if (option->value.empty() && attached)
+      return userError("option '" + name + "' takes no value, got '" + value + "'");
+    if (!option->value.empty() && !attached) {
+      if (i + 1 == argv.size())
+        return userError("option '" + name + "' wants a value: " + option->value);
+      value = argv[++i];
+    }
+    if (!option->set(value))
+      return userError("option '" + name + "' got '" + value + "', wanted " + option->value + " (" + option->help + ")");
   }
-  if (listTargets) {
+  return 0;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  Arguments a;
+  a.options.name.clear();
+  a.options.target = "x86_64-linux";
+  auto table = optionTable(a);
+  if (int code = parse(ArrayRef(argv + 1, argc - 1), table, a))
+    return code;
+  if (a.help) {
+    printHelp(table);
+    return 0;
+  }
+  if (a.version) {
+    outs() << "onnx-compile " << onnxc::compilerVersion() << "\n";
+    return 0;
+  }
+  if (a.listTargets) {
     for (const onnxc::Target &t : onnxc::targetTable())
       outs() << left_justify(t.name, 20) << left_justify(t.triple, 30) << left_justify(t.cpu, 14) << t.description << "\n";
     return 0;
   }
-  if (input.empty())
+  if (a.input.empty())
     return userError("no model given; usage: onnx-compile model.onnx -o folder (onnx-compile --help shows the options)");
-  onnxc::CompileOptions options;
-  options.name = name.empty() ? defaultName(input) : name;
+  onnxc::CompileOptions &options = a.options;
+  if (options.name.empty())
+    options.name = defaultName(a.input);
   for (char c : options.name)
     if (!isAlnum(c) && c != '_')
       return userError("--name '" + options.name + "' is not a C identifier");
-  options.target = target;
-  options.cpu = cpu;
-  options.features = features;
-  if (optLevel > 3)
-    return userError("-O" + Twine(optLevel) + " is not a level; use -O0 to -O3");
-  options.optLevel = optLevel;
-  if (threads < 1)
-    return userError("--threads " + Twine(threads) + " is out of range; use 1 or more");
-  options.threads = threads;
-  if (!emit.empty())
-    options.emit.assign(emit.begin(), emit.end());
-  options.outputDir = output;
-  options.verbose = verbose;
-  options.dumpStages = dumpStages;
-  for (const std::string &d : dims) {
-    auto [symbol, value] = StringRef(d).split('=');
-    if (symbol.empty() || value.empty())
-      return userError("--dim '" + d + "' is not of the form symbol=N");
-    options.dims[symbol.str()] = value.str();
-  }
+  if (isDigit(options.name[0]))
+    return userError("--name '" + options.name + "' starts with a digit; a C identifier does not");
   onnxc::CompileResult result;
-  if (!onnxc::compileModel(input, options, result)) {
+  if (!onnxc::compileModel(a.input, options, result)) {
     errs() << "onnx-compile: error: " << result.message << "\n";
     return onnxc::exitCode(result);
   }
-  if (verbose)
+  if (options.verbose)
     for (const std::string &file : result.files)
       errs() << "onnx-compile: wrote " << file << "\n";
   return 0;
