@@ -41,7 +41,8 @@ LogicalResult BatchNormalizationOp::inferShapes(TypeList &types) {
 
 LogicalResult DropoutOp::inferShapes(TypeList &types) {
   types[0] = getData().getType();
-  types[1] = withElement(getData().getType(), IntegerType::get(getContext(), 1));
+  Type i1 = IntegerType::get(getContext(), 1);
+  types[1] = withElement(getData().getType(), i1);
   return success();
 }
 

@@ -201,10 +201,10 @@ LogicalResult inferShapes(func::FuncOp func) {
   if (failed(inferRegion(func.getBody())))
     return failure();
   // The signature follows the values that are returned.
-  auto results =
-      llvm::to_vector(func.getBody().front().getTerminator()->getOperandTypes());
+  Operation *terminator = func.getBody().front().getTerminator();
   func.setType(FunctionType::get(func.getContext(),
-                                 func.getFunctionType().getInputs(), results));
+                                 func.getFunctionType().getInputs(),
+                                 llvm::to_vector(terminator->getOperandTypes())));
   return success();
 }
 
