@@ -202,9 +202,9 @@ LogicalResult inferShapes(func::FuncOp func) {
     return failure();
   // The signature follows the values that are returned.
   Operation *terminator = func.getBody().front().getTerminator();
+  SmallVector<Type> results(terminator->getOperandTypes());
   func.setType(FunctionType::get(func.getContext(),
-                                 func.getFunctionType().getInputs(),
-                                 llvm::to_vector(terminator->getOperandTypes())));
+                                 func.getFunctionType().getInputs(), results));
   return success();
 }
 
