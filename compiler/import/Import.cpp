@@ -15,6 +15,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/MLIRContext.h"
+#include "llvm/Support/raw_ostream.h"
 
 #include <new>
 
@@ -59,13 +60,11 @@ void reportUnsupported(const ReadModel &model, MLIRContext &context) {
     throwUnsupported(lines);
 }
 
-OwningOpRef<ModuleOp> importRead(ReadModel &model, const ImportOptions &options,
-                                 MLIRContext &context,
-                                 ImportedModelInfo &info) {
+// Everything before the dialect is built. Returns the bounds of symbols.
+DimBounds prepare(ReadModel &model, const ImportOptions &options,
+                  MLIRContext &context) {
   context.getOrLoadDialect<onnx::OnnxDialect>();
   context.getOrLoadDialect<mlir::func::FuncDialect>();
-  info = {};
-  info.modelHash = model.hash;
 
   // One form first, so that the checks need not know all spellings.
   normalise(model.proto);
@@ -73,7 +72,6 @@ OwningOpRef<ModuleOp> importRead(ReadModel &model, const ImportOptions &options,
   // and says more; small tensors are loaded, because inference reads them.
   resolveExternalData(model, options.maxModelBytes);
   checkModel(model);
-  info.modelName = model.proto.graph().name();
 
   // After the checker, which wants old models' initializers among the inputs.
   removeDead(model.proto);
@@ -99,20 +97,27 @@ OwningOpRef<ModuleOp> importRead(ReadModel &model, const ImportOptions &options,
   if (!options.keepFunctions)
     expandFunctions(model, declared, context);
   removeDead(model.proto);
+  return bounds;
+}
+
+OwningOpRef<ModuleOp> importRead(ReadModel &model, const ImportOptions &options,
+                                 MLIRContext &context,
+                                 ImportedModelInfo &info) {
+  DimBounds bounds = prepare(model, options, context);
   reportUnsupported(model, context);
   reportUntyped(model.proto);
+  info = {};
+  info.modelHash = model.hash;
+  info.modelName = model.proto.graph().name();
   return buildModule(model, bounds, context, info);
 }
 
-template <typename Read>
-OwningOpRef<ModuleOp> guarded(Read read, const ImportOptions &options,
-                              MLIRContext &context, ImportedModelInfo &info,
-                              std::string &error) {
+// Runs `work`; whatever it throws becomes a message.
+template <typename Work> bool guarded(Work work, std::string &error) {
   const char *report = "; please report this together with the model";
   try {
-    ReadModel model;
-    read(model);
-    return importRead(model, options, context, info);
+    work();
+    return true;
   } catch (const ImportError &problem) {
     error = problem.what();
   } catch (const InternalImportError &problem) {
@@ -122,7 +127,7 @@ OwningOpRef<ModuleOp> guarded(Read read, const ImportOptions &options,
   } catch (const std::exception &problem) {
     error = std::string("internal error: ") + problem.what() + report;
   }
-  return nullptr;
+  return false;
 }
 
 } // namespace
@@ -131,11 +136,15 @@ OwningOpRef<ModuleOp> importModel(llvm::StringRef path,
                                   const ImportOptions &options,
                                   MLIRContext &context, ImportedModelInfo &info,
                                   std::string &error) {
-  return guarded(
-      [&](ReadModel &model) {
+  OwningOpRef<ModuleOp> module;
+  guarded(
+      [&] {
+        ReadModel model;
         readModelFile(path, options.maxModelBytes, model);
+        module = importRead(model, options, context, info);
       },
-      options, context, info, error);
+      error);
+  return module;
 }
 
 OwningOpRef<ModuleOp> importModelBytes(llvm::StringRef bytes,
@@ -144,11 +153,33 @@ OwningOpRef<ModuleOp> importModelBytes(llvm::StringRef bytes,
                                        MLIRContext &context,
                                        ImportedModelInfo &info,
                                        std::string &error) {
-  return guarded(
-      [&](ReadModel &model) {
+  OwningOpRef<ModuleOp> module;
+  guarded(
+      [&] {
+        ReadModel model;
         readModelBytes(bytes, directory, options.maxModelBytes, model);
+        module = importRead(model, options, context, info);
       },
-      options, context, info, error);
+      error);
+  return module;
+}
+
+bool saveUpgradedModel(llvm::StringRef path, llvm::StringRef output,
+                       const ImportOptions &options, MLIRContext &context,
+                       std::string &error) {
+  return guarded(
+      [&] {
+        ReadModel model;
+        readModelFile(path, options.maxModelBytes, model);
+        prepare(model, options, context);
+        std::error_code code;
+        llvm::raw_fd_ostream stream(output, code);
+        if (code)
+          throw ImportError("cannot write '" + output.str() +
+                            "': " + code.message());
+        stream << model.proto.SerializeAsString();
+      },
+      error);
 }
 
 } // namespace onnxc
