@@ -66,7 +66,7 @@ def dropout():
     return [node("Dropout", ["x"], ["y"], ratio=0.3)], {"x": data(3, 4)}, {}, ["y"]
 
 
-@case(["Cast/5"], [6], same_as=(11, lambda: [node("Cast", ["x"], ["y"], to=int(TensorProto.INT32))]))
+@case(["Cast/5"], [5], same_as=(11, lambda: [node("Cast", ["x"], ["y"], to=int(TensorProto.INT32))]))
 def cast_name():
     return [node("Cast", ["x"], ["y"], to="INT32")], {"x": data(3, 4)}, {}, ["y"]
 
