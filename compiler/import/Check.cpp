@@ -3,6 +3,7 @@
 // that ONNX does not know.
 #include "compiler/import/Check.h"
 
+#include "compiler/import/Contrib.h"
 #include "compiler/import/GraphUtil.h"
 #include "compiler/import/ImportError.h"
 
@@ -112,7 +113,7 @@ void checkOps(const ModelProto &model,
   const auto *registry = ::onnx::OpSchemaRegistry::Instance();
   std::vector<std::string> lines;
   auto check = [&](const NodeProto &node, int version) {
-    if (table.count({node.domain(), node.op_type()}))
+    if (table.count({node.domain(), node.op_type()}) || isContribOp(node))
       return;
     if (version == 0) {
       lines.push_back(unsupportedLine(

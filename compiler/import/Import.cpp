@@ -3,6 +3,7 @@
 #include "compiler/import/Import.h"
 
 #include "compiler/import/Check.h"
+#include "compiler/import/Contrib.h"
 #include "compiler/import/DimOverrides.h"
 #include "compiler/import/Functions.h"
 #include "compiler/import/GraphBuilder.h"
@@ -91,6 +92,8 @@ DimBounds prepare(ReadModel &model, const ImportOptions &options,
   // Adapters need ranks and element types, in the old opset's terms.
   inferTypes(model.proto, declared);
   upgradeModel(model.proto);
+  // In the newest opset's terms, so after the upgrade.
+  expandContribOps(model.proto);
   checkRewritten(model, "the opset upgrade");
   inferTypes(model.proto, declared);
 
