@@ -11,7 +11,7 @@
 // CHECK: onnx.Transpose %{{.*}} {perm = array<i64: 0, 3, 1, 2>}
 // CHECK-NEXT: return
 func.func @chain(%x: tensor<1x3x16x16xf32>, %w: tensor<8x3x1x1xf32>, %v: tensor<8x8x1x1xf32>) -> tensor<1x8x16x16xf32> {
-  %none = onnx.NoValue : () -> none
+  %none = onnx.NoValue
   %a = onnx.Conv %x, %w, %none : (tensor<1x3x16x16xf32>, tensor<8x3x1x1xf32>, none) -> tensor<1x8x16x16xf32>
   %b = onnx.Relu %a : (tensor<1x8x16x16xf32>) -> tensor<1x8x16x16xf32>
   %c = onnx.Conv %b, %v, %none : (tensor<1x8x16x16xf32>, tensor<8x8x1x1xf32>, none) -> tensor<1x8x16x16xf32>
@@ -26,12 +26,12 @@ func.func @chain(%x: tensor<1x3x16x16xf32>, %w: tensor<8x3x1x1xf32>, %v: tensor<
 // CHECK: onnx.ReduceMean {{.*}} -> tensor<1x16xf32>
 // CHECK-NEXT: return
 func.func @axes(%x: tensor<1x3x16x16xf32>, %w: tensor<8x3x1x1xf32>) -> tensor<1x16xf32> {
-  %none = onnx.NoValue : () -> none
+  %none = onnx.NoValue
   %a = onnx.Conv %x, %w, %none : (tensor<1x3x16x16xf32>, tensor<8x3x1x1xf32>, none) -> tensor<1x8x16x16xf32>
   %b = onnx.Concat %a, %a {axis = 1 : i64} : (tensor<1x8x16x16xf32>, tensor<1x8x16x16xf32>) -> tensor<1x16x16x16xf32>
-  %k = onnx.Constant {value = dense<1.0> : tensor<16x1x1xf32>} : () -> tensor<16x1x1xf32>
+  %k = onnx.Constant dense<1.0> : tensor<16x1x1xf32>
   %c = onnx.Add %b, %k : (tensor<1x16x16x16xf32>, tensor<16x1x1xf32>) -> tensor<1x16x16x16xf32>
-  %axes = onnx.Constant {value = dense<[2, 3]> : tensor<2xi64>} : () -> tensor<2xi64>
+  %axes = onnx.Constant dense<[2, 3]> : tensor<2xi64>
   %m = onnx.ReduceMean %c, %axes {keepdims = 0 : i64} : (tensor<1x16x16x16xf32>, tensor<2xi64>) -> tensor<1x16xf32>
   return %m : tensor<1x16xf32>
 }
@@ -41,7 +41,7 @@ func.func @axes(%x: tensor<1x3x16x16xf32>, %w: tensor<8x3x1x1xf32>) -> tensor<1x
 // CHECK: onnx.Conv
 // CHECK-NEXT: return
 func.func @own(%x: tensor<1x3x16x16xf32>, %w: tensor<8x3x1x1xf32>) -> tensor<1x16x16x8xf32> {
-  %none = onnx.NoValue : () -> none
+  %none = onnx.NoValue
   %a = onnx.Conv %x, %w, %none : (tensor<1x3x16x16xf32>, tensor<8x3x1x1xf32>, none) -> tensor<1x8x16x16xf32>
   %t = onnx.Transpose %a {perm = array<i64: 0, 2, 3, 1>} : (tensor<1x8x16x16xf32>) -> tensor<1x16x16x8xf32>
   return %t : tensor<1x16x16x8xf32>

@@ -1,14 +1,14 @@
 // RUN: onnx-compile-opt --onnxc-fuse-ops %s | FileCheck %s
 
 // CHECK-LABEL: func.func @layer_norm
-// CHECK: %[[Y:.*]], %{{.*}}, %{{.*}} = onnx.LayerNormalization %arg0, %{{.*}}, %{{.*}} {axis = 2 : i64, epsilon = 9.99999974E-6 : f32{{.*}}}
+// CHECK: %[[Y:.*]], %{{.*}}, %{{.*}} = onnx.LayerNormalization %arg0, %{{.*}}, %{{.*}} {axis = 2 : i64}
 // CHECK-NEXT: return %[[Y]]
 func.func @layer_norm(%x: tensor<2x3x8xf32>) -> tensor<2x3x8xf32> {
-  %axes = onnx.Constant {value = dense<-1> : tensor<1xi64>} : () -> tensor<1xi64>
-  %two = onnx.Constant {value = dense<2.0> : tensor<f32>} : () -> tensor<f32>
-  %eps = onnx.Constant {value = dense<1.0e-5> : tensor<f32>} : () -> tensor<f32>
-  %scale = onnx.Constant {value = dense<3.0> : tensor<8xf32>} : () -> tensor<8xf32>
-  %shift = onnx.Constant {value = dense<4.0> : tensor<8xf32>} : () -> tensor<8xf32>
+  %axes = onnx.Constant dense<-1> : tensor<1xi64>
+  %two = onnx.Constant dense<2.0> : tensor<f32>
+  %eps = onnx.Constant dense<1.0e-5> : tensor<f32>
+  %scale = onnx.Constant dense<3.0> : tensor<8xf32>
+  %shift = onnx.Constant dense<4.0> : tensor<8xf32>
   %m = onnx.ReduceMean %x, %axes : (tensor<2x3x8xf32>, tensor<1xi64>) -> tensor<2x3x1xf32>
   %d = onnx.Sub %x, %m : (tensor<2x3x8xf32>, tensor<2x3x1xf32>) -> tensor<2x3x8xf32>
   %p = onnx.Pow %d, %two : (tensor<2x3x8xf32>, tensor<f32>) -> tensor<2x3x8xf32>
@@ -25,9 +25,9 @@ func.func @layer_norm(%x: tensor<2x3x8xf32>) -> tensor<2x3x8xf32> {
 // CHECK: onnx.Gelu %arg0
 // CHECK-NEXT: return
 func.func @gelu(%x: tensor<8xf32>) -> tensor<8xf32> {
-  %r = onnx.Constant {value = dense<1.41421354> : tensor<f32>} : () -> tensor<f32>
-  %one = onnx.Constant {value = dense<1.0> : tensor<f32>} : () -> tensor<f32>
-  %half = onnx.Constant {value = dense<0.5> : tensor<f32>} : () -> tensor<f32>
+  %r = onnx.Constant dense<1.41421354> : tensor<f32>
+  %one = onnx.Constant dense<1.0> : tensor<f32>
+  %half = onnx.Constant dense<0.5> : tensor<f32>
   %d = onnx.Div %x, %r : (tensor<8xf32>, tensor<f32>) -> tensor<8xf32>
   %e = onnx.Erf %d : (tensor<8xf32>) -> tensor<8xf32>
   %a = onnx.Add %e, %one : (tensor<8xf32>, tensor<f32>) -> tensor<8xf32>
@@ -40,9 +40,9 @@ func.func @gelu(%x: tensor<8xf32>) -> tensor<8xf32> {
 // CHECK-LABEL: func.func @not_gelu
 // CHECK: onnx.Erf
 func.func @not_gelu(%x: tensor<8xf32>) -> tensor<8xf32> {
-  %r = onnx.Constant {value = dense<1.41421354> : tensor<f32>} : () -> tensor<f32>
-  %one = onnx.Constant {value = dense<1.0> : tensor<f32>} : () -> tensor<f32>
-  %half = onnx.Constant {value = dense<0.75> : tensor<f32>} : () -> tensor<f32>
+  %r = onnx.Constant dense<1.41421354> : tensor<f32>
+  %one = onnx.Constant dense<1.0> : tensor<f32>
+  %half = onnx.Constant dense<0.75> : tensor<f32>
   %d = onnx.Div %x, %r : (tensor<8xf32>, tensor<f32>) -> tensor<8xf32>
   %e = onnx.Erf %d : (tensor<8xf32>) -> tensor<8xf32>
   %a = onnx.Add %e, %one : (tensor<8xf32>, tensor<f32>) -> tensor<8xf32>
