@@ -3,6 +3,7 @@
 #include "compiler/import/Import.h"
 
 #include "compiler/import/Check.h"
+#include "compiler/import/Contrib.h"
 #include "compiler/import/DimOverrides.h"
 #include "compiler/import/Functions.h"
 #include "compiler/import/GraphBuilder.h"
@@ -15,6 +16,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/MLIRContext.h"
+#include "llvm/Support/raw_ostream.h"
 
 #include <new>
 
@@ -59,13 +61,11 @@ void reportUnsupported(const ReadModel &model, MLIRContext &context) {
     throwUnsupported(lines);
 }
 
-OwningOpRef<ModuleOp> importRead(ReadModel &model, const ImportOptions &options,
-                                 MLIRContext &context,
-                                 ImportedModelInfo &info) {
+// Everything before the dialect is built. Returns the bounds of symbols.
+DimBounds prepare(ReadModel &model, const ImportOptions &options,
+                  MLIRContext &context) {
   context.getOrLoadDialect<onnx::OnnxDialect>();
   context.getOrLoadDialect<mlir::func::FuncDialect>();
-  info = {};
-  info.modelHash = model.hash;
 
   // One form first, so that the checks need not know all spellings.
   normalise(model.proto);
@@ -73,7 +73,6 @@ OwningOpRef<ModuleOp> importRead(ReadModel &model, const ImportOptions &options,
   // and says more; small tensors are loaded, because inference reads them.
   resolveExternalData(model, options.maxModelBytes);
   checkModel(model);
-  info.modelName = model.proto.graph().name();
 
   // After the checker, which wants old models' initializers among the inputs.
   removeDead(model.proto);
@@ -93,26 +92,35 @@ OwningOpRef<ModuleOp> importRead(ReadModel &model, const ImportOptions &options,
   // Adapters need ranks and element types, in the old opset's terms.
   inferTypes(model.proto, declared);
   upgradeModel(model.proto);
+  // In the newest opset's terms, so after the upgrade.
+  expandContribOps(model.proto);
   checkRewritten(model, "the opset upgrade");
   inferTypes(model.proto, declared);
 
   if (!options.keepFunctions)
     expandFunctions(model, declared, context);
   removeDead(model.proto);
+  return bounds;
+}
+
+OwningOpRef<ModuleOp> importRead(ReadModel &model, const ImportOptions &options,
+                                 MLIRContext &context,
+                                 ImportedModelInfo &info) {
+  DimBounds bounds = prepare(model, options, context);
   reportUnsupported(model, context);
   reportUntyped(model.proto);
+  info = {};
+  info.modelHash = model.hash;
+  info.modelName = model.proto.graph().name();
   return buildModule(model, bounds, context, info);
 }
 
-template <typename Read>
-OwningOpRef<ModuleOp> guarded(Read read, const ImportOptions &options,
-                              MLIRContext &context, ImportedModelInfo &info,
-                              std::string &error) {
+// Runs `work`; whatever it throws becomes a message.
+template <typename Work> bool guarded(Work work, std::string &error) {
   const char *report = "; please report this together with the model";
   try {
-    ReadModel model;
-    read(model);
-    return importRead(model, options, context, info);
+    work();
+    return true;
   } catch (const ImportError &problem) {
     error = problem.what();
   } catch (const InternalImportError &problem) {
@@ -122,7 +130,7 @@ OwningOpRef<ModuleOp> guarded(Read read, const ImportOptions &options,
   } catch (const std::exception &problem) {
     error = std::string("internal error: ") + problem.what() + report;
   }
-  return nullptr;
+  return false;
 }
 
 } // namespace
@@ -131,11 +139,15 @@ OwningOpRef<ModuleOp> importModel(llvm::StringRef path,
                                   const ImportOptions &options,
                                   MLIRContext &context, ImportedModelInfo &info,
                                   std::string &error) {
-  return guarded(
-      [&](ReadModel &model) {
+  OwningOpRef<ModuleOp> module;
+  guarded(
+      [&] {
+        ReadModel model;
         readModelFile(path, options.maxModelBytes, model);
+        module = importRead(model, options, context, info);
       },
-      options, context, info, error);
+      error);
+  return module;
 }
 
 OwningOpRef<ModuleOp> importModelBytes(llvm::StringRef bytes,
@@ -144,11 +156,33 @@ OwningOpRef<ModuleOp> importModelBytes(llvm::StringRef bytes,
                                        MLIRContext &context,
                                        ImportedModelInfo &info,
                                        std::string &error) {
-  return guarded(
-      [&](ReadModel &model) {
+  OwningOpRef<ModuleOp> module;
+  guarded(
+      [&] {
+        ReadModel model;
         readModelBytes(bytes, directory, options.maxModelBytes, model);
+        module = importRead(model, options, context, info);
       },
-      options, context, info, error);
+      error);
+  return module;
+}
+
+bool saveUpgradedModel(llvm::StringRef path, llvm::StringRef output,
+                       const ImportOptions &options, MLIRContext &context,
+                       std::string &error) {
+  return guarded(
+      [&] {
+        ReadModel model;
+        readModelFile(path, options.maxModelBytes, model);
+        prepare(model, options, context);
+        std::error_code code;
+        llvm::raw_fd_ostream stream(output, code);
+        if (code)
+          throw ImportError("cannot write '" + output.str() +
+                            "': " + code.message());
+        stream << model.proto.SerializeAsString();
+      },
+      error);
 }
 
 } // namespace onnxc

@@ -61,6 +61,13 @@ importModelBytes(llvm::StringRef bytes, llvm::StringRef directory,
                  const ImportOptions &options, mlir::MLIRContext &context,
                  ImportedModelInfo &info, std::string &error);
 
+// Writes the model as the import sees it after the opset upgrade (and, unless
+// `options.keepFunctions`, the expansion of function bodies): an ONNX file in
+// the newest opset. For tests and for looking at what the adapters did.
+bool saveUpgradedModel(llvm::StringRef path, llvm::StringRef output,
+                       const ImportOptions &options, mlir::MLIRContext &context,
+                       std::string &error);
+
 } // namespace onnxc
 
 #endif // ONNXC_COMPILER_IMPORT_IMPORT_H

@@ -44,30 +44,46 @@ static void forgetShape(TypeProto &type) {
     forgetShape(*type.mutable_optional_type()->mutable_elem_type());
 }
 
-void inferTypes(ModelProto &model, const DeclaredTypes &declared) {
+// Clears all inferred types. What bodies declare of their inputs (a loop's
+// carried values) inference cannot find out; it is kept on request.
+static void forgetTypes(ModelProto &model, bool keepBodyInputs) {
   bool main = true;
   walkGraphs(*model.mutable_graph(), [&](GraphProto &graph) {
     graph.clear_value_info();
     for (auto &output : *graph.mutable_output())
       forgetShape(*output.mutable_type());
-    if (!main)
+    if (!main && !keepBodyInputs)
       for (auto &input : *graph.mutable_input())
         forgetShape(*input.mutable_type());
     main = false;
   });
+}
+
+static std::string runInference(ModelProto &model, int strictness) {
   ::onnx::shape_inference::DataValueMap data;
   try {
     ::onnx::shape_inference::InferShapes(
         model, ::onnx::OpSchemaRegistry::Instance(),
-        ::onnx::ShapeInferenceOptions(/*check_type=*/false,
-                                      /*strict_mode=*/0,
+        ::onnx::ShapeInferenceOptions(/*check_type=*/false, strictness,
                                       /*data_prop=*/true),
         &data);
+    return "";
   } catch (const std::exception &error) {
     std::string text = error.what();
     std::replace(text.begin(), text.end(), '\n', ' ');
-    throw ImportError("the model's types do not fit together: " + text);
+    return text.empty() ? "unknown error" : text;
   }
+}
+
+void inferTypes(ModelProto &model, const DeclaredTypes &declared) {
+  forgetTypes(model, /*keepBodyInputs=*/true);
+  std::string error = runInference(model, /*strictness=*/0);
+  if (!error.empty()) {
+    forgetTypes(model, /*keepBodyInputs=*/false);
+    error = runInference(model, /*strictness=*/0);
+  }
+  if (!error.empty())
+    throw ImportError("the model's types do not fit together: " + error);
 
   // Where inference found nothing, believe the file.
   walkGraphs(*model.mutable_graph(), [&](GraphProto &graph) {
@@ -121,16 +137,7 @@ void reportUntyped(ModelProto &model) {
   if (culprit.empty())
     return;
   // Once more, now with the errors that were passed over.
-  ::onnx::shape_inference::DataValueMap data;
-  std::string reason;
-  try {
-    ::onnx::shape_inference::InferShapes(
-        model, ::onnx::OpSchemaRegistry::Instance(),
-        ::onnx::ShapeInferenceOptions(false, /*strict_mode=*/1, true), &data);
-  } catch (const std::exception &error) {
-    reason = error.what();
-    std::replace(reason.begin(), reason.end(), '\n', ' ');
-  }
+  std::string reason = runInference(model, /*strictness=*/1);
   throw ImportError(culprit + (reason.empty() ? "; declare it in value_info"
                                               : ": " + reason));
 }

@@ -32,7 +32,7 @@ const Table &adapterTable() {
       for (const AdapterRow &row : rows)
         made[row.op].push_back(row);
     for (auto &[op, rows] : made)
-      std::stable_sort(rows.begin(), rows.end(),
+      std::sort(rows.begin(), rows.end(),
                        [](const AdapterRow &a, const AdapterRow &b) {
                          return a.lastOldVersion < b.lastOldVersion;
                        });

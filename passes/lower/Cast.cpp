@@ -3,6 +3,7 @@
 #include "passes/lower/Families.h"
 #include "passes/lower/NarrowTypes.h"
 #include "passes/lower/ScalarBuilder.h"
+#include "passes/lower/Scalars.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -18,9 +19,9 @@ static Value floatToInt(OpBuilder &b, Location loc, Value v, Type to) {
   unsigned width = cast<IntegerType>(to).getWidth();
   bool viaWord = width < 32 || (width == 32 && !to.isUnsignedInteger());
   Type wide = viaWord ? b.getI32Type() : b.getI64Type();
-  Value w = arith::FPToSIOp::create(b, loc, wide, v);
+  Value w = b.createOrFold<arith::FPToSIOp>(loc, wide, v);
   Type target = b.getIntegerType(std::max(8u, width));
-  return wide == target ? w : arith::TruncIOp::create(b, loc, target, w).getResult();
+  return wide == target ? w : b.createOrFold<arith::TruncIOp>(loc, target, w);
 }
 
 /// One scalar, loaded from `from`, as a storable scalar of `to`.
@@ -53,6 +54,16 @@ static LogicalResult lowerCast(Operation *op, Lowering &l) {
   NarrowRounding rounding{intAttr(op, "saturate", 1) != 0, strAttr(op, "round_mode", "up")};
   Type rawFrom = isNarrow(from) ? Lowering::storage(from) : from;
   Type rawTo = isNarrow(to) ? Lowering::storage(to) : to;
+  if (auto type = cast<RankedTensorType>(x.getType()); type.hasStaticShape() && knownAsScalars(x)) {
+    // Arithmetic on shapes: scalars fold into the dims they came from.
+    Values scalars;
+    for (Value v : elements(l, x)) {
+      v = castScalar(l.b, l.loc(), Lowering::load(l.b, l.loc(), v, rawFrom), from, to, rounding);
+      scalars.push_back(Lowering::store(l.b, l.loc(), v, rawTo));
+    }
+    l.set(op, 0, fromElements(l, type.getShape(), Lowering::storage(to), scalars));
+    return success();
+  }
   l.set(op, 0, l.map({x}, {rawFrom}, rawTo, [&](OpBuilder &b, Location loc, ValueRange v) {
           return castScalar(b, loc, v[0], from, to, rounding);
         }));

@@ -4,6 +4,7 @@
 #include "passes/lower/Families.h"
 #include "passes/lower/NarrowTypes.h"
 #include "passes/lower/ScalarBuilder.h"
+#include "passes/lower/Scalars.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -165,7 +166,7 @@ static Value bitShift(S &s, Value x, Value y, Operation *op) {
 //===----------------------------------------------------------------------===//
 
 #define ROW(name, expr) {"onnx." name, [](S &s, ValueRange x, Operation *op) -> Value { return expr; }}
-#define MATH(name, mathOp) ROW(name, (math::mathOp::create(s.b, s.loc, x[0])))
+#define MATH(name, mathOp) ROW(name, (s.b.createOrFold<math::mathOp>(s.loc, x[0])))
 
 /// Operands are mapped element by element with broadcasting.
 static const Row mapped[] = {
@@ -272,6 +273,31 @@ static LogicalResult checkNumeric(Operation *op, Lowering &l) {
   return success();
 }
 
+/// Arithmetic on shapes: a result of at most 16 elements from operands that are
+/// known as scalars is computed as scalars, which fold into the dims they came
+/// from.
+static Value mapShort(Operation *op, Lowering &l, ScalarFn body) {
+  auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
+  if (!type || !type.hasStaticShape() || type.getRank() > 1 || type.getNumElements() > 16 ||
+      isNarrow(type.getElementType()))
+    return {};
+  SmallVector<Values> columns;
+  for (Value v : op->getOperands()) {
+    Value t = l.get(v);
+    if (isNarrow(Lowering::elem(v)) || !knownAsScalars(t))
+      return {};
+    columns.push_back(elements(l, t));
+  }
+  Values results;
+  for (int64_t i = 0, n = type.getNumElements(); i < n; ++i) {
+    Values args;
+    for (auto [v, column] : llvm::zip(op->getOperands(), columns))
+      args.push_back(Lowering::load(l.b, l.loc(), column[column.size() == 1 ? 0 : i], Lowering::elem(v)));
+    results.push_back(Lowering::store(l.b, l.loc(), body(l.b, l.loc(), args), type.getElementType()));
+  }
+  return fromElements(l, type.getShape(), Lowering::storage(type.getElementType()), results);
+}
+
 static LogicalResult lowerMapped(Operation *op, Lowering &l, RowFn fn) {
   if (failed(checkNumeric(op, l)))
     return failure();
@@ -282,10 +308,12 @@ static LogicalResult lowerMapped(Operation *op, Lowering &l, RowFn fn) {
     elems.push_back(Lowering::elem(op->getOperand(i)));
   }
   Type elem = decodedType(elems.front());
-  l.set(op, 0, mapDecoded(l, ins, elems, Lowering::elem(op->getResult(0)), [&](OpBuilder &b, Location loc, ValueRange x) {
-          S s(b, loc, elem);
-          return fn(s, x, op);
-        }));
+  auto body = [&](OpBuilder &b, Location loc, ValueRange x) {
+    S s(b, loc, elem);
+    return fn(s, x, op);
+  };
+  Value y = mapShort(op, l, body);
+  l.set(op, 0, y ? y : mapDecoded(l, ins, elems, Lowering::elem(op->getResult(0)), body));
   return success();
 }
 
@@ -297,13 +325,15 @@ static LogicalResult lowerFolded(Operation *op, Lowering &l, RowFn fn, bool mean
     ins.push_back(l.get(v));
   Type elem = Lowering::elem(op->getOperand(0));
   SmallVector<Type> elems(ins.size(), elem);
-  l.set(op, 0, l.map(ins, elems, elem, [&](OpBuilder &b, Location loc, ValueRange x) {
-          S s(b, loc, elem);
-          Value acc = x[0];
-          for (Value next : x.drop_front())
-            acc = fn(s, {acc, next}, op);
-          return mean ? s.div(acc, s.num(x.size())) : acc;
-        }));
+  auto body = [&](OpBuilder &b, Location loc, ValueRange x) {
+    S s(b, loc, elem);
+    Value acc = x[0];
+    for (Value next : x.drop_front())
+      acc = fn(s, {acc, next}, op);
+    return mean ? s.div(acc, s.num(x.size())) : acc;
+  };
+  Value y = mapShort(op, l, body);
+  l.set(op, 0, y ? y : l.map(ins, elems, elem, body));
   return success();
 }
 

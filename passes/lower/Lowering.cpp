@@ -7,6 +7,7 @@
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/IR/Matchers.h"
+#include "mlir/IR/TypeUtilities.h"
 #include "llvm/ADT/APFloat.h"
 
 using namespace mlir;
@@ -156,18 +157,18 @@ Type Lowering::compute(Type t) {
 Value Lowering::load(OpBuilder &b, Location loc, Value v, Type onnxElem) {
   if (onnxElem.isInteger(1)) {
     Value zero = arith::ConstantOp::create(b, loc, b.getI8IntegerAttr(0));
-    return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, v, zero);
+    return b.createOrFold<arith::CmpIOp>(loc, arith::CmpIPredicate::ne, v, zero);
   }
   if (onnxElem.isF16() || onnxElem.isBF16())
-    return arith::ExtFOp::create(b, loc, b.getF32Type(), v);
+    return b.createOrFold<arith::ExtFOp>(loc, b.getF32Type(), v);
   return v;
 }
 
 Value Lowering::store(OpBuilder &b, Location loc, Value v, Type onnxElem) {
   if (onnxElem.isInteger(1))
-    return v.getType().isInteger(1) ? arith::ExtUIOp::create(b, loc, b.getI8Type(), v).getResult() : v;
+    return v.getType().isInteger(1) ? b.createOrFold<arith::ExtUIOp>(loc, b.getI8Type(), v) : v;
   if ((onnxElem.isF16() || onnxElem.isBF16()) && v.getType().isF32())
-    return arith::TruncFOp::create(b, loc, onnxElem, v);
+    return b.createOrFold<arith::TruncFOp>(loc, onnxElem, v);
   return v;
 }
 
@@ -178,32 +179,32 @@ Value Lowering::convert(OpBuilder &b, Location loc, Value v, Type from, Type to)
       return v;
     Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(src));
     if (isa<FloatType>(src))
-      return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNE, v, zero);
-    return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, v, zero);
+      return b.createOrFold<arith::CmpFOp>(loc, arith::CmpFPredicate::UNE, v, zero);
+    return b.createOrFold<arith::CmpIOp>(loc, arith::CmpIPredicate::ne, v, zero);
   }
   if (isa<FloatType>(src) && isa<FloatType>(dst)) {
     unsigned a = src.getIntOrFloatBitWidth(), c = dst.getIntOrFloatBitWidth();
     if (a == c)
       return v;
-    return a < c ? arith::ExtFOp::create(b, loc, dst, v).getResult() : arith::TruncFOp::create(b, loc, dst, v).getResult();
+    return a < c ? b.createOrFold<arith::ExtFOp>(loc, dst, v) : b.createOrFold<arith::TruncFOp>(loc, dst, v);
   }
   if (isa<FloatType>(dst))
-    return isUnsigned(from) ? arith::UIToFPOp::create(b, loc, dst, v).getResult()
-                            : arith::SIToFPOp::create(b, loc, dst, v).getResult();
+    return isUnsigned(from) ? b.createOrFold<arith::UIToFPOp>(loc, dst, v)
+                            : b.createOrFold<arith::SIToFPOp>(loc, dst, v);
   if (isa<FloatType>(src)) {
     // Narrow integers go through i64 so that values beyond the range wrap as C does on common hosts.
     Type wide = b.getI64Type();
-    Value w = to.isUnsignedInteger(64) ? arith::FPToUIOp::create(b, loc, wide, v).getResult()
-                                       : arith::FPToSIOp::create(b, loc, wide, v).getResult();
-    return dst == wide ? w : arith::TruncIOp::create(b, loc, dst, w).getResult();
+    Value w = to.isUnsignedInteger(64) ? b.createOrFold<arith::FPToUIOp>(loc, wide, v)
+                                       : b.createOrFold<arith::FPToSIOp>(loc, wide, v);
+    return dst == wide ? w : b.createOrFold<arith::TruncIOp>(loc, dst, w);
   }
   unsigned a = src.getIntOrFloatBitWidth(), c = dst.getIntOrFloatBitWidth();
   if (a == c)
     return v;
   if (a > c)
-    return arith::TruncIOp::create(b, loc, dst, v);
-  return isUnsigned(from) ? arith::ExtUIOp::create(b, loc, dst, v).getResult()
-                          : arith::ExtSIOp::create(b, loc, dst, v).getResult();
+    return b.createOrFold<arith::TruncIOp>(loc, dst, v);
+  return isUnsigned(from) ? b.createOrFold<arith::ExtUIOp>(loc, dst, v)
+                          : b.createOrFold<arith::ExtSIOp>(loc, dst, v);
 }
 
 RankedTensorType loweredType(Type onnxTensor) {

@@ -208,6 +208,16 @@ static LogicalResult lowerReduce(Operation *op, Lowering &l, const ReduceRow &ro
   for (int64_t a : axes->known)
     count = l.mul(count, l.dim(x, a));
   S outer(l.b, l.loc(), acc);
+  if (axes->count == Lowering::rank(x) && knownAsScalars(x)) {
+    // Arithmetic on shapes, such as the product of dims.
+    Value t = row.init(outer);
+    for (Value v : elements(l, x))
+      t = row.combine(outer, row.contribution(outer, Lowering::load(l.b, l.loc(), v, elem)), t);
+    t = Lowering::store(l.b, l.loc(), row.finish(outer, t, countAs(l.b, l.loc(), count, acc)), elem);
+    SmallVector<int64_t> shape(intAttr(op, "keepdims", 1) ? axes->count : 0, 1);
+    l.set(op, 0, fromElements(l, shape, Lowering::storage(elem), t));
+    return success();
+  }
   Value y = l.reduce(x, elem, axes->known, acc, row.init(outer), [&](OpBuilder &b, Location loc, ValueRange v) {
     S s(b, loc, acc);
     return row.combine(s, row.contribution(s, v[0]), v[1]);

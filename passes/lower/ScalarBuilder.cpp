@@ -25,50 +25,50 @@ Value ScalarBuilder::bits(Type type, int64_t v) {
 
 Value ScalarBuilder::add(Value x, Value y) {
   if (floating(x))
-    return arith::AddFOp::create(b, loc, x, y);
-  return arith::AddIOp::create(b, loc, x, y);
+    return b.createOrFold<arith::AddFOp>(loc, x, y);
+  return b.createOrFold<arith::AddIOp>(loc, x, y);
 }
 
 Value ScalarBuilder::sub(Value x, Value y) {
   if (floating(x))
-    return arith::SubFOp::create(b, loc, x, y);
-  return arith::SubIOp::create(b, loc, x, y);
+    return b.createOrFold<arith::SubFOp>(loc, x, y);
+  return b.createOrFold<arith::SubIOp>(loc, x, y);
 }
 
 Value ScalarBuilder::mul(Value x, Value y) {
   if (floating(x))
-    return arith::MulFOp::create(b, loc, x, y);
-  return arith::MulIOp::create(b, loc, x, y);
+    return b.createOrFold<arith::MulFOp>(loc, x, y);
+  return b.createOrFold<arith::MulIOp>(loc, x, y);
 }
 
 Value ScalarBuilder::div(Value x, Value y) {
   if (floating(x))
-    return arith::DivFOp::create(b, loc, x, y);
+    return b.createOrFold<arith::DivFOp>(loc, x, y);
   Value zero = bits(x.getType(), 0), one = bits(x.getType(), 1);
   Value byZero = eq(y, zero);
   if (isUnsigned())
-    return select(byZero, zero, arith::DivUIOp::create(b, loc, x, select(byZero, one, y)));
+    return select(byZero, zero, b.createOrFold<arith::DivUIOp>(loc, x, select(byZero, one, y)));
   Value byMinusOne = eq(y, bits(x.getType(), -1));
   Value safe = select(either(byZero, byMinusOne), one, y);
-  Value q = arith::DivSIOp::create(b, loc, x, safe);
+  Value q = b.createOrFold<arith::DivSIOp>(loc, x, safe);
   return select(byZero, zero, select(byMinusOne, neg(x), q));
 }
 
 Value ScalarBuilder::rem(Value x, Value y) {
   if (floating(x))
-    return arith::RemFOp::create(b, loc, x, y);
+    return b.createOrFold<arith::RemFOp>(loc, x, y);
   Value one = bits(x.getType(), 1);
   Value trivial = eq(y, bits(x.getType(), 0));
   if (isUnsigned())
-    return arith::RemUIOp::create(b, loc, x, select(trivial, one, y));
+    return b.createOrFold<arith::RemUIOp>(loc, x, select(trivial, one, y));
   trivial = either(trivial, eq(y, bits(x.getType(), -1)));
-  return arith::RemSIOp::create(b, loc, x, select(trivial, one, y));
+  return b.createOrFold<arith::RemSIOp>(loc, x, select(trivial, one, y));
 }
 
 Value ScalarBuilder::neg(Value x) {
   if (floating(x))
-    return arith::NegFOp::create(b, loc, x);
-  return arith::SubIOp::create(b, loc, bits(x.getType(), 0), x);
+    return b.createOrFold<arith::NegFOp>(loc, x);
+  return b.createOrFold<arith::SubIOp>(loc, bits(x.getType(), 0), x);
 }
 
 Value ScalarBuilder::abs(Value x) {
@@ -79,55 +79,55 @@ Value ScalarBuilder::abs(Value x) {
 
 Value ScalarBuilder::min(Value x, Value y) {
   if (floating(x))
-    return arith::MinimumFOp::create(b, loc, x, y);
+    return b.createOrFold<arith::MinimumFOp>(loc, x, y);
   if (isUnsigned())
-    return arith::MinUIOp::create(b, loc, x, y);
-  return arith::MinSIOp::create(b, loc, x, y);
+    return b.createOrFold<arith::MinUIOp>(loc, x, y);
+  return b.createOrFold<arith::MinSIOp>(loc, x, y);
 }
 
 Value ScalarBuilder::max(Value x, Value y) {
   if (floating(x))
-    return arith::MaximumFOp::create(b, loc, x, y);
+    return b.createOrFold<arith::MaximumFOp>(loc, x, y);
   if (isUnsigned())
-    return arith::MaxUIOp::create(b, loc, x, y);
-  return arith::MaxSIOp::create(b, loc, x, y);
+    return b.createOrFold<arith::MaxUIOp>(loc, x, y);
+  return b.createOrFold<arith::MaxSIOp>(loc, x, y);
 }
 
 Value ScalarBuilder::accumulate(Value x, Value acc) {
   if (floating(x))
     return arith::AddFOp::create(b, loc, acc, x, arith::FastMathFlags::reassoc);
-  return arith::AddIOp::create(b, loc, acc, x);
+  return b.createOrFold<arith::AddIOp>(loc, acc, x);
 }
 
 Value ScalarBuilder::lt(Value x, Value y) {
   if (floating(x))
-    return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OLT, x, y);
-  return arith::CmpIOp::create(b, loc, isUnsigned() ? arith::CmpIPredicate::ult : arith::CmpIPredicate::slt, x, y);
+    return b.createOrFold<arith::CmpFOp>(loc, arith::CmpFPredicate::OLT, x, y);
+  return b.createOrFold<arith::CmpIOp>(loc, isUnsigned() ? arith::CmpIPredicate::ult : arith::CmpIPredicate::slt, x, y);
 }
 
 Value ScalarBuilder::le(Value x, Value y) {
   if (floating(x))
-    return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OLE, x, y);
-  return arith::CmpIOp::create(b, loc, isUnsigned() ? arith::CmpIPredicate::ule : arith::CmpIPredicate::sle, x, y);
+    return b.createOrFold<arith::CmpFOp>(loc, arith::CmpFPredicate::OLE, x, y);
+  return b.createOrFold<arith::CmpIOp>(loc, isUnsigned() ? arith::CmpIPredicate::ule : arith::CmpIPredicate::sle, x, y);
 }
 
 Value ScalarBuilder::eq(Value x, Value y) {
   if (floating(x))
-    return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, x, y);
-  return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, x, y);
+    return b.createOrFold<arith::CmpFOp>(loc, arith::CmpFPredicate::OEQ, x, y);
+  return b.createOrFold<arith::CmpIOp>(loc, arith::CmpIPredicate::eq, x, y);
 }
 
 Value ScalarBuilder::ne(Value x, Value y) {
   if (floating(x))
-    return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNE, x, y);
-  return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, x, y);
+    return b.createOrFold<arith::CmpFOp>(loc, arith::CmpFPredicate::UNE, x, y);
+  return b.createOrFold<arith::CmpIOp>(loc, arith::CmpIPredicate::ne, x, y);
 }
 
-Value ScalarBuilder::isNaN(Value x) { return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, x, x); }
-Value ScalarBuilder::select(Value c, Value x, Value y) { return arith::SelectOp::create(b, loc, c, x, y); }
-Value ScalarBuilder::both(Value x, Value y) { return arith::AndIOp::create(b, loc, x, y); }
-Value ScalarBuilder::either(Value x, Value y) { return arith::OrIOp::create(b, loc, x, y); }
-Value ScalarBuilder::exclusive(Value x, Value y) { return arith::XOrIOp::create(b, loc, x, y); }
+Value ScalarBuilder::isNaN(Value x) { return b.createOrFold<arith::CmpFOp>(loc, arith::CmpFPredicate::UNO, x, x); }
+Value ScalarBuilder::select(Value c, Value x, Value y) { return b.createOrFold<arith::SelectOp>(loc, c, x, y); }
+Value ScalarBuilder::both(Value x, Value y) { return b.createOrFold<arith::AndIOp>(loc, x, y); }
+Value ScalarBuilder::either(Value x, Value y) { return b.createOrFold<arith::OrIOp>(loc, x, y); }
+Value ScalarBuilder::exclusive(Value x, Value y) { return b.createOrFold<arith::XOrIOp>(loc, x, y); }
 
 Value ScalarBuilder::exp(Value x) { return math::ExpOp::create(b, loc, x); }
 Value ScalarBuilder::log(Value x) { return math::LogOp::create(b, loc, x); }

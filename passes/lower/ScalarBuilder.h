@@ -7,9 +7,9 @@
 
 namespace onnxc::lower {
 
-/// Arithmetic on compute-type scalars of one onnx element type.  Values of
-/// other types may pass through; integer ops then take the signedness of
-/// `elem`.
+/// Arithmetic on compute-type scalars of one onnx element type; constants fold.
+/// Values of other types may pass through; integer ops then take the signedness
+/// of `elem`.
 class ScalarBuilder {
 public:
   ScalarBuilder(mlir::OpBuilder &b, mlir::Location loc, mlir::Type elem) : b(b), loc(loc), elem(elem) {}

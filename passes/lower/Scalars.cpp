@@ -104,6 +104,15 @@ bool isShort(Value tensor) {
          type.getElementType().isInteger() && type.getElementType().getIntOrFloatBitWidth() >= 32;
 }
 
+bool knownAsScalars(Value tensor) {
+  while (auto cast = tensor.getDefiningOp<tensor::CastOp>())
+    tensor = cast.getSource();
+  auto type = cast<RankedTensorType>(tensor.getType());
+  Operation *def = tensor.getDefiningOp();
+  return type.hasStaticShape() && type.getRank() <= 1 && type.getNumElements() <= 16 &&
+         isa_and_present<arith::ConstantOp, tensor::FromElementsOp>(def);
+}
+
 Values elements(Lowering &l, Value tensor) {
   while (auto cast = tensor.getDefiningOp<tensor::CastOp>())
     tensor = cast.getSource();

@@ -46,6 +46,8 @@ mlir::Value isAxis(Lowering &l, mlir::Value a, int64_t d, int64_t rank);
 // folds through Gather, Concat, Slice and friends into the dims it came from.
 /// An integer scalar or vector of at most 16 elements.
 bool isShort(mlir::Value tensor);
+/// Static, at most 16 elements of any type, each known as a scalar: a constant or tensor.from_elements.
+bool knownAsScalars(mlir::Value tensor);
 Values elements(Lowering &l, mlir::Value tensor);
 /// Tensor from storage scalars; `shape` is static.
 mlir::Value fromElements(Lowering &l, llvm::ArrayRef<int64_t> shape, mlir::Type storage, mlir::ValueRange scalars);

@@ -109,6 +109,17 @@ inline constexpr double kExpF32[] = {
     0x1.6a25d00000000p-10,
 };
 
+// kExpWideF32: degree 6, error 2^-26.1
+inline constexpr double kExpWideF32[] = {
+    0x1.0000000000000p-1,
+    0x1.5555600000000p-3,
+    0x1.55550a0000000p-5,
+    0x1.110a4e0000000p-7,
+    0x1.6c36f00000000p-10,
+    0x1.a5bc020000000p-13,
+    0x1.9a12360000000p-16,
+};
+
 // kExp2F32: degree 5, error 2^-26.0
 inline constexpr double kExp2F32[] = {
     0x1.62e4300000000p-2,
@@ -220,6 +231,23 @@ inline constexpr double kExpF64[] = {
     0x1.71df26e3da796p-19,
     0x1.28ad6b3e06c3cp-22,
     0x1.ad7d55e5b82e5p-26,
+};
+
+// kExpWideF64: degree 12, error 2^-55.4
+inline constexpr double kExpWideF64[] = {
+    0x1.0000000000000p-1,
+    0x1.5555555555550p-3,
+    0x1.55555555555abp-5,
+    0x1.1111111111b38p-7,
+    0x1.6c16c16c0d430p-10,
+    0x1.a01a019e34d8fp-13,
+    0x1.a01a01af00367p-16,
+    0x1.71de3d082a395p-19,
+    0x1.27e4f009a6d00p-22,
+    0x1.ae605e7216c20p-26,
+    0x1.1ef5a2a1ec256p-29,
+    0x1.640d97e32d9e3p-33,
+    0x1.90565b5b32692p-37,
 };
 
 // kExp2F64: degree 10, error 2^-55.9

@@ -25,17 +25,26 @@ static Expr emitErfcPositive(Expr a) {
   return emitLdexp(vb.fma(p, g, g), e.n);
 }
 
+/// erf(x) near zero.
+static Expr emitErfSmall(Expr x) {
+  VecBuilder &vb = *x.vb;
+  return vb.fma(x, vb.horner(x * x, kErfF32, kErfF64), x);
+}
+
 Expr emitErfc(Expr x) {
   VecBuilder &vb = *x.vb;
-  Expr positive = emitErfcPositive(vb.abs(x));
-  return vb.select(vb.lt(x, vb.c(0.0)), vb.c(2.0) - positive, positive);
+  Expr a = vb.abs(x);
+  Expr positive = emitErfcPositive(a);
+  Expr tail =
+      vb.select(vb.lt(x, vb.c(0.0)), vb.c(2.0) - positive, positive);
+  return vb.select(vb.lt(a, vb.c(0.46875)), vb.c(1.0) - emitErfSmall(x), tail);
 }
 
 Expr emitErf(Expr x) {
   VecBuilder &vb = *x.vb;
   Expr one = vb.c(1.0);
   Expr a = vb.abs(x);
-  Expr small = vb.fma(x, vb.horner(x * x, kErfF32, kErfF64), x);
+  Expr small = emitErfSmall(x);
   Expr large;
   if (vb.isF64()) {
     large = one - emitErfcPositive(a);

@@ -1,8 +1,8 @@
 // exp, exp2, expm1.
 //
-// exp: x = 2h ln2 + r with |r| <= ln2, so e^x = (2^h e^(r/2))^2. One polynomial
-// for e^(r/2), one integer add into the exponent, one multiplication; the
-// square underflows gradually and overflows to infinity by itself.
+// exp: x = 2h ln2 + r with |r| <= ln2, so e^x = (2^h e^r) 2^h. One polynomial
+// for e^r, two integer adds into exponents, one multiplication, which underflows
+// gradually and overflows to infinity by itself.
 #include "passes/math/Coefficients.h"
 #include "passes/math/Families.h"
 
@@ -13,20 +13,6 @@
 using namespace mlir;
 
 namespace onnxc::mathexp {
-
-/// Coefficients of e^(scale r): 1, scale, then the table.
-static SmallVector<double> expSeries(VecBuilder &vb, double scale) {
-  SmallVector<double> series{1.0, scale};
-  ArrayRef<double> table = kExpF32;
-  if (vb.isF64())
-    table = kExpF64;
-  double power = scale * scale;
-  for (double c : table) {
-    series.push_back(c * power);
-    power *= scale;
-  }
-  return series;
-}
 
 ExpParts emitExpParts(Expr x) {
   VecBuilder &vb = *x.vb;
@@ -48,25 +34,28 @@ Expr emitLdexp(Expr p, Expr n) {
   return p * vb.pow2(half) * vb.pow2(whole - half);
 }
 
-/// 2^h e^(r/2) whose square is e^x.
-static Expr emitExpRoot(Expr x) {
+/// e^x = product of the two: 2^h e^r, and 2^h.
+static std::pair<Expr, Expr> emitExpFactors(Expr x) {
   VecBuilder &vb = *x.vb;
-  x = vb.clampMin(vb.clampMax(x, vb.c(89.0, 710.0)), vb.c(-104.5, -746.0));
+  x = vb.clampMin(vb.clampMax(x, vb.c(91.0, 712.0)), vb.c(-104.5, -746.0));
   auto [h, hBits] = vb.roundProduct(x, vb.c(kLog2EF32 / 2, kLog2EF64 / 2));
   Expr r = vb.fma(h, vb.c(-2 * kLn2HiF32, -2 * kLn2HiF64), x);
   r = vb.fma(h, vb.c(-2 * kLn2LoF32, -2 * kLn2LoF64), r);
-  Expr p = vb.horner(r, expSeries(vb, 0.5));
-  return vb.fromBits(vb.bits(p) + vb.shl(hBits, vb.mantissaBits()));
+  Expr one = vb.c(1.0);
+  Expr q = vb.horner(r, kExpWideF32, kExpWideF64);
+  Expr p = vb.fma(vb.fma(q, r, one), r, one);
+  Expr shift = vb.shl(hBits, vb.mantissaBits());
+  return {vb.fromBits(vb.bits(p) + shift), vb.fromBits(vb.bits(one) + shift)};
 }
 
 Expr emitExp(Expr x) {
-  Expr root = emitExpRoot(x);
-  return root * root;
+  auto [p, scale] = emitExpFactors(x);
+  return p * scale;
 }
 
 Expr emitExpHalf(Expr x) {
-  Expr root = emitExpRoot(x);
-  return root * (root * x.vb->c(0.5));
+  auto [p, scale] = emitExpFactors(x);
+  return p * (scale * x.vb->c(0.5));
 }
 
 Expr emitExp2(Expr x) {

@@ -15,7 +15,12 @@ Expr emitTanh(Expr x) {
   ExpParts parts = emitExpParts(a + a);
   Expr s = emitScale(parts.n);
   Expr e = vb.fma(s, parts.q, s - vb.c(1.0));
-  return vb.copysign(e / (e + vb.c(2.0)), x);
+  Expr t = e / (e + vb.c(2.0));
+  // e/(e+2) = e/2 - e/2 * e/(e+2): where the quotient is small its rounding
+  // hardly counts in the second form.
+  Expr half = e * vb.c(0.5);
+  t = vb.select(vb.lt(e, vb.c(1.0)), vb.fma(-half, t, half), t);
+  return vb.copysign(t, x);
 }
 
 Expr emitSinh(Expr x) {

@@ -90,7 +90,10 @@ Expr emitLog1p(Expr x) {
   // What the sum lost, exactly.
   Expr lost = vb.select(vb.lt(vb.abs(x), one), x - (u - one), one - (u - x));
   LogParts p = splitExponent(u);
-  Expr f = vb.fma(lost, vb.pow2(vb.ci(0) - p.k), p.m - one);
+  // In units of m; far out it no longer counts, only 2^-k must stay in range.
+  Expr limit = vb.ci(100);
+  Expr k = vb.select(vb.lti(limit, p.k), limit, p.k);
+  Expr f = vb.fma(lost, vb.pow2(vb.ci(0) - k), p.m - one);
   Expr r = emitLogSpecials(x, emitLogSum(p.kFloat, f), vb.c(-1.0));
   Expr tiny = vb.lt(vb.abs(x), vb.c(std::ldexp(1.0, -30), std::ldexp(1.0, -60)));
   return vb.select(tiny, x, r);

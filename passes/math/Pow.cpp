@@ -23,10 +23,10 @@ static Expr emitExpDouble(DoubleWord x) {
   Expr r = vb.fma(n, vb.c(-kLn2HiF32, -kLn2HiF64), hi);
   DoubleWord step = vb.twoProd(n, vb.c(-kLn2LoF32, -kLn2LoF64));
   DoubleWord d = vb.twoSum(r, step.hi);
-  Expr low = d.lo + (step.lo + lo);
+  d = vb.twoSum(d.hi, d.lo + (step.lo + lo));
   Expr q = vb.horner(d.hi, kExpF32, kExpF64);
-  // e^(r + low) - 1 = r + (low + r^2 Q + r low).
-  Expr tail = vb.fma(d.hi * d.hi, q, vb.fma(d.hi, low, low));
+  // e^(r + lo) - 1 = r + (lo + r^2 Q + r lo).
+  Expr tail = vb.fma(d.hi * d.hi, q, vb.fma(d.hi, d.lo, d.lo));
   return emitLdexp(vb.c(1.0) + (d.hi + tail), nBits);
 }
 
@@ -150,9 +150,20 @@ Value emitIntPow(OpBuilder &b, Location loc, Value x, Value n,
 Expr emitCbrt(Expr x) {
   VecBuilder &vb = *x.vb;
   Expr a = vb.abs(x);
-  // Lift denormals by 2^54 (f32: 2^27), exact cubes.
-  Expr tiny = vb.lt(a, vb.c(std::ldexp(1.0, -126), std::ldexp(1.0, -1022)));
-  a = vb.select(tiny, a * vb.c(std::ldexp(1.0, 27), std::ldexp(1.0, 54)), a);
+  // Cubes of powers of two keep the iteration in range: denormals are lifted,
+  // numbers whose triple would overflow are lowered.
+  Expr tiny = vb.lt(a, vb.c(std::ldexp(1.0, -100), std::ldexp(1.0, -900)));
+  Expr large = vb.gt(a, vb.c(std::ldexp(1.0, 100), std::ldexp(1.0, 900)));
+  Expr one = vb.c(1.0);
+  auto factor = [&](int up32, int up64) {
+    return vb.select(
+        tiny, vb.c(std::ldexp(1.0, up32), std::ldexp(1.0, up64)),
+        vb.select(large, vb.c(std::ldexp(1.0, -up32), std::ldexp(1.0, -up64)),
+                  one));
+  };
+  Expr finite = vb.lt(vb.c(0.0), a) & vb.lt(a, vb.infinity());
+  Expr whole = a;
+  a = a * factor(54, 162);
   // First guess: a third of the bit pattern plus two thirds of the bias.
   Expr pattern = vb.bits(a);
   if (vb.isF64())
@@ -179,10 +190,8 @@ Expr emitCbrt(Expr x) {
     Expr miss = (y3.hi - a) + y3.lo;
     y = y - y * (miss / (y3.hi + y3.hi + a));
   }
-  y = y * vb.select(tiny, vb.c(std::ldexp(1.0, -9), std::ldexp(1.0, -18)),
-                    vb.c(1.0));
-  Expr finite = vb.lt(vb.c(0.0), a) & vb.lt(a, vb.infinity());
-  return vb.copysign(vb.select(finite, y, a), x);
+  y = y * factor(-18, -54);
+  return vb.copysign(vb.select(finite, y, whole), x);
 }
 
 Expr emitRsqrt(Expr x) { return x.vb->c(1.0) / x.vb->sqrt(x); }

@@ -53,6 +53,15 @@ static Expr emitExponent(Expr x) {
   return e - vb.select(tiny, vb.ci(54), vb.ci(0));
 }
 
+/// r - q * step without fma, for integers q below 2^26.
+static Expr exactRest(Expr r, Expr q, Expr step) {
+  VecBuilder &vb = *r.vb;
+  Expr high = vb.fromBits(vb.bits(step) & vb.ci(~uint64_t(0x7ffffff)));
+  Expr product = q * step;
+  Expr lost = (q * high - product) + q * (step - high);
+  return (r - product) - lost;
+}
+
 /// |x| mod |y| for finite x and non-zero y, both in f64. Every round of the
 /// loop takes a quotient of at most `quotientBits` bits of a shifted divisor,
 /// which leaves an exact remainder.
@@ -60,7 +69,7 @@ static Expr emitRemainderLoop(Expr a, Expr d) {
   VecBuilder &vb = *a.vb;
   OpBuilder &b = vb.b;
   Location loc = vb.loc;
-  int quotientBits = vb.hasFMA() ? 50 : 26;
+  int quotientBits = vb.hasFMA() ? 50 : 24;
   Expr dExponent = emitExponent(d);
   auto before = [&](OpBuilder &, Location, ValueRange args) {
     Expr r = vb.wrap(args[0]);
@@ -81,14 +90,7 @@ static Expr emitRemainderLoop(Expr a, Expr d) {
     k = vb.select(vb.lti(k, vb.ci(0)), vb.ci(0), k);
     Expr step = emitShiftUp(d, k);
     Expr q = vb.trunc(r / step);
-    DoubleWord product;
-    Expr left;
-    if (vb.hasFMA()) {
-      left = vb.fma(-q, step, r);
-    } else {
-      product = vb.twoProd(q, step);
-      left = (r - product.hi) - product.lo;
-    }
+    Expr left = vb.hasFMA() ? vb.fma(-q, step, r) : exactRest(r, q, step);
     // A quotient rounded up overshoots by one step.
     left = vb.select(vb.lt(left, vb.c(0.0)), left + step, left);
     left = vb.select(vb.ge(r, d), left, r);

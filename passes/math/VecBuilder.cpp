@@ -202,9 +202,11 @@ DoubleWord VecBuilder::twoProd(Expr x, Expr y) {
   Expr p = x * y;
   if (options.hasFMA)
     return {p, fma(x, y, -p)};
-  // Halves of x and y by masking multiply exactly (Dekker).
-  uint64_t mask = ~((uint64_t(1) << ((mantissaBits() + 2) / 2)) - 1);
-  auto high = [&](Expr e) { return fromBits(bits(e) & ci(mask)); };
+  // Dekker: halves of x and y, rounded so that all four products are exact.
+  unsigned low = (mantissaBits() + 2) / 2;
+  Expr round = ci(uint64_t(1) << (low - 1));
+  Expr mask = ci(~((uint64_t(1) << low) - 1));
+  auto high = [&](Expr e) { return fromBits((bits(e) + round) & mask); };
   Expr xh = high(x), yh = high(y);
   Expr xl = x - xh, yl = y - yh;
   return {p, ((xh * yh - p) + (xh * yl + xl * yh)) + xl * yl};

@@ -111,6 +111,8 @@ def tables(bits):
     # exp(r) = 1 + r + r^2 Q(r)
     h = mp.log(2) / 2 * mpf('1.0001')
     out('kExp', series(lambda k: 1 / mp.factorial(k + 2), 40), lambda t: t * t / mp.exp(t), -h, h)
+    # The same over |r| <= ln2, for results scaled by 4^h.
+    out('kExpWide', series(lambda k: 1 / mp.factorial(k + 2), 40), lambda t: t * t / mp.exp(t), -2 * h, 2 * h)
     # 2^(r/2) = 1 + r Q(r), |r| <= 1
     c = mp.log(2) / 2
     out('kExp2', series(lambda k: c ** (k + 1) / mp.factorial(k + 1), 50), lambda t: abs(t), mpf('-1.0001'), mpf('1.0001'))

@@ -24,7 +24,13 @@ def _reason(result):
     """One short line, the same for the same cause: numbers that vary are left out."""
     lines = (result.get("message") or "").strip().splitlines()
     line = lines[0] if lines else ""
-    line = re.sub(r"(/[\w.\-]+){2,}", "…", line)
+    for detail in lines[1:]:  # the node at fault says more than the headline
+        found = re.match(r"\s+node '[^']*': (.*)", detail)
+        if found:
+            line = found.group(1).split(";")[0]
+            break
+    line = re.sub(r"^output '[^']*' \d+ of \d+ elements differ.*", "wrong values", line)
+    line = re.sub(r"'?(/[\w.\-]+){2,}'?:?", "…", line)
     line = re.sub(r"\b0x[0-9a-fA-F]+\b|-?\d+\.\d+(e[-+]?\d+)?|\b\d{4,}\b", "…", line)
     line = line.replace("|", "\\|").replace("`", "'")
     if len(line) > 110:

@@ -85,5 +85,6 @@ def randomise(source, target, seed=1):
     inputs = [i for i in graph.input if i.name in present or i.name not in initial]
     del graph.input[:]
     graph.input.extend(inputs)
+    model.ir_version = max(model.ir_version, 4)  # earlier ones want initializers among the inputs
     onnx.save(model, target)
     return len(replaced)

@@ -42,6 +42,9 @@ public:
   std::optional<std::vector<int64_t>> constantIntegers(int input) const;
   std::optional<std::vector<float>> constantFloats(int input) const;
 
+  // A value name not used in the model.
+  std::string fresh(const std::string &hint) { return names.make(hint); }
+
   // New constants before the node; the name of the value is returned.
   std::string integers(const std::vector<int64_t> &values); // 1-D int64
   std::string floats(const std::vector<float> &values);     // 1-D float

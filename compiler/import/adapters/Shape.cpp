@@ -39,6 +39,9 @@ void splitSizesToAttribute(NodeRewrite &step) {
   if (!step.hasInput(1))
     return;
   auto sizes = step.constantIntegers(1);
+  // The sizes had the data's type.
+  if (auto floats = step.constantFloats(1); floats && !sizes)
+    sizes.emplace(floats->begin(), floats->end());
   if (!sizes)
     step.fail("its sizes are computed in an opset that allowed that only "
               "once; export with opset 13 or newer");
@@ -98,10 +101,51 @@ void dftAxisToInput(NodeRewrite &step) {
   step.setInput(2, step.before("Squeeze", {step.integers({axis})}, &squeeze));
 }
 
-// 8 -> 9: the scan had a batch dimension and sequence lengths of its own.
+// 8 -> 9: the scan ran once per element of a batch. Batch elements do not see
+// each other, so a scan over the batch, whose body is the new scan, is the same.
 void scanBatch(NodeRewrite &step) {
-  step.fail("the batched Scan of opset 8 has no newer form; export with opset "
-            "9 or newer");
+  auto scans = intAttribute(step.node, "num_scan_inputs");
+  const auto *body = findAttribute(step.node, "body");
+  if (!scans || *scans < 0 || !body || step.node.input_size() < 1 ||
+      *scans > step.node.input_size() - 1)
+    step.fail("it lacks its body or its number of scan inputs");
+  if (step.hasInput(0))
+    step.fail("sequence lengths have no newer form; export with opset 9 or "
+              "newer");
+  ::onnx::NodeProto inner;
+  inner.set_op_type("Scan");
+  inner.set_name(step.node.name());
+  *inner.add_attribute() = *body;
+  setAttribute(inner, "num_scan_inputs", *scans);
+  if (auto directions = intsAttribute(step.node, "directions"))
+    setAttribute(inner, "scan_input_directions", *directions);
+
+  ::onnx::GraphProto perElement;
+  perElement.set_name("per_batch_element");
+  for (int i = 1; i < step.node.input_size(); ++i) {
+    std::string name = step.fresh(step.node.input(i));
+    inner.add_input(name);
+    auto &value = *perElement.add_input();
+    value.set_name(name);
+    if (int type = step.elementType(i))
+      value.mutable_type()->mutable_tensor_type()->set_elem_type(type);
+  }
+  for (const std::string &output : step.node.output()) {
+    std::string name = step.fresh(output.empty() ? "unused" : output);
+    inner.add_output(name);
+    perElement.add_output()->set_name(name);
+  }
+  *perElement.add_node() = std::move(inner);
+
+  for (int i = 1; i < step.node.input_size(); ++i)
+    step.node.set_input(i - 1, step.node.input(i));
+  step.dropInputsFrom(step.node.input_size() - 1);
+  step.node.clear_attribute();
+  setAttribute(step.node, "num_scan_inputs", int64_t(step.node.input_size()));
+  auto &attribute = *step.node.add_attribute();
+  attribute.set_name("body");
+  attribute.set_type(::onnx::AttributeProto::GRAPH);
+  *attribute.mutable_g() = std::move(perElement);
 }
 
 } // namespace

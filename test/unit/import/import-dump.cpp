@@ -2,6 +2,7 @@
 //   import-dump MODEL [--dim NAME=VALUE]... [--shape INPUT=1,2,3]... [--quiet] [--bytes]
 // Exit status 0, or 1 with the error on stderr. --bytes reads the file itself
 // and imports from memory. --info prints the model's inputs and outputs.
+// --save-upgraded FILE writes the model in the newest opset instead.
 #include "compiler/import/Import.h"
 
 #include "mlir/IR/AsmState.h"
@@ -25,7 +26,7 @@ static void printTensors(
 
 int main(int argc, char **argv) {
   onnxc::ImportOptions options;
-  StringRef path;
+  StringRef path, upgraded;
   bool quiet = false, bytes = false, info = false;
   for (int i = 1; i < argc; ++i) {
     StringRef argument = argv[i];
@@ -35,6 +36,8 @@ int main(int argc, char **argv) {
       bytes = true;
     } else if (argument == "--info") {
       info = true;
+    } else if (argument == "--save-upgraded" && i + 1 < argc) {
+      upgraded = argv[++i];
     } else if (argument == "--dim" && i + 1 < argc) {
       auto [name, value] = StringRef(argv[++i]).split('=');
       options.dims[name.str()] = value.str();
@@ -56,6 +59,13 @@ int main(int argc, char **argv) {
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
   onnxc::ImportedModelInfo model;
   std::string error;
+  if (!upgraded.empty()) {
+    options.keepFunctions = true;
+    if (onnxc::saveUpgradedModel(path, upgraded, options, context, error))
+      return 0;
+    llvm::errs() << "error: " << error << "\n";
+    return 1;
+  }
   mlir::OwningOpRef<mlir::ModuleOp> module;
   if (bytes) {
     auto buffer = llvm::MemoryBuffer::getFile(path);
