@@ -4,6 +4,7 @@
 #include "passes/graph/GraphPasses.h"
 #include "passes/lower/Lowering.h"
 #include "passes/math/ExpandMath.h"
+#include "passes/memory/ExpandViews.h"
 #include "passes/memory/PlanArena.h"
 #include "passes/schedule/Schedule.h"
 
@@ -59,6 +60,7 @@ static void buildLLVM(OpPassManager &pm, const PipelineOptions &options) {
     expand.includeBf16 = true;
     pm.addPass(arith::createArithExpandOpsPass(expand));
   }
+  pm.addPass(createExpandViewsPass());
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
   pm.addPass(createSCFToControlFlowPass());
