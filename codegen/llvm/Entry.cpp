@@ -20,12 +20,14 @@ namespace onnxc {
 
 // struct frame { ctx*, list*, outputs*, i32 status }
 // Blocks of the allocator carry a header { prev*, next* } (64 bytes, to keep alignment).
+// The linker takes a definition that nothing refers to yet only when it is
+// external; everything becomes internal at the end.
 static const char *kSupport = R"(
 %ctx = type { i32, ptr, ptr, ptr, i32, i32, ptr }
 %tensor = type { ptr, i64, i32, i32, [8 x i64] }
 %frame = type { ptr, ptr, ptr, i32 }
 
-define internal i64 @onnxc.alloc(i64 %f, i64 %bytes) noinline {
+define i64 @onnxc.alloc(i64 %f, i64 %bytes) noinline {
   %frame = inttoptr i64 %f to ptr
   %ctx = load ptr, ptr %frame
   %none = icmp eq ptr %ctx, null
@@ -66,7 +68,7 @@ fail:
   ret i64 0
 }
 
-define internal void @onnxc.free(i64 %f, i64 %address) noinline {
+define void @onnxc.free(i64 %f, i64 %address) noinline {
   %frame = inttoptr i64 %f to ptr
   %data = inttoptr i64 %address to ptr
   %p = getelementptr i8, ptr %data, i64 -64
@@ -98,7 +100,7 @@ done:
   ret void
 }
 
-define internal void @onnxc.release_all(i64 %f) noinline {
+define void @onnxc.release_all(i64 %f) noinline {
   %frame = inttoptr i64 %f to ptr
   %headp = getelementptr %frame, ptr %frame, i32 0, i32 1
   br label %loop
@@ -116,7 +118,7 @@ done:
 }
 
 ; Copies `bytes` from %src to output %t, allocating it when the caller gave no buffer.
-define internal void @onnxc.store(i64 %f, ptr %t, ptr %src, i64 %bytes) noinline {
+define void @onnxc.store(i64 %f, ptr %t, ptr %src, i64 %bytes) noinline {
   %frame = inttoptr i64 %f to ptr
   %sp = getelementptr %frame, ptr %frame, i32 0, i32 3
   %data = load ptr, ptr %t
@@ -402,7 +404,7 @@ bool addEntryPoints(Module &m, const ModelInterface &interface, std::string &err
     e.guardAllocations();
   e.buildModel();
   for (Function &f : m)
-    if (!f.isDeclaration() && !f.hasFnAttribute(Attribute::NoInline) && f.getName() != interface.prefix + "_run" &&
+    if (!f.isDeclaration() && f.getName() != interface.prefix + "_run" &&
         f.getName() != interface.prefix + "_model" && f.getName() != "onnxc_model_entry")
       f.setLinkage(GlobalValue::InternalLinkage);
   return true;

@@ -21,6 +21,7 @@ static Target x86(llvm::StringRef name, llvm::StringRef cpu, llvm::StringRef des
   t.vectorBits = bits;
   t.vectorRegs = regs;
   t.fma = fma;
+  t.f16Conversion = fma; // F16C came with AVX2 and FMA (x86-64-v3)
   t.masks = masks;
   return t;
 }
@@ -39,6 +40,7 @@ llvm::ArrayRef<Target> targetTable() {
     a.vectorBits = 128;
     a.vectorRegs = 32;
     a.fma = true;
+    a.f16Conversion = true;
     rows.push_back(a);
     return rows;
   }();

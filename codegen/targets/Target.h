@@ -22,6 +22,7 @@ struct Target {
   unsigned l1Bytes = 32 << 10; ///< data cache next to the core
   unsigned l2Bytes = 512 << 10;
   bool fma = false;            ///< fused multiply-add in hardware, scalar and vector
+  bool f16Conversion = false;  ///< f16 <-> f32 in hardware
   bool masks = false;          ///< masked vector memory operations in hardware
   unsigned indexBits = 64;     ///< width of `index`
 

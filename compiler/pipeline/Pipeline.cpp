@@ -54,7 +54,10 @@ static void buildKernels(OpPassManager &pm, const PipelineOptions &options) {
 /// Everything left -> LLVM dialect.
 static void buildLLVM(OpPassManager &pm, const PipelineOptions &options) {
   // Math first: its expansion is arith on scalars and vectors.
-  pm.addPass(createExpandMathPass());
+  ExpandMathOptions math;
+  math.hasFMA = options.target.fma;
+  math.hasF16Conversion = options.target.f16Conversion;
+  pm.addPass(createExpandMathPass(math));
   {
     arith::ArithExpandOpsPassOptions expand;
     expand.includeBf16 = true;
