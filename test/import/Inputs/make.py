@@ -1,5 +1,6 @@
 """Writes a named test model: make.py NAME FILE."""
 
+import os
 import sys
 
 import numpy as np
@@ -173,13 +174,15 @@ def old_resize():
                  [value("x", [1, 1, 2, 2])], [value("y", None)], [r, s], opset=11, ir=7)
 
 
-def external(location="weights.bin", offset=None, length=None, size=4096, write=True):
-    import os
+def external(location="weights.bin", offset=None, length=None, size=4096):
     m = large_weight()
     tensor = m.graph.initializer[0]
-    if write:
-        with open(os.path.join(os.path.dirname(sys.argv[2]), "weights.bin"), "wb") as out:
-            out.write(tensor.raw_data[:size])
+    file = os.path.join(os.path.dirname(sys.argv[2]), "weights.bin")
+    # Never write through a link that someone left there.
+    if os.path.lexists(file):
+        os.remove(file)
+    with open(file, "xb") as out:
+        out.write(tensor.raw_data[:size])
     tensor.ClearField("raw_data")
     tensor.data_location = TensorProto.EXTERNAL
     for key, text in (("location", location), ("offset", offset), ("length", length)):
@@ -199,6 +202,19 @@ def external_absolute():
 
 def external_missing():
     return external("absent.bin")
+
+
+def external_link():
+    """A link out of the model's folder, to a file of this test beside it."""
+    folder = os.path.dirname(sys.argv[2])
+    outside = os.path.join(folder + ".outside", "secret.bin")
+    with open(outside, "wb") as out:
+        out.write(bytes(4096))
+    link = os.path.join(folder, "link.bin")
+    if os.path.lexists(link):
+        os.remove(link)
+    os.symlink(outside, link)
+    return external("link.bin")
 
 
 def external_short():
