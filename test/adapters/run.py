@@ -13,6 +13,7 @@ them. The last line is "N passed, N failed, N skipped".
 import argparse
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -138,11 +139,14 @@ def table_rows():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--build", default="build")
+    parser.add_argument("--build", help="the build folder; without it, the tools on PATH")
     parser.add_argument("--filter", default="")
     parser.add_argument("--through-onnxruntime", action="store_true")
     arguments = parser.parse_args()
-    tools = pathlib.Path(arguments.build).resolve() / "bin"
+    found = shutil.which("import-dump" if arguments.through_onnxruntime else "onnx-run")
+    tools = pathlib.Path(arguments.build or "build").resolve() / "bin"
+    if not arguments.build and found:
+        tools = pathlib.Path(found).resolve().parent
     way = through_onnxruntime if arguments.through_onnxruntime else through_compiler
 
     passed = failed = 0
