@@ -22,6 +22,29 @@ using namespace mlir;
 namespace onnxc {
 namespace {
 
+/// `v` is `arg` updated in place: reached from it through destination operands.
+bool updatesInPlace(Value v, Value arg) {
+  while (v != arg) {
+    Operation *def = v.getDefiningOp();
+    if (!def)
+      return false;
+    if (auto insert = dyn_cast<tensor::InsertOp>(def))
+      v = insert.getDest();
+    else if (auto slice = dyn_cast<tensor::InsertSliceOp>(def))
+      v = slice.getDest();
+    else if (auto dps = dyn_cast<DestinationStyleOpInterface>(def))
+      v = dps.getTiedOpOperand(cast<OpResult>(v))->get();
+    else if (auto loop = dyn_cast<scf::ForOp>(def))
+      v = loop.getInitArgs()[cast<OpResult>(v).getResultNumber()];
+    else if (auto branch = dyn_cast<scf::IfOp>(def)) {
+      unsigned i = cast<OpResult>(v).getResultNumber();
+      return updatesInPlace(branch.thenYield().getOperand(i), arg) && updatesInPlace(branch.elseYield().getOperand(i), arg);
+    } else
+      return false;
+  }
+  return true;
+}
+
 /// Yields of scf.for with a static shape write into the iteration argument.
 void tieLoopCarriedTensors(scf::ForOp loop) {
   auto yield = cast<scf::YieldOp>(loop.getBody()->getTerminator());
@@ -29,7 +52,7 @@ void tieLoopCarriedTensors(scf::ForOp loop) {
   for (auto [i, v] : llvm::enumerate(yield.getOperands())) {
     auto type = dyn_cast<RankedTensorType>(v.getType());
     BlockArgument arg = loop.getRegionIterArg(i);
-    if (!type || !type.hasStaticShape() || v == arg)
+    if (!type || !type.hasStaticShape() || updatesInPlace(v, arg))
       continue;
     Value tied = bufferization::MaterializeInDestinationOp::create(b, loop.getLoc(), type, v, arg).getResult();
     yield->setOperand(i, tied);

@@ -103,6 +103,11 @@ public:
   }
 
 private:
+  /// Building a vector of 16-bit floats from elements makes LLVM call
+  /// conversion functions on targets without native arithmetic: never done.
+  static constexpr int kNever = 1000;
+  static int gatherCost(const Access &a) { return a.element.isBF16() || a.element.isF16() ? kNever : 1; }
+
   /// 0: best. Inputs that would be gathered element by element cost.
   int cost(int d) {
     int gathers = 0;
@@ -110,10 +115,11 @@ private:
       const Access &a = nest.inputs[i];
       if (!a.dependsOn(d) || a.contiguousIn(d))
         continue;
-      gathers += packable(i, d) ? 0 : 1;
+      gathers += packable(i, d) ? 0 : gatherCost(a);
     }
     for (const Access &a : nest.epilogueInputs)
-      gathers += a.dependsOn(d) && !a.contiguousIn(d);
+      if (a.dependsOn(d) && !a.contiguousIn(d))
+        gathers += gatherCost(a);
     return gathers;
   }
 
@@ -186,7 +192,7 @@ private:
       }
     }
     t.vectorLoop = best;
-    return best >= 0;
+    return best >= 0 && bestCost < kNever;
   }
 
   /// A reduction loop along which every input is contiguous or constant.
@@ -258,9 +264,11 @@ private:
       const Access &a = nest.inputs[i];
       if (!contraction || t.packed >= 0 || !packable(i, v) || a.dependsOn(t.tileLoop))
         continue;
-      if (isWeight(i)) {
+      // A panel that changes with another parallel loop (groups, batches) is filled at run time.
+      bool varies = llvm::any_of(t.order, [&](int d) { return d != v && a.dependsOn(d); });
+      if (isWeight(i) && !varies) {
         t.packed = i;
-      } else if (!a.contiguousIn(v)) {
+      } else if (!a.contiguousIn(v) && canPackAtRunTime(i, v)) {
         t.packed = i;
         t.packAtRunTime = true;
       }
