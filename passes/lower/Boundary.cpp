@@ -12,6 +12,7 @@
 
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/SymbolTable.h"
 
 using namespace mlir;
@@ -61,6 +62,21 @@ LogicalResult lowerModule(ModuleOp module, std::vector<Unsupported> &unsupported
   SmallVector<Attribute> outputTypes;
   for (auto [i, v] : llvm::enumerate(*results)) {
     auto type = cast<RankedTensorType>(v.getType());
+    // Static dims that the model declares and lowering could not infer.
+    if (auto declared = dyn_cast<RankedTensorType>(source.getResultTypes()[i])) {
+      if (declared.getRank() != type.getRank()) {
+        unsupported.push_back({"output", "Output", "graph output " + std::to_string(i) + " has another rank than declared"});
+        return failure();
+      }
+      SmallVector<int64_t> shape(type.getShape());
+      for (auto [d, w] : llvm::zip(shape, declared.getShape()))
+        if (ShapedType::isDynamic(d))
+          d = w;
+      auto merged = RankedTensorType::get(shape, type.getElementType());
+      if (merged != type)
+        v = tensor::CastOp::create(b, loc, merged, v);
+      type = merged;
+    }
     outputTypes.push_back(TypeAttr::get(type));
     auto memref = MemRefType::get(type.getShape(), type.getElementType());
     if (type.hasStaticShape()) {

@@ -56,13 +56,17 @@ Value Lowering::castTo(Value v, RankedTensorType type) {
 
 void Lowering::set(Operation *op, unsigned i, Value v) {
   auto have = cast<RankedTensorType>(v.getType());
+  SmallVector<int64_t> shape(have.getShape());
   if (auto want = dyn_cast<RankedTensorType>(op->getResult(i).getType()); want && want.getRank() == have.getRank()) {
-    SmallVector<int64_t> shape(have.getShape());
     for (auto [d, w] : llvm::zip(shape, want.getShape()))
       if (ShapedType::isDynamic(d))
         d = w;
     v = castTo(v, RankedTensorType::get(shape, have.getElementType()));
   }
+  // What lowering found out serves the ops behind: a rank that shape inference
+  // could not know, static dims.
+  if (isa<TensorType>(op->getResult(i).getType()))
+    op->getResult(i).setType(RankedTensorType::get(shape, elem(op->getResult(i))));
   lowered[op->getResult(i)] = v;
 }
 

@@ -66,16 +66,16 @@ static Value powerOfTwo(OpBuilder &b, Location loc, int exponent) {
   return arith::ConstantOp::create(b, loc, b.getF32FloatAttr(std::ldexp(1.0f, exponent)));
 }
 
-static Value narrowInt(OpBuilder &b, Location loc, Value v, Type elem) {
+/// The low bits of an integer as a byte, sign- or zero-extended.
+static Value lowBits(OpBuilder &b, Location loc, Value v, Type elem, bool extendSign) {
   Type bits = b.getIntegerType(cast<IntegerType>(elem).getWidth()), byte = b.getI8Type();
-  Value low = arith::TruncIOp::create(b, loc, bits, v);
-  return elem.isUnsignedInteger() ? arith::ExtUIOp::create(b, loc, byte, low).getResult()
-                                  : arith::ExtSIOp::create(b, loc, byte, low).getResult();
+  Value low = b.createOrFold<arith::TruncIOp>(loc, bits, v);
+  return extendSign ? b.createOrFold<arith::ExtSIOp>(loc, byte, low) : b.createOrFold<arith::ExtUIOp>(loc, byte, low);
 }
 
 Value decodeNarrow(OpBuilder &b, Location loc, Value v, Type elem) {
   if (!isNarrowFloat(elem))
-    return narrowInt(b, loc, v, elem);
+    return lowBits(b, loc, v, elem, /*extendSign=*/!elem.isUnsignedInteger());
   Type word = b.getI32Type(), f32 = b.getF32Type();
   ScalarBuilder s(b, loc, b.getIntegerType(32, /*isSigned=*/false));
   auto k = [&](int64_t c) { return s.bits(word, c); };
@@ -136,7 +136,7 @@ static Value encodeExponent(OpBuilder &b, Location loc, Value v, NarrowRounding 
 
 Value encodeNarrow(OpBuilder &b, Location loc, Value v, Type elem, NarrowRounding rounding) {
   if (!isNarrowFloat(elem))
-    return narrowInt(b, loc, v, elem);
+    return lowBits(b, loc, v, elem, /*extendSign=*/false); // as unpacked from two per byte
   Type word = b.getI32Type(), f32 = b.getF32Type();
   if (v.getType().isF64())
     v = arith::TruncFOp::create(b, loc, f32, v);

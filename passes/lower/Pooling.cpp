@@ -99,10 +99,9 @@ static Value maxIndices(Operation *op, Lowering &l, Value x, Type elem, const Wi
   }
   Type i64 = l.b.getI64Type();
   return l.generate(out, i64, [&](OpBuilder &b, Location loc, ValueRange at) -> Value {
-    auto constant = [&](int64_t v) -> Value { return arith::ConstantIndexOp::create(b, loc, v); };
     auto times = [&](Value a, Value c) -> Value { return arith::MulIOp::create(b, loc, a, c); };
     auto sum = [&](Value a, Value c) -> Value { return arith::AddIOp::create(b, loc, a, c); };
-    Value zero = constant(0), one = constant(1), none = arith::ConstantIntOp::create(b, loc, 0, 1);
+    Value zero = arith::ConstantIndexOp::create(b, loc, 0), one = arith::ConstantIndexOp::create(b, loc, 1), none = arith::ConstantIntOp::create(b, loc, 0, 1);
     // Loops over the window carry (found, best, index).
     std::function<SmallVector<Value>(OpBuilder &, size_t, SmallVector<Value>, ValueRange)> loop =
         [&](OpBuilder &b, size_t dim, SmallVector<Value> position, ValueRange state) -> SmallVector<Value> {
@@ -111,9 +110,10 @@ static Value maxIndices(Operation *op, Lowering &l, Value x, Type elem, const Wi
       if (dim < n) {
         auto f = scf::ForOp::create(b, loc, zero, kernel[dim], one, state);
         OpBuilder inner = OpBuilder::atBlockEnd(f.getBody());
-        Value start = arith::SubIOp::create(
-            inner, loc, arith::MulIOp::create(inner, loc, at[2 + dim], constant(win.strides[dim])), low[dim]);
-        Value step = arith::MulIOp::create(inner, loc, f.getInductionVar(), constant(win.dilations[dim]));
+        Value stride = arith::ConstantIndexOp::create(inner, loc, win.strides[dim]);
+        Value dilation = arith::ConstantIndexOp::create(inner, loc, win.dilations[dim]);
+        Value start = arith::SubIOp::create(inner, loc, arith::MulIOp::create(inner, loc, at[2 + dim], stride), low[dim]);
+        Value step = arith::MulIOp::create(inner, loc, f.getInductionVar(), dilation);
         position.push_back(arith::AddIOp::create(inner, loc, start, step));
         SmallVector<Value> r = loop(inner, dim + 1, position, f.getRegionIterArgs());
         scf::YieldOp::create(inner, loc, r);

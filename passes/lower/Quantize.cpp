@@ -64,6 +64,8 @@ static Value saturate(OpBuilder &b, Location loc, Value v, Value zeroPoint, Type
   v = s.select(s.gt(v, s.num(low)), v, s.num(low));
   v = s.select(s.lt(v, s.num(high)), v, s.num(high));
   Value word = arith::FPToSIOp::create(b, loc, b.getI32Type(), v);
+  if (isNarrow(elem))
+    return encodeNarrow(b, loc, word, elem);
   Type target = Lowering::storage(elem);
   return target.isInteger(32) ? word : arith::TruncIOp::create(b, loc, target, word).getResult();
 }

@@ -402,7 +402,7 @@ static LogicalResult lowerLogSoftmax(Operation *op, Lowering &l) {
 //===----------------------------------------------------------------------===//
 
 /// Running total along an axis that may be known only at run time: x is seen
-/// as (outer, n, inner) in one dim, with scalar loops over all three.
+/// as (outer, n, inner) in one dim, and one loop goes line by line.
 template <bool isProduct>
 static LogicalResult lowerCumulative(Operation *op, Lowering &l) {
   Value x = l.in(op, 0);
@@ -430,33 +430,26 @@ static LogicalResult lowerCumulative(Operation *op, Lowering &l) {
       behind = arith::OrIOp::create(l.b, l.loc(), behind, here);
     }
   }
-  OpFoldResult size = l.product(dims), line = l.mul(n, inner);
-  // An empty tensor has no lines; the divisor must not be 0.
-  OpFoldResult outer = l.floorDiv(size, l.max(line, l.idx(1)));
+  OpFoldResult size = l.product(dims);
   Value flat = l.reshape(x, {size}), out = l.empty({size}, Lowering::storage(elem));
-  Value zero = l.index(0), count = l.value(n), stride = l.value(inner), lines = l.value(line);
+  // Lengths of 0 leave nothing to do, but must not divide.
+  Value count = l.value(l.max(n, l.idx(1))), stride = l.value(l.max(inner, l.idx(1)));
+  Value zero = l.index(0), start = Lowering::scalar(l.b, l.loc(), acc, isProduct ? 1 : 0);
 
-  auto addIndex = [&](Value a, Value c) -> Value { return arith::AddIOp::create(l.b, l.loc(), a, c); };
-  auto mulIndex = [&](Value a, Value c) -> Value { return arith::MulIOp::create(l.b, l.loc(), a, c); };
-  Values result = forLoop(l, zero, l.value(outer), {out}, [&](Value o, ValueRange carried) {
-    Value lineStart = mulIndex(o, lines);
-    return forLoop(l, zero, stride, carried, [&](Value i, ValueRange carried) -> Values {
-      Value start = addIndex(lineStart, i);
-      Value init = Lowering::scalar(l.b, l.loc(), acc, isProduct ? 1 : 0);
-      Values inits{carried[0], init};
-      Values done = forLoop(l, zero, count, inits, [&](Value k, ValueRange carried) -> Values {
-        Value at = k;
-        if (reverse)
-          at = arith::SubIOp::create(l.b, l.loc(), arith::SubIOp::create(l.b, l.loc(), count, l.index(1)), k);
-        at = addIndex(start, mulIndex(at, stride));
-        S s(l.b, l.loc(), acc);
-        Value e = Lowering::at(l.b, l.loc(), flat, {at}, elem);
-        Value next = isProduct ? s.mul(carried[1], e) : s.add(carried[1], e);
-        Value stored = Lowering::store(l.b, l.loc(), exclusive ? carried[1] : next, elem);
-        return {insert(l, stored, carried[0], {at}), next};
-      });
-      return {done[0]};
-    });
+  auto index = [&](auto tag, Value a, Value c) { return l.b.createOrFold<decltype(tag)>(l.loc(), a, c); };
+  Values inits{out, start};
+  Values result = forLoop(l, zero, l.value(size), inits, [&](Value p, ValueRange carried) -> Values {
+    Value row = index(arith::DivUIOp(), p, count), k = index(arith::RemUIOp(), p, count);
+    Value begin = index(arith::MulIOp(), index(arith::MulIOp(), index(arith::DivUIOp(), row, stride), count), stride);
+    Value first = index(arith::AddIOp(), begin, index(arith::RemUIOp(), row, stride));
+    Value step = reverse ? index(arith::SubIOp(), index(arith::SubIOp(), count, l.index(1)), k) : k;
+    Value at = index(arith::AddIOp(), first, index(arith::MulIOp(), step, stride));
+    S s(l.b, l.loc(), acc);
+    Value before = s.select(arith::CmpIOp::create(l.b, l.loc(), arith::CmpIPredicate::eq, k, zero), start, carried[1]);
+    Value e = Lowering::at(l.b, l.loc(), flat, {at}, elem);
+    Value next = isProduct ? s.mul(before, e) : s.add(before, e);
+    Value stored = Lowering::store(l.b, l.loc(), exclusive ? before : next, elem);
+    return {insert(l, stored, carried[0], {at}), next};
   });
   l.set(op, 0, l.reshape(result[0], dims));
   return success();
