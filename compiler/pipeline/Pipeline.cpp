@@ -45,7 +45,8 @@ static void buildBufferize(OpPassManager &pm) {
 /// shared. Then every function is tiled and vectorised by itself.
 static void buildKernels(OpPassManager &pm, const PipelineOptions &options) {
   pm.addPass(createOutlineKernelsPass());
-  pm.addPass(createScheduleKernelsPass(options.target));
+  if (options.optLevel > 0) // -O0 keeps plain loops: the reference when a number is wrong
+    pm.addPass(createScheduleKernelsPass(options.target));
   pm.addPass(createConvertLinalgToLoopsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

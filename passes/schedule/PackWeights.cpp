@@ -14,6 +14,9 @@ namespace onnxc {
 WeightPacker::WeightPacker(ModuleOp module) : module(module) {
   for (auto g : module.getOps<memref::GlobalOp>())
     globals[g.getSymNameAttr()] = g;
+  for (auto &entry : globals)
+    if (auto resource = dyn_cast_if_present<DenseResourceElementsAttr>(entry.second.getInitialValueAttr()))
+      ++sharers[resource.getRawHandle().getKey()];
   module.walk([&](func::CallOp call) { calls[call.getCalleeAttr().getAttr()].push_back(call); });
   module.walk([&](memref::GetGlobalOp get) { ++uses[get.getNameAttr().getAttr()]; });
 }
@@ -25,9 +28,10 @@ void WeightPacker::release(memref::GetGlobalOp get) {
   get.erase();
   if (--uses[name])
     return;
-  // The last use is gone: so are the bytes.
+  // The last use is gone: so are the bytes, unless another constant shares them.
   memref::GlobalOp global = globals.lookup(name);
-  if (auto resource = dyn_cast<DenseResourceElementsAttr>(*global.getInitialValue())) {
+  auto resource = dyn_cast<DenseResourceElementsAttr>(*global.getInitialValue());
+  if (resource && --sharers[resource.getRawHandle().getKey()] == 0) {
     auto handle = resource.getRawHandle();
     auto &manager = cast<BuiltinDialect>(handle.getDialect())->getRegisteredInterface<ResourceBlobManagerDialectInterface>()->getBlobManager();
     manager.update(handle.getKey(), AsmResourceBlob());

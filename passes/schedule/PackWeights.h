@@ -35,6 +35,7 @@ private:
   llvm::DenseMap<mlir::StringAttr, mlir::memref::GlobalOp> globals;
   llvm::DenseMap<mlir::StringAttr, llvm::SmallVector<mlir::func::CallOp>> calls;
   llvm::DenseMap<mlir::StringAttr, int> uses; ///< get_global ops per constant
+  llvm::StringMap<int> sharers;              ///< constants per resource blob
   llvm::StringMap<mlir::memref::GlobalOp> cache;
   int count = 0;
 };
