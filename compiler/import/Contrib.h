@@ -1,4 +1,4 @@
-// Spells out ops of ONNX Runtime's own domain that exported models use.
+// Spells out ops of other domains that are compositions of standard ops.
 #ifndef ONNXC_COMPILER_IMPORT_CONTRIB_H
 #define ONNXC_COMPILER_IMPORT_CONTRIB_H
 
@@ -6,6 +6,7 @@
 
 namespace onnxc::import {
 
+// Whether the op has such a composition.
 bool isContribOp(const ::onnx::NodeProto &node);
 
 // Replaces every such op by standard ops of the newest opset. Throws

@@ -92,7 +92,7 @@ DimBounds prepare(ReadModel &model, const ImportOptions &options,
   // Adapters need ranks and element types, in the old opset's terms.
   inferTypes(model.proto, declared);
   upgradeModel(model.proto);
-  // In the newest opset's terms, so after the upgrade.
+  // Written in the newest opset's terms, so after the upgrade.
   expandContribOps(model.proto);
   checkRewritten(model, "the opset upgrade");
   inferTypes(model.proto, declared);

@@ -5,6 +5,7 @@
 #include "dialects/onnx/ConstantData.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "passes/lower/Attributes.h"
 #include "passes/lower/Families.h"
@@ -57,6 +58,7 @@ private:
   std::optional<SmallVector<int64_t>> knownIndices(const Axis &x);
   Value gatherNearest(Value x);
   Value interpolate(Value x, const Axis &axis, Type acc);
+  Value interpolateByLoop(Value x, const Axis &axis, Type acc);
   Value repeat(Value x, ArrayRef<std::pair<int64_t, int64_t>> times);
 
   Operation *op;
@@ -408,6 +410,43 @@ Value ResizeLowering::interpolate(Value x, const Axis &axis, Type acc) {
   });
 }
 
+/// As `interpolate` with antialias, where the run decides how many neighbours
+/// there are: weights are computed in a loop per element.
+Value ResizeLowering::interpolateByLoop(Value x, const Axis &axis, Type acc) {
+  Dims out = l.dims(x);
+  out[axis.dim] = axis.outDim;
+  return l.generate(out, acc, [&](OpBuilder &b, Location loc, ValueRange at) -> Value {
+    NumBuilder n(b, loc);
+    Num one(1), last = n.sub(axis.in, one), p = coordinate(n, axis, n.fromIndex(at[axis.dim]));
+    Num shrink = n.min(axis.scale, one);
+    Num reach = n.add(n.floor(n.div(Num(mode == "cubic" ? -2 : -1), shrink)), one); // leftmost neighbour
+    Num start = n.add(n.sub(n.ceil(p), one), reach), count = n.sub(Num(2), n.mul(Num(2), reach));
+    Value zero = arith::ConstantIndexOp::create(b, loc, 0), step = arith::ConstantIndexOp::create(b, loc, 1);
+    Value end = arith::IndexCastOp::create(b, loc, b.getIndexType(), n.toInt(count));
+    Value nothing = n.value(Num(0));
+    auto loop = scf::ForOp::create(b, loc, zero, end, step, ValueRange{nothing, nothing});
+    OpBuilder ib = OpBuilder::atBlockEnd(loop.getBody());
+    NumBuilder m(ib, loc);
+    Num place = m.add(start, m.fromIndex(loop.getInductionVar())), distance = m.mul(m.sub(place, p), shrink);
+    Num w = mode == "cubic" ? cubicWeight(m, distance) : m.max(Num(0), m.sub(one, m.abs(distance)));
+    if (exclude)
+      w = m.select(m.either(m.less(place, Num(0)), m.less(last, place)), Num(0), w);
+    SmallVector<Value> from(at);
+    Num clamped = m.max(Num(0), m.min(place, last));
+    from[axis.dim] = arith::IndexCastOp::create(ib, loc, ib.getIndexType(), m.toInt(clamped));
+    Value v = Lowering::at(ib, loc, x, from, acc);
+    if (!acc.isF64())
+      v = arith::ExtFOp::create(ib, loc, ib.getF64Type(), v);
+    Num sum = m.add(Num(loop.getRegionIterArg(0)), m.mul(Num(v), w)), weights = m.add(Num(loop.getRegionIterArg(1)), w);
+    scf::YieldOp::create(ib, loc, ValueRange{m.value(sum), m.value(weights)});
+    Num total(loop.getResult(1));
+    Num r = n.div(Num(loop.getResult(0)), n.select(n.equal(total, Num(0)), one, total));
+    if (crop())
+      r = n.select(n.either(n.less(p, Num(0)), n.less(last, p)), Num(floatAttr(op, "extrapolation_value", 0)), r);
+    return acc.isF64() ? n.value(r) : arith::TruncFOp::create(b, loc, acc, n.value(r)).getResult();
+  });
+}
+
 LogicalResult ResizeLowering::run() {
   if (channelsLast(op))
     return l.fail(op, "layout NHWC");
@@ -420,15 +459,13 @@ LogicalResult ResizeLowering::run() {
     l.set(op, 0, gatherNearest(x));
     return success();
   }
-  if (antialias && llvm::any_of(axes, [](const Axis &x) { return !x.scale.c; }))
-    return l.fail(op, "scales must be constant with antialias");
   Type acc = elem.isF64() ? elem : l.b.getF32Type();
   bool isFloat = isa<FloatType>(elem);
   x = isFloat ? widen(l, x, elem) : l.map({x}, {elem}, acc, [&](OpBuilder &b, Location loc, ValueRange v) {
     return Lowering::convert(b, loc, v[0], elem, acc);
   });
   for (const Axis &axis : axes)
-    x = interpolate(x, axis, acc);
+    x = antialias && !axis.scale.c ? interpolateByLoop(x, axis, acc) : interpolate(x, axis, acc);
   if (isFloat)
     x = narrow(l, x, elem);
   else

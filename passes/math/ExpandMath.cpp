@@ -391,6 +391,7 @@ struct ExpandMathPass : PassWrapper<ExpandMathPass, OperationPass<>> {
     hasBF16Conversion = options.hasBF16Conversion;
     hasF16Arithmetic = options.hasF16Arithmetic;
     hasBF16Arithmetic = options.hasBF16Arithmetic;
+    guardSlowPaths = options.guardSlowPaths;
   }
 
   StringRef getArgument() const override { return "expand-math"; }
@@ -411,6 +412,7 @@ struct ExpandMathPass : PassWrapper<ExpandMathPass, OperationPass<>> {
     options.hasBF16Conversion = hasBF16Conversion;
     options.hasF16Arithmetic = hasF16Arithmetic;
     options.hasBF16Arithmetic = hasBF16Arithmetic;
+    options.guardSlowPaths = guardSlowPaths;
     expandMath(getOperation(), options);
   }
 
@@ -430,6 +432,9 @@ struct ExpandMathPass : PassWrapper<ExpandMathPass, OperationPass<>> {
   Option<bool> hasBF16Arithmetic{*this, "bf16-arithmetic",
                                  llvm::cl::init(false),
                                  llvm::cl::desc("compute bf16 ops in bf16")};
+  Option<bool> guardSlowPaths{
+      *this, "guard-slow-paths", llvm::cl::init(true),
+      llvm::cl::desc("vectors branch around rare slow paths")};
 };
 } // namespace
 

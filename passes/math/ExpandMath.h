@@ -25,6 +25,9 @@ struct ExpandMathOptions {
   /// Leave f16, and bf16, ops in their own format instead of f32.
   bool hasF16Arithmetic = false;
   bool hasBF16Arithmetic = false;
+  /// Vectors branch (scf.if) around the reduction of huge trigonometric
+  /// arguments when no lane needs it; scalars stay free of branches.
+  bool guardSlowPaths = true;
 };
 
 /// Replaces every math op nested in `root` (one walk, no fixpoint).

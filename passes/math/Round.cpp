@@ -2,7 +2,6 @@
 #include "passes/math/Families.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 #include <cmath>
 
@@ -73,15 +72,7 @@ static Expr emitRemainderLoop(Expr a, Expr d) {
   Expr dExponent = emitExponent(d);
   auto before = [&](OpBuilder &, Location, ValueRange args) {
     Expr r = vb.wrap(args[0]);
-    Value again = vb.ge(r, d).v;
-    if (auto type = dyn_cast<VectorType>(again.getType())) {
-      if (type.getRank() != 1)
-        again = vector::ShapeCastOp::create(
-            b, loc, VectorType::get({type.getNumElements()}, b.getI1Type()),
-            again);
-      again = vector::ReductionOp::create(b, loc, vector::CombiningKind::OR,
-                                          again);
-    }
+    Value again = vb.any(vb.ge(r, d));
     scf::ConditionOp::create(b, loc, again, args);
   };
   auto after = [&](OpBuilder &, Location, ValueRange args) {

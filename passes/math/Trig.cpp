@@ -6,6 +6,8 @@
 #include "passes/math/Coefficients.h"
 #include "passes/math/Families.h"
 
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
 #include <array>
 #include <cmath>
 
@@ -158,12 +160,28 @@ static Reduced reduceLargeF64(Expr x) {
 static Reduced reduce(Expr x) {
   VecBuilder &vb = *x.vb;
   Reduced near = reduceModerate(x);
-  Reduced far = vb.isF64() ? reduceLargeF64(x) : reduceLargeF32(x);
   // How long n times the first word of pi/2 stays exact.
   Expr limit = vb.hasFMA() ? vb.c(1e5, 1e8) : vb.c(1e4, 1e6);
   Expr moderate = vb.lt(vb.abs(x), limit);
-  return {vb.select(moderate, near.r, far.r),
-          vb.select(moderate, near.quadrant, far.quadrant)};
+  auto merge = [&]() -> Reduced {
+    Reduced far = vb.isF64() ? reduceLargeF64(x) : reduceLargeF32(x);
+    return {vb.select(moderate, near.r, far.r),
+            vb.select(moderate, near.quadrant, far.quadrant)};
+  };
+  if (!vb.guardSlowPaths())
+    return merge();
+  // A branch around the long way, which vectors hardly ever need.
+  Value anyFar = vb.any(vb.logicalNot(moderate));
+  auto far = [&](OpBuilder &, Location loc) {
+    Reduced red = merge();
+    scf::YieldOp::create(vb.b, loc, ValueRange{red.r.v, red.quadrant.v});
+  };
+  auto keep = [&](OpBuilder &, Location loc) {
+    scf::YieldOp::create(vb.b, loc, ValueRange{near.r.v, near.quadrant.v});
+  };
+  OpBuilder::InsertionGuard guard(vb.b);
+  auto branch = scf::IfOp::create(vb.b, vb.loc, anyFar, far, keep);
+  return {vb.wrap(branch.getResult(0)), vb.wrap(branch.getResult(1))};
 }
 
 static Expr sinPolynomial(Expr r) {

@@ -3,6 +3,7 @@
 #include "passes/math/VecBuilder.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/TypeUtilities.h"
 
@@ -92,6 +93,18 @@ Expr VecBuilder::cmpi(arith::CmpIPredicate predicate, Expr x, Expr y) {
   return wrap(arith::CmpIOp::create(b, loc, predicate, x.v, y.v));
 }
 Expr VecBuilder::logicalNot(Expr cond) { return cond ^ ci(1, 1); }
+
+Value VecBuilder::any(Expr cond) {
+  auto vector = dyn_cast<VectorType>(cond.v.getType());
+  if (!vector)
+    return cond.v;
+  Value flat = cond.v;
+  if (vector.getRank() != 1)
+    flat = vector::ShapeCastOp::create(
+        b, loc, VectorType::get({vector.getNumElements()}, b.getI1Type()),
+        flat);
+  return vector::ReductionOp::create(b, loc, vector::CombiningKind::OR, flat);
+}
 
 Expr VecBuilder::bits(Expr x) {
   Type t = intType(getElementTypeOrSelf(x.v.getType()).getIntOrFloatBitWidth());

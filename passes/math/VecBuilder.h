@@ -87,6 +87,11 @@ public:
     return cmpi(mlir::arith::CmpIPredicate::slt, x, y);
   }
   Expr logicalNot(Expr cond);
+  /// One i1: does the condition hold in any lane?
+  mlir::Value any(Expr cond);
+  bool guardSlowPaths() const {
+    return options.guardSlowPaths && mlir::isa<mlir::VectorType>(type);
+  }
   /// Upper and lower bound; a NaN passes through.
   Expr clampMax(Expr x, Expr hi) { return select(lt(hi, x), hi, x); }
   Expr clampMin(Expr x, Expr lo) { return select(gt(lo, x), lo, x); }

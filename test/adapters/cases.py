@@ -454,3 +454,72 @@ def loop_body():
          helper.make_tensor_value_info("b", TensorProto.FLOAT, [3])])
     return ([node("Loop", ["m", "", "x"], ["y"], body=body)], {"x": data(3)},
             {"m": np.array(4, np.int64)}, ["y"])
+
+
+# ------------------------------------------------ ONNX Runtime's own operators
+
+
+def contrib(op, inputs, outputs, **attributes):
+    return node(op, inputs, outputs, domain="com.microsoft", **attributes)
+
+
+def quantized(*shape, seed=0):
+    return np.random.default_rng(seed).integers(0, 255, shape).astype(np.uint8)
+
+
+SCALES = {"s": np.array(0.05, np.float32), "z": np.array(120, np.uint8),
+          "s2": np.array(0.08, np.float32), "z2": np.array(100, np.uint8)}
+
+for op in ("QLinearAdd", "QLinearMul"):
+    def quantized_binary(op=op):
+        return ([contrib(op, ["a", "s", "z", "b", "s", "z", "s2", "z2"], ["y"])],
+                {"a": quantized(3, 4), "b": quantized(3, 4, seed=1)}, SCALES, ["y"])
+
+    quantized_binary.__name__ = op
+    case([], [15])(quantized_binary)
+
+for op, attributes in (("QLinearSigmoid", {}), ("QLinearLeakyRelu", {"alpha": 0.2}),
+                       ("QLinearSoftmax", {"opset": 13, "axis": -1})):
+    def quantized_unary(op=op, attributes=attributes):
+        return [contrib(op, ["x", "s", "z", "s2", "z2"], ["y"], **attributes)], {"x": quantized(3, 4)}, SCALES, ["y"]
+
+    quantized_unary.__name__ = op
+    case([], [15])(quantized_unary)
+
+
+@case([], [15])
+def quantized_pools():
+    return ([contrib("QLinearAveragePool", ["x", "s", "z", "s2", "z2"], ["a"], kernel_shape=[2, 2]),
+             contrib("QLinearGlobalAveragePool", ["x", "s", "z", "s2", "z2"], ["b"])],
+            {"x": quantized(1, 2, 4, 4)}, SCALES, ["a", "b"])
+
+
+@case([], [15])
+def quantized_concat():
+    return ([contrib("QLinearConcat", ["s2", "z2", "x", "s", "z", "w", "s2", "z"], ["y"], axis=1)],
+            {"x": quantized(2, 3), "w": quantized(2, 2, seed=1)}, SCALES, ["y"])
+
+
+@case([], [15])
+def gelus():
+    return ([contrib("Gelu", ["x"], ["a"]), contrib("BiasGelu", ["x", "b"], ["c"]),
+             contrib("FastGelu", ["x", "b"], ["d"]), contrib("QuickGelu", ["x"], ["e"], alpha=1.5)],
+            {"x": data(3, 4)}, {"b": data(4, seed=1)}, ["a", "c", "d", "e"])
+
+
+@case([], [15])
+def fused_mat_mul():
+    return ([contrib("FusedMatMul", ["a", "b"], ["y"], transA=1, transB=1, alpha=0.5)],
+            {"a": data(2, 3, 4)}, {"b": data(2, 5, 3, seed=1)}, ["y"])
+
+
+@case([], [15])
+def skip_layer_norm():
+    return ([contrib("SkipLayerNormalization", ["x", "k", "g", "b"], ["y"], epsilon=1e-5)],
+            {"x": data(2, 3, 8), "k": data(2, 3, 8, seed=1)}, {"g": data(8, seed=2), "b": data(8, seed=3)}, ["y"])
+
+
+@case([], [15])
+def attention():
+    return ([contrib("Attention", ["x", "w", "b"], ["y"], num_heads=2, unidirectional=1)],
+            {"x": data(2, 3, 8)}, {"w": data(8, 24, seed=1), "b": data(24, seed=2)}, ["y"])

@@ -141,7 +141,7 @@ def build(args, ops, formats, folder):
     run([args.opt, '--allow-unregistered-dialect', f'--pass-pipeline=builtin.module({passes})',
          src, '-o', src + '.1'])
     run([tool('mlir-opt'), '--convert-scf-to-cf', '--convert-vector-to-llvm', '--convert-math-to-llvm',
-         '--convert-arith-to-llvm', '--convert-func-to-llvm', '--convert-cf-to-llvm',
+         '--convert-arith-to-llvm', '--convert-func-to-llvm', '--convert-cf-to-llvm', '--convert-ub-to-llvm',
          '--reconcile-unrealized-casts', src + '.1', '-o', src + '.2'])
     run([tool('mlir-translate'), '--mlir-to-llvmir', src + '.2', '-o', src + '.ll'])
     obj = os.path.join(folder, 'ops.o')
