@@ -156,13 +156,18 @@ public:
       if (isa<linalg::FillOp>(op.getOperation()))
         return;
       Group g = groupOf(op);
+      // The sum of two convolutions can be the epilogue of one of them only.
+      if (g.epilogue && taken.count(g.epilogue)) {
+        g.epilogue = nullptr;
+        g.temporary = nullptr;
+      }
+      if (g.fill && taken.count(g.fill))
+        g.fill = nullptr;
+      for (linalg::LinalgOp part : g.ops())
+        if (part != g.root)
+          taken.insert(part); // and is no root itself
       groups.push_back(g);
     });
-    // An op that is some root's epilogue is no root itself.
-    for (Group &g : groups)
-      for (linalg::LinalgOp op : g.ops())
-        if (op != g.root)
-          taken.insert(op);
     for (Group &g : groups)
       if (!taken.count(g.root))
         outline(g);
