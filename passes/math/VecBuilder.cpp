@@ -63,7 +63,8 @@ Expr VecBuilder::ci(uint64_t value, unsigned width) {
   Type t = intType(width);
   auto element = cast<IntegerType>(getElementTypeOrSelf(t));
   APInt bits(64, value);
-  return wrap(splat(t, IntegerAttr::get(element, bits.zextOrTrunc(element.getWidth()))));
+  return wrap(splat(
+      t, IntegerAttr::get(element, bits.zextOrTrunc(element.getWidth()))));
 }
 
 Expr VecBuilder::infinity() {
@@ -72,7 +73,7 @@ Expr VecBuilder::infinity() {
 Expr VecBuilder::nan() { return c(std::numeric_limits<double>::quiet_NaN()); }
 
 Expr VecBuilder::fma(Expr x, Expr y, Expr z) {
-  if (!options.hasFMA)
+  if (!hasFMA())
     return x * y + z;
   return wrap(math::FmaOp::create(b, loc, x.v, y.v, z.v));
 }
@@ -213,7 +214,7 @@ DoubleWord VecBuilder::twoSum(Expr x, Expr y) {
 }
 DoubleWord VecBuilder::twoProd(Expr x, Expr y) {
   Expr p = x * y;
-  if (options.hasFMA)
+  if (hasFMA())
     return {p, fma(x, y, -p)};
   // Dekker: halves of x and y, rounded so that all four products are exact.
   unsigned low = (mantissaBits() + 2) / 2;
@@ -241,8 +242,7 @@ static bool isFloat(Expr x) {
   return isa<FloatType>(getElementTypeOrSelf(x.v.getType()));
 }
 
-template <typename FloatOp, typename IntOp>
-static Expr binary(Expr x, Expr y) {
+template <typename FloatOp, typename IntOp> static Expr binary(Expr x, Expr y) {
   VecBuilder &vb = *x.vb;
   if (isFloat(x))
     return vb.wrap(FloatOp::create(vb.b, vb.loc, x.v, y.v));
