@@ -36,6 +36,25 @@ void tieLoopCarriedTensors(scf::ForOp loop) {
   }
 }
 
+/// A fill of its own for every use: what CSE merged would be one buffer that is
+/// copied for each accumulation into it.
+void separateFills(func::FuncOp func) {
+  SmallVector<Operation *> shared;
+  for (bool fills : {true, false}) {
+    shared.clear();
+    func.walk([&](Operation *op) {
+      if ((fills ? isa<linalg::FillOp>(op) : isa<tensor::EmptyOp>(op)) && op->getNumResults() == 1 &&
+          !op->use_empty() && !op->hasOneUse())
+        shared.push_back(op);
+    });
+    for (Operation *op : shared)
+      for (OpOperand &use : llvm::make_early_inc_range(llvm::drop_begin(op->getResult(0).getUses()))) {
+        OpBuilder b(use.getOwner());
+        use.set(b.clone(*op)->getResult(0));
+      }
+  }
+}
+
 struct BufferizePass : PassWrapper<BufferizePass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(BufferizePass)
   StringRef getArgument() const override { return "onnxc-bufferize"; }
@@ -49,6 +68,7 @@ struct BufferizePass : PassWrapper<BufferizePass, OperationPass<ModuleOp>> {
     for (auto func : module.getOps<func::FuncOp>()) {
       if (func.isExternal())
         continue;
+      separateFills(func);
       func.walk(tieLoopCarriedTensors);
       IRRewriter rewriter(&getContext());
       if (failed(bufferization::eliminateEmptyTensors(rewriter, func)))

@@ -140,6 +140,11 @@ Group groupOf(linalg::LinalgOp root) {
   }
   if (!epilogue || !root->isBeforeInBlock(epilogue) || !canSink(root, epilogue))
     return g;
+  // Fused, the epilogue writes while the root still reads: not where they share
+  // a buffer.
+  Value result = baseOf(epilogue.getDpsInitOperand(0)->get());
+  if (llvm::any_of(root.getDpsInputOperands(), [&](OpOperand *in) { return baseOf(in->get()) == result; }))
+    return g;
   g.epilogue = epilogue;
   g.temporary = alloc;
   return g;
@@ -158,6 +163,14 @@ public:
       Group g = groupOf(op);
       groups.push_back(g);
     });
+    // Two roots may end in one op, as the branches of a residual sum: the later
+    // one takes it.
+    DenseSet<Operation *> claimed;
+    for (Group &g : llvm::reverse(groups))
+      if (g.epilogue && !claimed.insert(g.epilogue).second) {
+        g.epilogue = {};
+        g.temporary = {};
+      }
     // An op that is some root's epilogue is no root itself.
     for (Group &g : groups)
       for (linalg::LinalgOp op : g.ops())
