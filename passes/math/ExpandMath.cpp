@@ -34,6 +34,7 @@ using Binary = Expr (*)(Expr, Expr);
 
 static Expr emitFloor(Expr x) { return x.vb->floor(x); }
 static Expr emitCeil(Expr x) { return x.vb->ceil(x); }
+static Expr emitSqrt(Expr x) { return x.vb->sqrt(x); }
 static Expr emitTrunc(Expr x) { return x.vb->trunc(x); }
 static Expr emitRoundEven(Expr x) { return x.vb->roundEven(x); }
 static Expr emitMaximumOp(Expr x, Expr y) { return emitMaximum(x, y, true); }
@@ -68,6 +69,7 @@ static const llvm::StringMap<Unary> &unaryTable() {
       {"math.rsqrt", emitRsqrt},
       {"math.sin", emitSin},
       {"math.sinh", emitSinh},
+      {"math.sqrt", emitSqrt},
       {"math.tan", emitTan},
       {"math.tanh", emitTanh},
       {"math.trunc", emitTrunc},
@@ -103,10 +105,14 @@ static bool isSignOp(Operation *op) {
 }
 
 static bool isKept(Operation *op, const ExpandMathOptions &options) {
-  if (isa<math::AbsFOp, math::CopySignOp, math::SqrtOp, math::AbsIOp,
+  if (isa<math::AbsFOp, math::CopySignOp, math::AbsIOp,
           math::CountLeadingZerosOp, math::CountTrailingZerosOp, math::CtPopOp>(
           op))
     return true;
+  if (isa<math::SqrtOp>(op))
+    return options.hasSqrt &&
+           (options.hasF64 ||
+            !getElementTypeOrSelf(op->getResult(0).getType()).isF64());
   if (isa<math::FmaOp>(op))
     return options.hasFMA &&
            (options.hasF64 ||
@@ -399,6 +405,7 @@ struct ExpandMathPass : PassWrapper<ExpandMathPass, OperationPass<>> {
   explicit ExpandMathPass(const ExpandMathOptions &options) {
     hasFMA = options.hasFMA;
     hasF64 = options.hasF64;
+    hasSqrt = options.hasSqrt;
     hasRound = options.hasRound;
     hasMinMax = options.hasMinMax;
     hasF16Conversion = options.hasF16Conversion;
@@ -421,6 +428,7 @@ struct ExpandMathPass : PassWrapper<ExpandMathPass, OperationPass<>> {
     ExpandMathOptions options;
     options.hasFMA = hasFMA;
     options.hasF64 = hasF64;
+    options.hasSqrt = hasSqrt;
     options.hasRound = hasRound;
     options.hasMinMax = hasMinMax;
     options.hasF16Conversion = hasF16Conversion;
@@ -435,6 +443,8 @@ struct ExpandMathPass : PassWrapper<ExpandMathPass, OperationPass<>> {
                       llvm::cl::desc("fused multiply-add is native")};
   Option<bool> hasF64{*this, "f64", llvm::cl::init(true),
                       llvm::cl::desc("f64 arithmetic is native")};
+  Option<bool> hasSqrt{*this, "sqrt", llvm::cl::init(true),
+                       llvm::cl::desc("sqrt is native")};
   Option<bool> hasRound{
       *this, "round", llvm::cl::init(true),
       llvm::cl::desc("floor, ceil, trunc, roundeven are native")};
