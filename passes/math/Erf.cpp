@@ -35,8 +35,7 @@ Expr emitErfc(Expr x) {
   VecBuilder &vb = *x.vb;
   Expr a = vb.abs(x);
   Expr positive = emitErfcPositive(a);
-  Expr tail =
-      vb.select(vb.lt(x, vb.c(0.0)), vb.c(2.0) - positive, positive);
+  Expr tail = vb.select(vb.lt(x, vb.c(0.0)), vb.c(2.0) - positive, positive);
   return vb.select(vb.lt(a, vb.c(0.46875)), vb.c(1.0) - emitErfSmall(x), tail);
 }
 

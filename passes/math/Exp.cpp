@@ -1,8 +1,8 @@
 // exp, exp2, expm1.
 //
 // exp: x = 2h ln2 + r with |r| <= ln2, so e^x = (2^h e^r) 2^h. One polynomial
-// for e^r, two integer adds into exponents, one multiplication, which underflows
-// gradually and overflows to infinity by itself.
+// for e^r, two integer adds into exponents, one multiplication, which
+// underflows gradually and overflows to infinity by itself.
 #include "passes/math/Coefficients.h"
 #include "passes/math/Families.h"
 

@@ -6,9 +6,9 @@
 //   %h = math.fma %x, %log2e/2, %magic ...      (15 operations)
 //   %y = arith.mulf %root, %root : vector<8xf32>
 //
-// What stays: absf, copysign, fma, sqrt, floor, ceil, trunc, roundeven where the
-// options call them native, and the integer ops ctlz, cttz, ctpop, absi. Ops on
-// f16 and bf16 become f32 ops between conversions first.
+// What stays: absf, copysign, fma, sqrt, floor, ceil, trunc, roundeven where
+// the options call them native, and the integer ops ctlz, cttz, ctpop, absi.
+// Ops on f16 and bf16 become f32 ops between conversions first.
 #include "passes/math/ExpandMath.h"
 
 #include "passes/math/Families.h"
@@ -34,6 +34,7 @@ using Binary = Expr (*)(Expr, Expr);
 
 static Expr emitFloor(Expr x) { return x.vb->floor(x); }
 static Expr emitCeil(Expr x) { return x.vb->ceil(x); }
+static Expr emitSqrt(Expr x) { return x.vb->sqrt(x); }
 static Expr emitTrunc(Expr x) { return x.vb->trunc(x); }
 static Expr emitRoundEven(Expr x) { return x.vb->roundEven(x); }
 static Expr emitMaximumOp(Expr x, Expr y) { return emitMaximum(x, y, true); }
@@ -43,21 +44,35 @@ static Expr emitMinNumOp(Expr x, Expr y) { return emitMaxNum(x, y, false); }
 
 static const llvm::StringMap<Unary> &unaryTable() {
   static const llvm::StringMap<Unary> table = {
-      {"math.acos", emitAcos},       {"math.acosh", emitAcosh},
-      {"math.asin", emitAsin},       {"math.asinh", emitAsinh},
-      {"math.atan", emitAtan},       {"math.atanh", emitAtanh},
-      {"math.cbrt", emitCbrt},       {"math.ceil", emitCeil},
-      {"math.cos", emitCos},         {"math.cosh", emitCosh},
-      {"math.erf", emitErf},         {"math.erfc", emitErfc},
-      {"math.exp", emitExp},         {"math.exp2", emitExp2},
-      {"math.expm1", emitExpm1},     {"math.floor", emitFloor},
-      {"math.log", emitLog},         {"math.log10", emitLog10},
-      {"math.log1p", emitLog1p},     {"math.log2", emitLog2},
+      {"math.acos", emitAcos},
+      {"math.acosh", emitAcosh},
+      {"math.asin", emitAsin},
+      {"math.asinh", emitAsinh},
+      {"math.atan", emitAtan},
+      {"math.atanh", emitAtanh},
+      {"math.cbrt", emitCbrt},
+      {"math.ceil", emitCeil},
+      {"math.cos", emitCos},
+      {"math.cosh", emitCosh},
+      {"math.erf", emitErf},
+      {"math.erfc", emitErfc},
+      {"math.exp", emitExp},
+      {"math.exp2", emitExp2},
+      {"math.expm1", emitExpm1},
+      {"math.floor", emitFloor},
+      {"math.log", emitLog},
+      {"math.log10", emitLog10},
+      {"math.log1p", emitLog1p},
+      {"math.log2", emitLog2},
       {"math.round", emitRoundHalfAway},
       {"math.roundeven", emitRoundEven},
-      {"math.rsqrt", emitRsqrt},     {"math.sin", emitSin},
-      {"math.sinh", emitSinh},       {"math.tan", emitTan},
-      {"math.tanh", emitTanh},       {"math.trunc", emitTrunc},
+      {"math.rsqrt", emitRsqrt},
+      {"math.sin", emitSin},
+      {"math.sinh", emitSinh},
+      {"math.sqrt", emitSqrt},
+      {"math.tan", emitTan},
+      {"math.tanh", emitTanh},
+      {"math.trunc", emitTrunc},
   };
   return table;
 }
@@ -90,12 +105,18 @@ static bool isSignOp(Operation *op) {
 }
 
 static bool isKept(Operation *op, const ExpandMathOptions &options) {
-  if (isa<math::AbsFOp, math::CopySignOp, math::SqrtOp, math::AbsIOp,
-          math::CountLeadingZerosOp, math::CountTrailingZerosOp,
-          math::CtPopOp>(op))
+  if (isa<math::AbsFOp, math::CopySignOp, math::AbsIOp,
+          math::CountLeadingZerosOp, math::CountTrailingZerosOp, math::CtPopOp>(
+          op))
     return true;
+  if (isa<math::SqrtOp>(op))
+    return options.hasSqrt &&
+           (options.hasF64 ||
+            !getElementTypeOrSelf(op->getResult(0).getType()).isF64());
   if (isa<math::FmaOp>(op))
-    return options.hasFMA;
+    return options.hasFMA &&
+           (options.hasF64 ||
+            !getElementTypeOrSelf(op->getResult(0).getType()).isF64());
   if (isa<math::FloorOp, math::CeilOp, math::TruncOp, math::RoundEvenOp>(op))
     return options.hasRound;
   if (isa<arith::MaximumFOp, arith::MinimumFOp>(op))
@@ -123,9 +144,9 @@ static bool isPromotedArith(Operation *op) {
 static bool isExpandedConversion(Operation *op,
                                  const ExpandMathOptions &options) {
   auto expanded = [&](Type t) {
-    return isHalf(t) && (getElementTypeOrSelf(t).isBF16()
-                             ? !options.hasBF16Conversion
-                             : !options.hasF16Conversion);
+    return isHalf(t) &&
+           (getElementTypeOrSelf(t).isBF16() ? !options.hasBF16Conversion
+                                             : !options.hasF16Conversion);
   };
   if (auto ext = dyn_cast<arith::ExtFOp>(op))
     return expanded(ext.getIn().getType()) && isComputeType(ext.getType());
@@ -174,8 +195,7 @@ static Value emitHalfSign(Operation *op, OpBuilder &b) {
   } else {
     bits = arith::AndIOp::create(b, loc, bits, restMask);
     if (isa<math::CopySignOp>(op)) {
-      Value sign =
-          arith::BitcastOp::create(b, loc, intType, op->getOperand(1));
+      Value sign = arith::BitcastOp::create(b, loc, intType, op->getOperand(1));
       sign = arith::AndIOp::create(b, loc, sign, signMask);
       bits = arith::OrIOp::create(b, loc, bits, sign);
     }
@@ -204,8 +224,7 @@ static Value emitHalfConversion(Operation *op, OpBuilder &b,
 /// The same op on f32 between conversions; `inner` receives that op.
 static SmallVector<Value> emitWidened(Operation *op, OpBuilder &b,
                                       const ExpandMathOptions &options,
-                                      ConstantCache *cache,
-                                      Operation *&inner) {
+                                      ConstantCache *cache, Operation *&inner) {
   Location loc = op->getLoc();
   OperationState state(loc, op->getName());
   for (Value operand : op->getOperands())
@@ -256,7 +275,7 @@ static SmallVector<Value> emitCompute(Operation *op, OpBuilder &b,
     return {emitIntPow(b, loc, power.getLhs(), power.getRhs(),
                        constantExponent(power.getRhs()))};
   Value first = op->getOperand(0);
-  bool isRemainder = isa<arith::RemFOp>(op);
+  bool isRemainder = isa<arith::RemFOp>(op) && options.hasF64;
   bool wasF32 = getElementTypeOrSelf(first.getType()).isF32();
   Type computeType = first.getType();
   // Remainders are taken in f64, where an f32 quotient step is always exact.
@@ -385,6 +404,8 @@ struct ExpandMathPass : PassWrapper<ExpandMathPass, OperationPass<>> {
   ExpandMathPass(const ExpandMathPass &other) : PassWrapper(other) {}
   explicit ExpandMathPass(const ExpandMathOptions &options) {
     hasFMA = options.hasFMA;
+    hasF64 = options.hasF64;
+    hasSqrt = options.hasSqrt;
     hasRound = options.hasRound;
     hasMinMax = options.hasMinMax;
     hasF16Conversion = options.hasF16Conversion;
@@ -406,6 +427,8 @@ struct ExpandMathPass : PassWrapper<ExpandMathPass, OperationPass<>> {
   void runOnOperation() override {
     ExpandMathOptions options;
     options.hasFMA = hasFMA;
+    options.hasF64 = hasF64;
+    options.hasSqrt = hasSqrt;
     options.hasRound = hasRound;
     options.hasMinMax = hasMinMax;
     options.hasF16Conversion = hasF16Conversion;
@@ -418,10 +441,16 @@ struct ExpandMathPass : PassWrapper<ExpandMathPass, OperationPass<>> {
 
   Option<bool> hasFMA{*this, "fma", llvm::cl::init(true),
                       llvm::cl::desc("fused multiply-add is native")};
-  Option<bool> hasRound{*this, "round", llvm::cl::init(true),
-                        llvm::cl::desc("floor, ceil, trunc, roundeven are native")};
-  Option<bool> hasMinMax{*this, "minmax", llvm::cl::init(true),
-                         llvm::cl::desc("NaN-propagating min and max are native")};
+  Option<bool> hasF64{*this, "f64", llvm::cl::init(true),
+                      llvm::cl::desc("f64 arithmetic is native")};
+  Option<bool> hasSqrt{*this, "sqrt", llvm::cl::init(true),
+                       llvm::cl::desc("sqrt is native")};
+  Option<bool> hasRound{
+      *this, "round", llvm::cl::init(true),
+      llvm::cl::desc("floor, ceil, trunc, roundeven are native")};
+  Option<bool> hasMinMax{
+      *this, "minmax", llvm::cl::init(true),
+      llvm::cl::desc("NaN-propagating min and max are native")};
   Option<bool> hasF16Conversion{*this, "f16-conversion", llvm::cl::init(true),
                                 llvm::cl::desc("f16 conversions are native")};
   Option<bool> hasBF16Conversion{*this, "bf16-conversion",
@@ -446,8 +475,6 @@ std::unique_ptr<Pass> createExpandMathPass(const ExpandMathOptions &options) {
   return std::make_unique<ExpandMathPass>(options);
 }
 
-void registerMathPasses() {
-  PassRegistration<ExpandMathPass>();
-}
+void registerMathPasses() { PassRegistration<ExpandMathPass>(); }
 
 } // namespace onnxc

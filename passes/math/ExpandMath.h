@@ -17,6 +17,9 @@ namespace onnxc {
 /// What the target does in single instructions; everything else is expanded.
 struct ExpandMathOptions {
   bool hasFMA = true;    ///< math.fma stays; otherwise multiply and add
+  bool hasF64 = true;    ///< f64 arithmetic is native (else no f64 fma, and f32
+                         ///< remainders stay in f32)
+  bool hasSqrt = true;   ///< math.sqrt stays (of f64 only with hasF64)
   bool hasRound = true;  ///< floor, ceil, trunc, roundeven stay
   bool hasMinMax = true; ///< arith.minimumf and maximumf stay
   /// arith.extf and truncf of f16, and of bf16, stay.

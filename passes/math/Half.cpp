@@ -40,8 +40,7 @@ Value extendHalf(OpBuilder &b, Location loc, Value x,
   Expr magnitude = bits & vb.ci(0x7fff);
   Expr value = vb.fromBits(vb.shl(magnitude, 13)) * vb.c(std::ldexp(1.0, 112));
   Expr special = vb.lti(vb.ci(0x7bff), magnitude);
-  Expr result = vb.select(special,
-                          vb.shl(magnitude, 13) | vb.ci(0x7f800000),
+  Expr result = vb.select(special, vb.shl(magnitude, 13) | vb.ci(0x7f800000),
                           vb.bits(value));
   return vb.fromBits(result | vb.shl(bits & vb.ci(0x8000), 16)).v;
 }
@@ -67,8 +66,7 @@ Value truncateToHalf(OpBuilder &b, Location loc, Value x, Type type,
     Expr normal =
         vb.shr(magnitude + even + vb.ci(0xfff) - vb.ci(0x38000000), 13);
     // Adding one half lines denormals up with the spacing of 2^-24.
-    Expr denormal =
-        vb.bits(vb.abs(e) + vb.c(0.5)) - vb.ci(0x3f000000);
+    Expr denormal = vb.bits(vb.abs(e) + vb.c(0.5)) - vb.ci(0x3f000000);
     Expr r = vb.select(vb.lti(magnitude, vb.ci(0x38800000)), denormal, normal);
     r = vb.select(vb.lti(magnitude, vb.ci(0x477ff000)), r, vb.ci(0x7c00));
     Expr payload = (vb.shr(magnitude, 13) & vb.ci(0x3ff)) | vb.ci(0x7e00);
@@ -90,8 +88,7 @@ Value truncateToOdd(OpBuilder &b, Location loc, Value x,
   Expr bits = inner.bits(t);
   Expr chopped = inner.select(away, bits - inner.ci(1), bits);
   Expr inexact = outer.cmp(arith::CmpFPredicate::ONE, back, exact);
-  return inner
-      .fromBits(inner.select(inexact, chopped | inner.ci(1), chopped))
+  return inner.fromBits(inner.select(inexact, chopped | inner.ci(1), chopped))
       .v;
 }
 

@@ -34,12 +34,12 @@ Expr emitAtan(Expr x) {
   VecBuilder &vb = *x.vb;
   Angle angle = emitAtanQuotient(vb.abs(x), vb.c(1.0));
   Expr zero = vb.c(0.0);
-  Expr base = vb.select(
-      angle.aboveHigh, vb.c(kPio2F32, kPio2F64),
-      vb.select(angle.aboveMid, vb.c(kPio4F32, kPio4F64), zero));
-  Expr low = vb.select(
-      angle.aboveHigh, vb.c(kPio2LoF32, kPio2LoF64),
-      vb.select(angle.aboveMid, vb.c(kPio4LoF32, kPio4LoF64), zero));
+  Expr base =
+      vb.select(angle.aboveHigh, vb.c(kPio2F32, kPio2F64),
+                vb.select(angle.aboveMid, vb.c(kPio4F32, kPio4F64), zero));
+  Expr low =
+      vb.select(angle.aboveHigh, vb.c(kPio2LoF32, kPio2LoF64),
+                vb.select(angle.aboveMid, vb.c(kPio4LoF32, kPio4LoF64), zero));
   return vb.copysign(base + (angle.p + low), x);
 }
 
@@ -56,8 +56,8 @@ Expr emitAtan2(Expr y, Expr x) {
   bBounded = vb.select(vb.eq(largest, zero), one, bBounded);
   // Keep a + b finite and the quotient of denormals accurate.
   double small = vb.isF64() ? -1000 : -100, large = vb.isF64() ? 1000 : 100;
-  Expr scale = vb.select(vb.gt(largest, vb.c(std::ldexp(1.0, large))),
-                         vb.c(0.125), one);
+  Expr scale =
+      vb.select(vb.gt(largest, vb.c(std::ldexp(1.0, large))), vb.c(0.125), one);
   scale = vb.select(vb.lt(largest, vb.c(std::ldexp(1.0, small))),
                     vb.c(std::ldexp(1.0, vb.isF64() ? 54 : 25)), scale);
   Angle angle = emitAtanQuotient(aBounded * scale, bBounded * scale);
@@ -131,12 +131,12 @@ Expr emitAcos(Expr x) {
   s = vb.select(flip, -s, s);
   rest = vb.select(flip, -rest, rest);
   Expr zero = vb.c(0.0);
-  Expr baseHi = vb.select(
-      p.outer, vb.select(negative, vb.c(kPiF32, kPiF64), zero),
-      vb.c(kPio2F32, kPio2F64));
-  Expr baseLo = vb.select(
-      p.outer, vb.select(negative, vb.c(kPiLoF32, kPiLoF64), zero),
-      vb.c(kPio2LoF32, kPio2LoF64));
+  Expr baseHi =
+      vb.select(p.outer, vb.select(negative, vb.c(kPiF32, kPiF64), zero),
+                vb.c(kPio2F32, kPio2F64));
+  Expr baseLo =
+      vb.select(p.outer, vb.select(negative, vb.c(kPiLoF32, kPiLoF64), zero),
+                vb.c(kPio2LoF32, kPio2LoF64));
   DoubleWord head = vb.twoSum(baseHi, s);
   return head.hi + (head.lo + (rest + baseLo));
 }

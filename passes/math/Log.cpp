@@ -13,9 +13,9 @@ namespace onnxc::mathexp {
 
 namespace {
 struct LogParts {
-  Expr k;       // exponent, integer
-  Expr kFloat;  // exponent with the denormal correction, float
-  Expr m;       // significand
+  Expr k;      // exponent, integer
+  Expr kFloat; // exponent with the denormal correction, float
+  Expr m;      // significand
 };
 } // namespace
 
@@ -34,15 +34,14 @@ static Expr smallToFloat(Expr k) {
 static LogParts splitExponent(Expr x) {
   VecBuilder &vb = *x.vb;
   Expr tiny = vb.lt(x, vb.c(std::ldexp(1.0, -126), std::ldexp(1.0, -1022)));
-  Expr scaled = vb.select(
-      tiny, x * vb.c(std::ldexp(1.0, 25), std::ldexp(1.0, 54)), x);
+  Expr scaled =
+      vb.select(tiny, x * vb.c(std::ldexp(1.0, 25), std::ldexp(1.0, 54)), x);
   Expr base = vb.ci(vb.isF64() ? kSqrtHalfBits64 : kSqrtHalfBits32);
   Expr offset = vb.bits(scaled) - base;
   Expr k = vb.sar(offset, vb.mantissaBits());
   Expr mask = vb.ci((uint64_t(1) << vb.mantissaBits()) - 1);
   Expr m = vb.fromBits((offset & mask) + base);
-  Expr kFloat =
-      smallToFloat(k) - vb.select(tiny, vb.c(25.0, 54.0), vb.c(0.0));
+  Expr kFloat = smallToFloat(k) - vb.select(tiny, vb.c(25.0, 54.0), vb.c(0.0));
   return {k, kFloat, m};
 }
 
@@ -95,11 +94,13 @@ Expr emitLog1p(Expr x) {
   Expr k = vb.select(vb.lti(limit, p.k), limit, p.k);
   Expr f = vb.fma(lost, vb.pow2(vb.ci(0) - k), p.m - one);
   Expr r = emitLogSpecials(x, emitLogSum(p.kFloat, f), vb.c(-1.0));
-  Expr tiny = vb.lt(vb.abs(x), vb.c(std::ldexp(1.0, -30), std::ldexp(1.0, -60)));
+  Expr tiny =
+      vb.lt(vb.abs(x), vb.c(std::ldexp(1.0, -30), std::ldexp(1.0, -60)));
   return vb.select(tiny, x, r);
 }
 
-/// (k ln2 + log(1+f)) / ln(base): kHi + kLo = log_base(2), cHi + cLo = 1/ln(base).
+/// (k ln2 + log(1+f)) / ln(base): kHi + kLo = log_base(2), cHi + cLo =
+/// 1/ln(base).
 static Expr emitLogBase(Expr x, Expr kHi, Expr kLo, Expr cHi, Expr cLo) {
   VecBuilder &vb = *x.vb;
   LogParts p = splitExponent(x);
@@ -139,9 +140,9 @@ DoubleWord emitLogDouble(Expr x) {
   DoubleWord sd{s, sLo};
   DoubleWord z = vb.mul(sd, sd);
   DoubleWord s3 = vb.mul(z, sd);
-  DoubleWord third = vb.mul(
-      s3, DoubleWord{vb.c(kTwoThirdsF32, kTwoThirdsF64),
-                     vb.c(kTwoThirdsLoF32, kTwoThirdsLoF64)});
+  DoubleWord third =
+      vb.mul(s3, DoubleWord{vb.c(kTwoThirdsF32, kTwoThirdsF64),
+                            vb.c(kTwoThirdsLoF32, kTwoThirdsLoF64)});
   Expr tail = s3.hi * z.hi * vb.horner(z.hi, kPowLogF32, kPowLogF64);
   DoubleWord twoS{s + s, sLo + sLo};
   DoubleWord sum = vb.add(twoS, vb.fastTwoSum(third.hi, third.lo + tail));

@@ -131,19 +131,18 @@ Value emitIntPow(OpBuilder &b, Location loc, Value x, Value n,
   for (unsigned i = 0; i + 1 < width; ++i) {
     Value bit = arith::AndIOp::create(
         b, loc, arith::ShRUIOp::create(b, loc, n, splat(i)), one);
-    result = select(is(arith::CmpIPredicate::ne, bit, zero),
-                    mul(result, power), result);
+    result = select(is(arith::CmpIPredicate::ne, bit, zero), mul(result, power),
+                    result);
     if (i + 2 < width)
       power = mul(power, power);
   }
   // 1/x^n truncates to zero except for x = 1 and x = -1 (a zero base is
   // undefined there and gives zero).
-  Value odd = is(arith::CmpIPredicate::ne,
-                 arith::AndIOp::create(b, loc, n, one), zero);
-  Value inverse =
-      select(is(arith::CmpIPredicate::eq, x, one), one,
-             select(is(arith::CmpIPredicate::eq, x, minusOne),
-                    select(odd, minusOne, one), zero));
+  Value odd =
+      is(arith::CmpIPredicate::ne, arith::AndIOp::create(b, loc, n, one), zero);
+  Value inverse = select(is(arith::CmpIPredicate::eq, x, one), one,
+                         select(is(arith::CmpIPredicate::eq, x, minusOne),
+                                select(odd, minusOne, one), zero));
   return select(is(arith::CmpIPredicate::slt, n, zero), inverse, result);
 }
 
@@ -177,8 +176,8 @@ Expr emitCbrt(Expr x) {
     scale = DenseElementsAttr::get(vector, Attribute(scale));
   Value scaleValue = arith::ConstantOp::create(vb.b, vb.loc, scale);
   third = arith::MulFOp::create(vb.b, vb.loc, third, scaleValue);
-  Expr guess = vb.wrap(
-      arith::FPToSIOp::create(vb.b, vb.loc, vb.intType(32), third));
+  Expr guess =
+      vb.wrap(arith::FPToSIOp::create(vb.b, vb.loc, vb.intType(32), third));
   guess = guess + vb.ci(vb.isF64() ? 0x2a9f7893 : 0x2a5119f2, 32);
   if (vb.isF64())
     guess = vb.shl(vb.resize(guess, 64, false), 32);

@@ -32,10 +32,10 @@ Expr emitMaxNum(Expr x, Expr y, bool isMax) {
   return vb.select(vb.isNaN(y), x, r);
 }
 
-/// 2^k as two exact factors applied to x >= 0; 0 <= k < 2200.
+/// x 2^k for x >= 0 in three exact steps; 0 <= k < 2200 (f32: 300).
 static Expr emitShiftUp(Expr x, Expr k) {
   VecBuilder &vb = *x.vb;
-  Expr limit = vb.ci(1000);
+  Expr limit = vb.ci(vb.isF64() ? 1000 : 100);
   for (unsigned i = 0; i < 2; ++i) {
     Expr step = vb.select(vb.lti(limit, k), limit, k);
     x = x * vb.pow2(step);
@@ -46,29 +46,33 @@ static Expr emitShiftUp(Expr x, Expr k) {
 
 static Expr emitExponent(Expr x) {
   VecBuilder &vb = *x.vb;
-  Expr tiny = vb.lt(x, vb.c(std::ldexp(1.0, -1022)));
-  Expr lifted = vb.select(tiny, x * vb.c(std::ldexp(1.0, 54)), x);
-  Expr e = vb.shr(vb.bits(lifted), 52);
-  return e - vb.select(tiny, vb.ci(54), vb.ci(0));
+  Expr tiny = vb.lt(x, vb.c(std::ldexp(1.0, -126), std::ldexp(1.0, -1022)));
+  int lift = vb.isF64() ? 54 : 25;
+  Expr lifted = vb.select(tiny, x * vb.c(std::ldexp(1.0, lift)), x);
+  Expr e = vb.shr(vb.bits(lifted), vb.mantissaBits());
+  return e - vb.select(tiny, vb.ci(lift), vb.ci(0));
 }
 
-/// r - q * step without fma, for integers q below 2^26.
+/// r - q * step without fma, for integers q below 2^26 (f32: 2^12).
 static Expr exactRest(Expr r, Expr q, Expr step) {
   VecBuilder &vb = *r.vb;
-  Expr high = vb.fromBits(vb.bits(step) & vb.ci(~uint64_t(0x7ffffff)));
+  Expr high =
+      vb.fromBits(vb.bits(step) &
+                  vb.ci(vb.isF64() ? ~uint64_t(0x7ffffff) : ~uint64_t(0xfff)));
   Expr product = q * step;
   Expr lost = (q * high - product) + q * (step - high);
   return (r - product) - lost;
 }
 
-/// |x| mod |y| for finite x and non-zero y, both in f64. Every round of the
+/// a mod d for finite a >= 0 and d > 0. Every round of the
 /// loop takes a quotient of at most `quotientBits` bits of a shifted divisor,
 /// which leaves an exact remainder.
 static Expr emitRemainderLoop(Expr a, Expr d) {
   VecBuilder &vb = *a.vb;
   OpBuilder &b = vb.b;
   Location loc = vb.loc;
-  int quotientBits = vb.hasFMA() ? 50 : 24;
+  int quotientBits =
+      vb.isF64() ? (vb.hasFMA() ? 50 : 24) : (vb.hasFMA() ? 21 : 9);
   Expr dExponent = emitExponent(d);
   auto before = [&](OpBuilder &, Location, ValueRange args) {
     Expr r = vb.wrap(args[0]);
@@ -98,8 +102,8 @@ Expr emitRem(Expr x, Expr y) {
   Expr zero = vb.c(0.0), one = vb.c(1.0), inf = vb.infinity();
   Expr a = vb.abs(x), d = vb.abs(y);
   Expr usable = vb.lt(a, inf) & vb.gt(d, zero) & vb.lt(d, inf);
-  Expr r = emitRemainderLoop(vb.select(usable, a, zero),
-                             vb.select(usable, d, one));
+  Expr r =
+      emitRemainderLoop(vb.select(usable, a, zero), vb.select(usable, d, one));
   r = vb.copysign(r, x);
   // x mod inf is x; every other case outside is NaN.
   Expr keeps = vb.lt(a, inf) & vb.eq(d, inf);

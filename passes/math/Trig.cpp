@@ -100,8 +100,9 @@ static Reduced reduceLargeF32(Expr x) {
   Expr top = vb.toFloat(fraction & vb.ci(~uint64_t(63)));
   Expr mid = vb.toFloat(vb.shl(fraction & vb.ci(63), 18) | vb.shr(low, 14));
   Expr end = vb.toFloat(low & vb.ci(0x3fff));
-  Expr r = top * vb.c(std::ldexp(1.0, -30)) +
-           (mid * vb.c(std::ldexp(1.0, -48)) + end * vb.c(std::ldexp(1.0, -62)));
+  Expr r =
+      top * vb.c(std::ldexp(1.0, -30)) +
+      (mid * vb.c(std::ldexp(1.0, -48)) + end * vb.c(std::ldexp(1.0, -62)));
   r = vb.fma(r, vb.c(kPio2F32), r * vb.c(kPio2LoF32));
   Expr negative = vb.lti(vb.bits(x), vb.ci(0));
   return {vb.select(negative, -r, r),
@@ -197,8 +198,8 @@ static Expr cosPolynomial(Expr r) {
   Expr half = t * vb.c(0.5);
   Expr head = one - half;
   // The rounding of 1 - t/2 comes back with the small terms.
-  Expr rest = vb.fma(t * t, vb.horner(t, kCosF32, kCosF64),
-                     (one - head) - half);
+  Expr rest =
+      vb.fma(t * t, vb.horner(t, kCosF32, kCosF64), (one - head) - half);
   return head + rest;
 }
 

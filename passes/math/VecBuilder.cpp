@@ -63,7 +63,8 @@ Expr VecBuilder::ci(uint64_t value, unsigned width) {
   Type t = intType(width);
   auto element = cast<IntegerType>(getElementTypeOrSelf(t));
   APInt bits(64, value);
-  return wrap(splat(t, IntegerAttr::get(element, bits.zextOrTrunc(element.getWidth()))));
+  return wrap(splat(
+      t, IntegerAttr::get(element, bits.zextOrTrunc(element.getWidth()))));
 }
 
 Expr VecBuilder::infinity() {
@@ -72,12 +73,37 @@ Expr VecBuilder::infinity() {
 Expr VecBuilder::nan() { return c(std::numeric_limits<double>::quiet_NaN()); }
 
 Expr VecBuilder::fma(Expr x, Expr y, Expr z) {
-  if (!options.hasFMA)
+  if (!hasFMA())
     return x * y + z;
   return wrap(math::FmaOp::create(b, loc, x.v, y.v, z.v));
 }
 Expr VecBuilder::sqrt(Expr x) {
-  return wrap(math::SqrtOp::create(b, loc, x.v));
+  if (options.hasSqrt && (options.hasF64 || !isF64()))
+    return wrap(math::SqrtOp::create(b, loc, x.v));
+  // Newton for 1/sqrt from the halved bit pattern, then the exact residual of
+  // x / sqrt corrects the last bit. Even powers of two keep clear of denormals
+  // and of overflow.
+  Expr tiny = lt(x, c(std::ldexp(1.0, -100), std::ldexp(1.0, -900)));
+  Expr large = gt(x, c(std::ldexp(1.0, 100), std::ldexp(1.0, 900)));
+  auto factor = [&](int up32, int up64) {
+    return select(tiny, c(std::ldexp(1.0, up32), std::ldexp(1.0, up64)),
+                  select(large,
+                         c(std::ldexp(1.0, -up32), std::ldexp(1.0, -up64)),
+                         c(1.0)));
+  };
+  Expr a = x * factor(54, 108);
+  Expr magic = ci(isF64() ? 0x5fe6eb50c7b537a9 : 0x5f3759df);
+  Expr y = fromBits(magic - shr(bits(a), 1));
+  Expr half = a * c(0.5);
+  for (unsigned i = 0, e = isF64() ? 4 : 3; i < e; ++i)
+    y = y * (c(1.5) - half * y * y);
+  Expr s = a * y;
+  DoubleWord square = twoProd(s, s);
+  s = s + ((a - square.hi) - square.lo) * (y * c(0.5));
+  s = s * factor(-27, -54);
+  // 0, infinity and NaN are their own roots.
+  Expr regular = gt(x, c(0.0)) & lt(x, infinity());
+  return select(regular, s, select(lt(x, c(0.0)), nan(), x));
 }
 Expr VecBuilder::abs(Expr x) { return wrap(math::AbsFOp::create(b, loc, x.v)); }
 Expr VecBuilder::copysign(Expr magnitude, Expr sign) {
@@ -213,7 +239,7 @@ DoubleWord VecBuilder::twoSum(Expr x, Expr y) {
 }
 DoubleWord VecBuilder::twoProd(Expr x, Expr y) {
   Expr p = x * y;
-  if (options.hasFMA)
+  if (hasFMA())
     return {p, fma(x, y, -p)};
   // Dekker: halves of x and y, rounded so that all four products are exact.
   unsigned low = (mantissaBits() + 2) / 2;
@@ -241,8 +267,7 @@ static bool isFloat(Expr x) {
   return isa<FloatType>(getElementTypeOrSelf(x.v.getType()));
 }
 
-template <typename FloatOp, typename IntOp>
-static Expr binary(Expr x, Expr y) {
+template <typename FloatOp, typename IntOp> static Expr binary(Expr x, Expr y) {
   VecBuilder &vb = *x.vb;
   if (isFloat(x))
     return vb.wrap(FloatOp::create(vb.b, vb.loc, x.v, y.v));

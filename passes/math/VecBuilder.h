@@ -47,7 +47,7 @@ public:
       : b(b), loc(loc), type(type), options(options), cache(cache) {}
 
   bool isF64() const;
-  bool hasFMA() const { return options.hasFMA; }
+  bool hasFMA() const { return options.hasFMA && (options.hasF64 || !isF64()); }
   unsigned mantissaBits() const { return isF64() ? 52 : 23; }
   int exponentBias() const { return isF64() ? 1023 : 127; }
   mlir::Type floatType() const { return type; }
@@ -96,16 +96,16 @@ public:
   Expr clampMax(Expr x, Expr hi) { return select(lt(hi, x), hi, x); }
   Expr clampMin(Expr x, Expr lo) { return select(gt(lo, x), lo, x); }
 
-  Expr bits(Expr x);      // float -> integer of the same width
-  Expr fromBits(Expr i);  // and back
+  Expr bits(Expr x);     // float -> integer of the same width
+  Expr fromBits(Expr i); // and back
   Expr shl(Expr x, unsigned n);
   Expr shr(Expr x, unsigned n); // logical
   Expr sar(Expr x, unsigned n); // arithmetic
   Expr shlv(Expr x, Expr n);
   Expr shrv(Expr x, Expr n);
   Expr resize(Expr x, unsigned width, bool isSigned);
-  Expr toFloat(Expr signedInt);              // sitofp to the builder's type
-  Expr toSigned(Expr x, unsigned width);     // fptosi
+  Expr toFloat(Expr signedInt);          // sitofp to the builder's type
+  Expr toSigned(Expr x, unsigned width); // fptosi
 
   /// Sum of coeffs[i] x^i, Horner's order.
   Expr horner(Expr x, llvm::ArrayRef<double> coeffs);

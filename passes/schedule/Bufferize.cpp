@@ -16,7 +16,6 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/IRMapping.h"
 
 using namespace mlir;
 
@@ -60,30 +59,22 @@ void tieLoopCarriedTensors(scf::ForOp loop) {
   }
 }
 
-/// Every user of a fill or of an empty tensor gets its own: a shared one would
-/// be copied for each in-place update, and hide the accumulator's start value.
-void unshareInits(func::FuncOp func) {
+/// A fill of its own for every use: what CSE merged would be one buffer that is
+/// copied for each accumulation into it.
+void separateFills(func::FuncOp func) {
   SmallVector<Operation *> shared;
-  func.walk([&](Operation *op) {
-    if (isa<linalg::FillOp, tensor::EmptyOp>(op) && op->getNumResults() == 1 && !op->getResult(0).hasOneUse())
-      shared.push_back(op);
-  });
-  // Users come after definitions: fills first, so that their empties follow.
-  for (Operation *op : llvm::reverse(shared)) {
-    SmallVector<OpOperand *> uses;
-    for (OpOperand &use : op->getResult(0).getUses())
-      uses.push_back(&use);
-    for (OpOperand *use : llvm::drop_begin(uses)) {
-      OpBuilder b(op);
-      if (auto fill = dyn_cast<linalg::FillOp>(op))
-        if (Operation *empty = fill.getOutputs()[0].getDefiningOp<tensor::EmptyOp>()) {
-          IRMapping map;
-          b.clone(*empty, map);
-          use->set(b.clone(*op, map)->getResult(0));
-          continue;
-        }
-      use->set(b.clone(*op)->getResult(0));
-    }
+  for (bool fills : {true, false}) {
+    shared.clear();
+    func.walk([&](Operation *op) {
+      if ((fills ? isa<linalg::FillOp>(op) : isa<tensor::EmptyOp>(op)) && op->getNumResults() == 1 &&
+          !op->use_empty() && !op->hasOneUse())
+        shared.push_back(op);
+    });
+    for (Operation *op : shared)
+      for (OpOperand &use : llvm::make_early_inc_range(llvm::drop_begin(op->getResult(0).getUses()))) {
+        OpBuilder b(use.getOwner());
+        use.set(b.clone(*op)->getResult(0));
+      }
   }
 }
 
@@ -100,7 +91,7 @@ struct BufferizePass : PassWrapper<BufferizePass, OperationPass<ModuleOp>> {
     for (auto func : module.getOps<func::FuncOp>()) {
       if (func.isExternal())
         continue;
-      unshareInits(func);
+      separateFills(func);
       func.walk(tieLoopCarriedTensors);
       IRRewriter rewriter(&getContext());
       if (failed(bufferization::eliminateEmptyTensors(rewriter, func)))

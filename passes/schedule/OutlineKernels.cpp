@@ -140,6 +140,11 @@ Group groupOf(linalg::LinalgOp root) {
   }
   if (!epilogue || !root->isBeforeInBlock(epilogue) || !canSink(root, epilogue))
     return g;
+  // Fused, the epilogue writes while the root still reads: not where they share
+  // a buffer.
+  Value result = baseOf(epilogue.getDpsInitOperand(0)->get());
+  if (llvm::any_of(root.getDpsInputOperands(), [&](OpOperand *in) { return baseOf(in->get()) == result; }))
+    return g;
   g.epilogue = epilogue;
   g.temporary = alloc;
   return g;
@@ -156,18 +161,21 @@ public:
       if (isa<linalg::FillOp>(op.getOperation()))
         return;
       Group g = groupOf(op);
-      // The sum of two convolutions can be the epilogue of one of them only.
-      if (g.epilogue && taken.count(g.epilogue)) {
-        g.epilogue = nullptr;
-        g.temporary = nullptr;
-      }
-      if (g.fill && taken.count(g.fill))
-        g.fill = nullptr;
-      for (linalg::LinalgOp part : g.ops())
-        if (part != g.root)
-          taken.insert(part); // and is no root itself
       groups.push_back(g);
     });
+    // Two roots may end in one op, as the branches of a residual sum: the later
+    // one takes it.
+    DenseSet<Operation *> claimed;
+    for (Group &g : llvm::reverse(groups))
+      if (g.epilogue && !claimed.insert(g.epilogue).second) {
+        g.epilogue = {};
+        g.temporary = {};
+      }
+    // An op that is some root's epilogue is no root itself.
+    for (Group &g : groups)
+      for (linalg::LinalgOp op : g.ops())
+        if (op != g.root)
+          taken.insert(op);
     for (Group &g : groups)
       if (!taken.count(g.root))
         outline(g);

@@ -6,7 +6,8 @@ the LLVM tools to a shared object that must not need a math library, run over
 dense ranges and special values, and compared in units in the last place.
 
 Usage: accuracy.py [--opt onnx-compile-opt] [--llvm bin-folder] [--filter OP]
-                   [--no-fma] [--no-round] [--cpu CPU] [--quick]
+                   [--no-fma] [--no-round] [--no-minmax]
+                   [--no-f64] [--no-sqrt] [--cpu CPU] [--quick]
 """
 import argparse
 import ctypes
@@ -136,7 +137,8 @@ def build(args, ops, formats, folder):
         f.write(module(ops, formats))
     tool = lambda n: os.path.join(args.llvm, n)
     passes = (f'expand-math{{fma={int(not args.no_fma)} round={int(not args.no_round)} '
-              f'minmax={int(not args.no_minmax)}}}')
+              f'minmax={int(not args.no_minmax)} f64={int(not args.no_f64)} '
+              f'sqrt={int(not args.no_sqrt)}}}')
     run = lambda cmd: subprocess.run(cmd, check=True)
     run([args.opt, '--allow-unregistered-dialect', f'--pass-pipeline=builtin.module({passes})',
          src, '-o', src + '.1'])
@@ -269,6 +271,8 @@ def main():
     parser.add_argument('--no-fma', action='store_true')
     parser.add_argument('--no-round', action='store_true')
     parser.add_argument('--no-minmax', action='store_true')
+    parser.add_argument('--no-f64', action='store_true')
+    parser.add_argument('--no-sqrt', action='store_true')
     parser.add_argument('--quick', action='store_true')
     args = parser.parse_args()
     ops = [op for op in OPS if re.search(args.filter, op.key)]
