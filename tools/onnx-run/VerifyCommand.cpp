@@ -212,12 +212,13 @@ int verifyCommand(llvm::ArrayRef<const char *> argv) {
         code = ExitInternal;
         text = e.message();
       });
-  // A message of several lines must not hide the last line's form.
-  llvm::StringRef rest = llvm::StringRef(text).split('\n').second;
-  if (!rest.empty())
-    llvm::errs() << text << "\n";
-  llvm::outs() << "verify: FAIL " << llvm::StringRef(text).split('\n').first
-               << "\n";
+  // The verdict is one line: it takes a message of several lines in one.
+  llvm::SmallVector<llvm::StringRef> lines;
+  llvm::StringRef(text).split(lines, '\n', -1, /*KeepEmpty=*/false);
+  llvm::outs() << "verify: FAIL";
+  for (llvm::StringRef line : lines)
+    llvm::outs() << " " << line.trim();
+  llvm::outs() << "\n";
   return code;
 }
 

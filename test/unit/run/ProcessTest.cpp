@@ -107,7 +107,7 @@ TEST(ForkPool, limitsMemory) {
   ForkLimits limits;
   limits.memoryBytes = uint64_t(1) << 30;
   auto results = runAll(1, limits, [](size_t, const Reporter &reporter) {
-    void *p = std::malloc(size_t(2) << 30);
+    void *volatile p = std::malloc(size_t(2) << 30); // volatile: not optimised away
     reporter.line(p ? "got it" : "refused");
     std::free(p);
   });
