@@ -104,38 +104,35 @@ static LogicalResult lowerNonMaxSuppression(onnx::NonMaxSuppressionOp op, Loweri
                                         [&](Value i, Value j) { return lessThan(b, loc, score(j), score(i), elem); });
     Value sorted = order;
 
-    Values kept = whileLoop(
-        l, {zero, zero, s[0], s[1], s[4]},
-        [&](ValueRange t) -> Value {
-          Value more = arith::CmpIOp::create(b, loc, P::slt, t[0], candidates);
-          Value room = arith::CmpIOp::create(b, loc, P::slt, t[1], limit);
-          return arith::AndIOp::create(b, loc, more, room);
-        },
-        [&](ValueRange t) {
-          Value box = extract(l, sorted, t[0]), keptCount = t[1], keptList = t[4];
-          Corners mine = readBox(l, boxes, elem, batch, box, center);
-          Value no = arith::ConstantOp::create(b, loc, b.getBoolAttr(false));
-          Value hit = whileLoop(
-              l, {zero, no},
-              [&](ValueRange u) -> Value {
-                Value more = arith::CmpIOp::create(b, loc, P::slt, u[0], keptCount);
-                Value clear = arith::CmpIOp::create(b, loc, P::eq, u[1], no);
-                return arith::AndIOp::create(b, loc, more, clear);
-              },
-              [&](ValueRange u) {
-                Corners other = readBox(l, boxes, elem, batch, extract(l, keptList, u[0]), center);
-                return Values{arith::AddIOp::create(b, loc, u[0], one), overlaps(l, mine, other, overlap, elem)};
-              })[1];
-          Value yes = arith::ConstantOp::create(b, loc, b.getBoolAttr(true));
-          Value keep = arith::XOrIOp::create(b, loc, hit, yes);
-          Value step = arith::IndexCastUIOp::create(b, loc, index, keep);
-          Value out = t[3];
-          for (auto [column, v] : llvm::enumerate(Values{batch, cls, box}))
-            out = insert(l, arith::IndexCastOp::create(b, loc, i64, v), out, {t[2], l.index(column)});
-          return Values{arith::AddIOp::create(b, loc, t[0], one), arith::AddIOp::create(b, loc, t[1], step),
-                        arith::AddIOp::create(b, loc, t[2], step), out, insert(l, box, keptList, keptCount)};
-        });
-    return Values{kept[2], kept[3], order, scratch, kept[4]};
+    // A for loop, not a while: it carries the lists in place.  Once the class has
+    // its fill the candidates left are skipped without a comparison.
+    Values kept = forLoop(l, zero, candidates, {zero, s[0], s[1], s[4]}, [&](Value p, ValueRange t) {
+      Value box = extract(l, sorted, p), keptCount = t[0], keptList = t[3];
+      Value room = arith::CmpIOp::create(b, loc, P::slt, keptCount, limit);
+      Value rivals = arith::SelectOp::create(b, loc, room, keptCount, zero);
+      Corners mine = readBox(l, boxes, elem, batch, box, center);
+      Value no = arith::ConstantOp::create(b, loc, b.getBoolAttr(false));
+      Value hit = whileLoop(
+          l, {zero, no},
+          [&](ValueRange u) -> Value {
+            Value more = arith::CmpIOp::create(b, loc, P::slt, u[0], rivals);
+            Value clear = arith::CmpIOp::create(b, loc, P::eq, u[1], no);
+            return arith::AndIOp::create(b, loc, more, clear);
+          },
+          [&](ValueRange u) {
+            Corners other = readBox(l, boxes, elem, batch, extract(l, keptList, u[0]), center);
+            return Values{arith::AddIOp::create(b, loc, u[0], one), overlaps(l, mine, other, overlap, elem)};
+          })[1];
+      Value yes = arith::ConstantOp::create(b, loc, b.getBoolAttr(true));
+      Value keep = arith::AndIOp::create(b, loc, room, arith::XOrIOp::create(b, loc, hit, yes).getResult());
+      Value step = arith::IndexCastUIOp::create(b, loc, index, keep);
+      Value out = t[2];
+      for (auto [column, v] : llvm::enumerate(Values{batch, cls, box}))
+        out = insert(l, arith::IndexCastOp::create(b, loc, i64, v), out, {t[1], l.index(column)});
+      return Values{arith::AddIOp::create(b, loc, keptCount, step), arith::AddIOp::create(b, loc, t[1], step), out,
+                    insert(l, box, keptList, keptCount)};
+    });
+    return Values{kept[1], kept[2], order, scratch, kept[3]};
   });
   Dims size{OpFoldResult(r[0]), l.idx(3)};
   l.set(op, 0, l.slice(r[1], {l.idx(0), l.idx(0)}, refine(size, op.getType()), {l.idx(1), l.idx(1)}));

@@ -7,6 +7,7 @@
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 
 using namespace mlir;
@@ -202,7 +203,6 @@ static LogicalResult lowerOneHot(onnx::OneHotOp op, Lowering &l) {
     if (i != axis)
       exprs.push_back(b.getAffineDimExpr(i));
   SmallVector<IteratorType> iterators(r, IteratorType::parallel);
-  Value off = extract(l, values, l.index(0)), on = extract(l, values, l.index(1));
   Value result = l.generic({indices}, l.empty(dims, stored),
                            {AffineMap::get(r, 0, exprs, b.getContext()), b.getMultiDimIdentityMap(r)}, iterators,
                            [&](OpBuilder &nb, Location nl, ValueRange args) -> Value {
@@ -215,7 +215,8 @@ static LogicalResult lowerOneHot(onnx::OneHotOp op, Lowering &l) {
                              Value at = linalg::IndexOp::create(nb, nl, axis);
                              at = arith::IndexCastOp::create(nb, nl, i64, at);
                              Value hit = arith::CmpIOp::create(nb, nl, arith::CmpIPredicate::eq, v, at);
-                             return arith::SelectOp::create(nb, nl, hit, on, off);
+                             Value which = arith::IndexCastUIOp::create(nb, nl, nb.getIndexType(), hit);
+                             return tensor::ExtractOp::create(nb, nl, values, which);
                            });
   l.set(op, 0, result);
   return success();
@@ -246,8 +247,11 @@ static LogicalResult lowerTrilu(onnx::TriluOp op, Lowering &l) {
                              col = arith::IndexCastOp::create(nb, nl, i64, col);
                              auto p = upper ? arith::CmpIPredicate::sge : arith::CmpIPredicate::sle;
                              Value keep = arith::CmpIOp::create(nb, nl, p, col, diagonal);
-                             Value zero = arith::ConstantOp::create(nb, nl, nb.getZeroAttr(stored));
-                             return arith::SelectOp::create(nb, nl, keep, args[0], zero);
+                             // Half floats are selected in f32: not every target can in theirs.
+                             Value v = Lowering::load(nb, nl, args[0], stored);
+                             Value zero = arith::ConstantOp::create(nb, nl, nb.getZeroAttr(v.getType()));
+                             Value kept = arith::SelectOp::create(nb, nl, keep, v, zero);
+                             return Lowering::store(nb, nl, kept, stored);
                            });
   l.set(op, 0, result);
   return success();

@@ -11,6 +11,14 @@ namespace onnxc::lower {
 
 static Type storedElem(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getElementType(); }
 
+/// As l.slice; a slice without elements is a fresh tensor, as its offset may lie
+/// at the end.
+static Value cutOut(Lowering &l, Value in, const Dims &offsets, const Dims &sizes, const Dims &strides) {
+  if (llvm::any_of(sizes, [](OpFoldResult d) { return Lowering::staticDim(d) == 0; }))
+    return l.empty(sizes, storedElem(in));
+  return l.slice(in, offsets, sizes, strides);
+}
+
 /// The value that operand `given` has for dim d: the entry j whose axis is d,
 /// else `otherwise`.  Without axes entry j belongs to dim j.
 static Value forDim(Lowering &l, const Values &given, const std::optional<Values> &axes, int64_t d, int64_t rank,
@@ -102,7 +110,7 @@ static LogicalResult lowerSlice(onnx::SliceOp op, Lowering &l) {
       offsets.push_back(asDim(l, start));
       strides.push_back(l.idx(*known64(ranges[d].step)));
     }
-    l.set(op, 0, l.slice(in, offsets, out, strides));
+    l.set(op, 0, cutOut(l, in, offsets, out, strides));
     return success();
   }
 
@@ -179,7 +187,7 @@ static LogicalResult lowerSplit(onnx::SplitOp op, Lowering &l) {
       l.set(op, i, fromElements(l, {*n}, storedElem(in), ArrayRef<Value>(all).slice(*first, *n)));
       continue;
     }
-    l.set(op, i, l.slice(in, offsets, size, strides));
+    l.set(op, i, cutOut(l, in, offsets, size, strides));
   }
   return success();
 }
@@ -249,7 +257,7 @@ static LogicalResult lowerPad(onnx::PadOp op, Lowering &l) {
       before.push_back(asDim(l, max64(l, low[d], zero)));
       after.push_back(asDim(l, max64(l, high[d], zero)));
     }
-    Value inner = cut ? l.slice(in, offsets, sizes, strides) : in;
+    Value inner = cut ? cutOut(l, in, offsets, sizes, strides) : in;
     l.set(op, 0, l.pad(inner, before, after, stored, Lowering::load(l.b, l.loc(), scalar, stored)));
     return success();
   }
