@@ -62,7 +62,7 @@ public:
       if (o.access->scalar)
         continue;
       if (panel && t.packAtRunTime) {
-        int64_t elements = reductionDepth(nest) * width();
+        int64_t elements = reductionDepth(nest) * t.width();
         auto type = MemRefType::get({elements}, o.access->element);
         source = o;
         source.flat = flatten(o.access->operand);
@@ -86,7 +86,6 @@ public:
 
 private:
   // ---- small builders ---------------------------------------------------
-  int64_t width() { return int64_t(t.vectors) * t.lanes; }
   Value index(int64_t v) { return v == 0 && zero ? zero : arith::ConstantIndexOp::create(b, loc, v).getResult(); }
   Value value(OpFoldResult r) {
     auto c = getConstantIntValue(r);
@@ -141,7 +140,7 @@ private:
 
   /// Coefficient of loop d within the panel.
   int64_t panelCoeff(int d) {
-    int64_t c = width();
+    int64_t c = t.width();
     for (int r : llvm::reverse(t.reductions)) {
       if (r == d)
         return c;
@@ -167,8 +166,8 @@ private:
       source.base = add(source.base, mul(iv, source.access->coeff[d]));
   }
 
-  /// The vector loop stands at iv = start + (offset within a panel).
-  void enterVector(Value iv, int64_t withinPanel) {
+  /// The vector loop stands at iv, which is column `within` of the panel that starts at iteration `panelStart`.
+  void enterVector(Value iv, Value panelStart, int64_t within) {
     int d = t.vectorLoop;
     ivs[d] = iv;
     for (Operand &o : operands) {
@@ -177,12 +176,9 @@ private:
       if (!o.isPanel) {
         if (o.access->dependsOn(d))
           o.base = add(o.base, mul(iv, o.access->coeff[d]));
-        continue;
-      }
-      if (!t.packAtRunTime) {
-        // Panels lie one after the other: panel i starts at i * width * depth.
-        Value start = addConst(iv, -withinPanel);
-        o.base = addConst(add(o.base, mul(start, b.getIndexAttr(reductionDepth(nest)))), withinPanel);
+      } else if (!t.packAtRunTime) {
+        // Panels lie one after the other.
+        o.base = addConst(add(o.base, mul(panelStart, b.getIndexAttr(reductionDepth(nest)))), within);
       }
     }
     if (source.access)
@@ -249,9 +245,11 @@ private:
   }
 
   void emitVectorLoop(size_t level, Tile tile) {
-    auto piece = [&](Value from, Value to, unsigned vectors, unsigned lanes, std::optional<int64_t> trips, int64_t withinPanel) {
+    /// `panel`: where the panel starts, if not at the tile itself.
+    auto piece = [&](Value from, Value to, unsigned vectors, unsigned lanes, std::optional<int64_t> trips = std::nullopt,
+                     std::optional<int64_t> panel = std::nullopt, int64_t within = 0) {
       loop(from, to, int64_t(vectors) * lanes, trips, [&](Value iv) {
-        enterVector(iv, withinPanel);
+        enterVector(iv, panel ? index(*panel) : iv, within);
         if (t.packAtRunTime)
           fillPanel(vectors * lanes);
         Tile inner = tile;
@@ -261,29 +259,23 @@ private:
       });
     };
     if (auto n = nest.loops[t.vectorLoop].size()) {
-      int64_t w = width(), full = *n / w * w;
-      piece(zero, index(full), t.vectors, t.lanes, full / w, 0);
-      int64_t at = full;
-      if (int64_t more = (*n - at) / t.lanes) {
-        piece(index(at), index(at + more * t.lanes), more, t.lanes, 1, at - full);
-        at += more * t.lanes;
+      for (const Tiling::Piece &p : t.pieces(*n)) {
+        std::optional<int64_t> panel;
+        if (p.start || p.panel)
+          panel = p.panel;
+        piece(index(p.start), index(p.start + p.trips * p.vectors * p.lanes), p.vectors, p.lanes, p.trips, panel, p.within);
       }
-      for (unsigned lanes = t.lanes / 2; lanes >= 1; lanes /= 2)
-        if (*n - at >= int64_t(lanes)) {
-          piece(index(at), index(at + lanes), 1, lanes, 1, at - full);
-          at += lanes;
-        }
       return;
     }
     Value n = value(nest.loops[t.vectorLoop].extent);
     auto multiple = [&](int64_t m) -> Value {
       return arith::SubIOp::create(b, loc, n, arith::RemUIOp::create(b, loc, n, index(m)));
     };
-    Value full = multiple(width()), one = multiple(t.lanes);
-    piece(zero, full, t.vectors, t.lanes, std::nullopt, 0);
+    Value full = multiple(t.width()), one = multiple(t.lanes);
+    piece(zero, full, t.vectors, t.lanes);
     if (t.vectors > 1)
-      piece(full, one, 1, t.lanes, std::nullopt, 0);
-    piece(one, n, 1, 1, std::nullopt, 0);
+      piece(full, one, 1, t.lanes);
+    piece(one, n, 1, 1);
   }
 
   /// Copies the columns of the current panel: panel[r][j] = source[r, j].
@@ -528,7 +520,13 @@ private:
       memref::StoreOp::create(b, loc, v, o.flat, ValueRange{at});
       return;
     }
-    vector::StoreOp::create(b, loc, v, o.flat, ValueRange{at});
+    if (a.contiguousIn(t.vectorLoop)) {
+      vector::StoreOp::create(b, loc, v, o.flat, ValueRange{at});
+      return;
+    }
+    for (unsigned l = 0; l < lanes; ++l)
+      memref::StoreOp::create(b, loc, vector::ExtractOp::create(b, loc, v, int64_t(l)).getResult(), o.flat,
+                              ValueRange{add(at, mul(index(l), a.coeff[t.vectorLoop]))});
   }
 
   /// Iterations of reduction loops level.. that are unrolled completely (0: none).
@@ -664,7 +662,7 @@ private:
       return reductionLoop(d, zero, value(nest.loops[d].extent), 1, accs,
                            [&](ArrayRef<Value> in) { return emitHorizontalLevel(level + 1, in); });
     Value n = value(nest.loops[d].extent);
-    int64_t w = width();
+    int64_t w = t.width();
     auto known = nest.loops[d].size();
     Value full = known ? index(*known / w * w)
                        : arith::SubIOp::create(b, loc, n, arith::RemUIOp::create(b, loc, n, index(w))).getResult();

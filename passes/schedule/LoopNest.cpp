@@ -1,12 +1,20 @@
 // Reading a kernel into a loop nest, dropping and merging loops.
 #include "passes/schedule/LoopNest.h"
 
+#include "mlir/Interfaces/ViewLikeInterface.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 
 using namespace mlir;
 
 namespace onnxc {
+
+Value bufferOf(Value v) {
+  while (auto view = v.getDefiningOp<ViewLikeOpInterface>())
+    v = view.getViewSource();
+  return v;
+}
 
 SmallVector<Access *> LoopNest::accesses() {
   SmallVector<Access *> all;

@@ -15,6 +15,9 @@
 
 namespace onnxc {
 
+/// The buffer behind a chain of views.
+mlir::Value bufferOf(mlir::Value v);
+
 /// How one operand is addressed. Coefficients are index attributes or values.
 struct Access {
   mlir::Value operand;  ///< the memref, or a scalar when `scalar`

@@ -44,7 +44,8 @@ void schedule(func::FuncOp kernel, const Target &target, WeightPacker &packer) {
     int arg = argumentOf(input);
     return arg >= 0 && packer.isConstant(kernel, arg);
   };
-  auto tiling = chooseTiling(*nest, target, isWeight);
+  auto output = dyn_cast_if_present<BlockArgument>(nest->output.operand);
+  auto tiling = chooseTiling(*nest, target, {isWeight, output && packer.isApart(kernel, output.getArgNumber())});
   if (!tiling)
     return;
   Value panel;
