@@ -325,7 +325,8 @@ private:
     }
     for (size_t i = 0; i < nest.inputs.size(); ++i) {
       const Access &a = nest.inputs[i];
-      if (!contraction || t.packed >= 0 || !packable(i, v) || a.dependsOn(t.tileLoop))
+      bool single = t.tileLoop < 0; // a matrix times a vector: panels make it one stream
+      if (t.packed >= 0 || !packable(i, v) || !(single || (contraction && !a.dependsOn(t.tileLoop))))
         continue;
       // A panel that changes with another parallel loop (groups, batches) is filled at run time.
       bool varies = llvm::any_of(t.order, [&](int d) { return d != v && a.dependsOn(d); });
