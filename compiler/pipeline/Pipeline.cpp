@@ -84,7 +84,12 @@ static void buildLLVM(OpPassManager &pm, const PipelineOptions &options) {
 }
 
 LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, PipelineReport &report) {
+  auto before = [&](StringRef name) {
+    if (options.beforeStage)
+      options.beforeStage(name);
+  };
   auto stage = [&](StringRef name, llvm::function_ref<void(OpPassManager &)> build) {
+    before(name);
     PassManager pm(module.getContext());
     pm.enableVerifier(true);
     build(pm);
@@ -100,6 +105,7 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
   if (!stage("graph", buildGraph))
     return failure();
 
+  before("linalg");
   std::vector<lower::Unsupported> unsupported;
   if (failed(lower::lowerModule(module, unsupported))) {
     for (auto &u : unsupported)
@@ -119,6 +125,7 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
       !stage("kernels", [&](OpPassManager &pm) { buildKernels(pm, options); }))
     return failure();
 
+  before("memory");
   // The arena is planned when kernels are final: scheduling removes temporaries.
   auto main = module.lookupSymbol<func::FuncOp>("main");
   ArenaPlan plan = planArena(main);
