@@ -47,6 +47,8 @@ static void buildKernels(OpPassManager &pm, const PipelineOptions &options) {
   pm.addPass(createOutlineKernelsPass());
   if (options.optLevel > 0) // -O0 keeps plain loops: the reference when a number is wrong
     pm.addPass(createScheduleKernelsPass(options.target));
+  // Because what scheduling kept of the temporaries must not be allocated at each call.
+  pm.addPass(createHoistTemporariesPass());
   pm.addPass(createConvertLinalgToLoopsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
