@@ -1,4 +1,4 @@
-"""Runs every test of a built tree and sums up: unit tests, lit, conformance, models.
+"""Runs every test of a built tree and sums up: unit tests, lit, opset adapters, conformance, models.
 
 Called by tools/test. Counts: a conformance test counts when it is on the pass
 list; a model row on test/models/known_failures.txt counts as skipped. The last
@@ -97,13 +97,24 @@ def lit_tests():
     return passed, failed if failed or not code else 1, skipped
 
 
+def closing_counts(said):
+    """(passed, failed) of a suite's closing line; zeros without one."""
+    closing = re.findall(r"^(\d+) passed, (\d+) failed", said, re.M)
+    return tuple(map(int, closing[-1])) if closing else (0, 0)
+
+
+def adapter_tests():
+    code, said = call([sys.executable, os.path.join(ROOT, "test", "adapters", "run.py"), "--build", BUILD])
+    passed, failed = closing_counts(said)
+    return passed, failed if failed or not code else 1, 0
+
+
 def conformance_tests():
     if not os.path.exists(os.path.join(ROOT, "test", "conformance", "pass_list.txt")):
         print("no pass list yet")
         return 0, 0, 0
     code, said = call([os.path.join(ROOT, "test", "conformance", "run"), "--listed"])
-    closing = re.findall(r"^(\d+) passed, (\d+) failed", said, re.M)
-    passed, failed = map(int, closing[-1]) if closing else (0, 0)
+    passed, failed = closing_counts(said)
     return passed, failed if failed or not code else 1, 0
 
 
@@ -123,6 +134,7 @@ def model_tests():
 SUITES = (
     ("unit tests", unit_tests),
     ("lit tests", lit_tests),
+    ("opset adapters", adapter_tests),
     ("conformance", conformance_tests),
     ("models", model_tests),
 )

@@ -4,6 +4,7 @@
 
 #include "llvm/ADT/StringRef.h"
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -22,6 +23,8 @@ struct CompileOptions {
   std::map<std::string, std::string> dims; ///< symbol or input.index -> number
   bool verbose = false;            ///< progress and time per stage on stderr
   std::string dumpStages;          ///< folder that receives the IR after each stage
+  std::string command;             ///< what the user typed, quoted in messages about our bugs
+  std::function<void(llvm::StringRef)> onStage; ///< called as each stage begins
 };
 
 enum class FailureKind { None, UserError, Unsupported, Internal };
@@ -30,11 +33,13 @@ struct CompileResult {
   FailureKind failure = FailureKind::None;
   std::string message;             ///< what failed, without the "error:" prefix; may have several lines
   std::vector<std::string> files;  ///< written files, final names
+  bool crashed = false;            ///< an internal failure left memory and locks as they were; end the process soon
 };
 
 /// Compiles `path` ("-" reads standard input). Nothing is left under a final
 /// name unless every requested artefact was written. Returns success; on
-/// failure `result` says what happened (nothing is printed).
+/// failure, crashes included, `result` says what happened (nothing is printed)
+/// and no file is left.
 bool compileModel(llvm::StringRef path, const CompileOptions &options, CompileResult &result);
 
 /// Initialises targets and dialects; a process that forks per compilation calls this first.

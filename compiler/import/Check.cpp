@@ -330,7 +330,7 @@ void throwUnsupported(const std::vector<std::string> &lines) {
     text += "\n  " + lines[i];
   if (lines.size() > maxReportLines)
     text += "\n  and " + std::to_string(lines.size() - maxReportLines) + " more";
-  throw ImportError(text);
+  throw UnsupportedError(text);
 }
 
 } // namespace onnxc::import

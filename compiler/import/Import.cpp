@@ -115,20 +115,20 @@ OwningOpRef<ModuleOp> importRead(ReadModel &model, const ImportOptions &options,
   return buildModule(model, bounds, context, info);
 }
 
-// Runs `work`; whatever it throws becomes a message.
-template <typename Work> bool guarded(Work work, std::string &error) {
-  const char *report = "; please report this together with the model";
+// Runs `work`; whatever it throws becomes a failure.
+template <typename Work> bool guarded(Work work, ImportFailure &failure) {
+  using Kind = ImportFailure::Kind;
   try {
     work();
     return true;
+  } catch (const UnsupportedError &problem) {
+    failure = {Kind::Unsupported, problem.what()};
   } catch (const ImportError &problem) {
-    error = problem.what();
-  } catch (const InternalImportError &problem) {
-    error = std::string("internal error: ") + problem.what() + report;
+    failure = {Kind::Model, problem.what()};
   } catch (const std::bad_alloc &) {
-    error = "not enough memory to import the model";
+    failure = {Kind::Model, "not enough memory to import the model"};
   } catch (const std::exception &problem) {
-    error = std::string("internal error: ") + problem.what() + report;
+    failure = {Kind::Internal, problem.what()};
   }
   return false;
 }
@@ -138,7 +138,7 @@ template <typename Work> bool guarded(Work work, std::string &error) {
 OwningOpRef<ModuleOp> importModel(llvm::StringRef path,
                                   const ImportOptions &options,
                                   MLIRContext &context, ImportedModelInfo &info,
-                                  std::string &error) {
+                                  ImportFailure &failure) {
   OwningOpRef<ModuleOp> module;
   guarded(
       [&] {
@@ -146,7 +146,7 @@ OwningOpRef<ModuleOp> importModel(llvm::StringRef path,
         readModelFile(path, options.maxModelBytes, model);
         module = importRead(model, options, context, info);
       },
-      error);
+      failure);
   return module;
 }
 
@@ -155,7 +155,7 @@ OwningOpRef<ModuleOp> importModelBytes(llvm::StringRef bytes,
                                        const ImportOptions &options,
                                        MLIRContext &context,
                                        ImportedModelInfo &info,
-                                       std::string &error) {
+                                       ImportFailure &failure) {
   OwningOpRef<ModuleOp> module;
   guarded(
       [&] {
@@ -163,13 +163,13 @@ OwningOpRef<ModuleOp> importModelBytes(llvm::StringRef bytes,
         readModelBytes(bytes, directory, options.maxModelBytes, model);
         module = importRead(model, options, context, info);
       },
-      error);
+      failure);
   return module;
 }
 
 bool saveUpgradedModel(llvm::StringRef path, llvm::StringRef output,
                        const ImportOptions &options, MLIRContext &context,
-                       std::string &error) {
+                       ImportFailure &failure) {
   return guarded(
       [&] {
         ReadModel model;
@@ -182,7 +182,7 @@ bool saveUpgradedModel(llvm::StringRef path, llvm::StringRef output,
                             "': " + code.message());
         stream << model.proto.SerializeAsString();
       },
-      error);
+      failure);
 }
 
 } // namespace onnxc

@@ -16,6 +16,8 @@ void registerAllPasses() {
   registerGraphPasses();
   mlir::registerPass([] { return createFuseElementwisePass(); });
   mlir::registerPass([] { return createBufferizePass(); });
+  mlir::registerPass([] { return createOutlineKernelsPass(); });
+  mlir::registerPass([] { return createHoistTemporariesPass(); });
 }
 
 } // namespace onnxc

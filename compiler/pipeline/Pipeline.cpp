@@ -47,6 +47,8 @@ static void buildKernels(OpPassManager &pm, const PipelineOptions &options) {
   pm.addPass(createOutlineKernelsPass());
   if (options.optLevel > 0) // -O0 keeps plain loops: the reference when a number is wrong
     pm.addPass(createScheduleKernelsPass(options.target));
+  // Because what scheduling kept of the temporaries must not be allocated at each call.
+  pm.addPass(createHoistTemporariesPass());
   pm.addPass(createConvertLinalgToLoopsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
@@ -84,7 +86,12 @@ static void buildLLVM(OpPassManager &pm, const PipelineOptions &options) {
 }
 
 LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, PipelineReport &report) {
+  auto before = [&](StringRef name) {
+    if (options.beforeStage)
+      options.beforeStage(name);
+  };
   auto stage = [&](StringRef name, llvm::function_ref<void(OpPassManager &)> build) {
+    before(name);
     PassManager pm(module.getContext());
     pm.enableVerifier(true);
     build(pm);
@@ -100,6 +107,7 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
   if (!stage("graph", buildGraph))
     return failure();
 
+  before("linalg");
   std::vector<lower::Unsupported> unsupported;
   if (failed(lower::lowerModule(module, unsupported))) {
     for (auto &u : unsupported)
@@ -119,6 +127,7 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
       !stage("kernels", [&](OpPassManager &pm) { buildKernels(pm, options); }))
     return failure();
 
+  before("memory");
   // The arena is planned when kernels are final: scheduling removes temporaries.
   auto main = module.lookupSymbol<func::FuncOp>("main");
   ArenaPlan plan = planArena(main);

@@ -191,15 +191,19 @@ private:
         used.insert(v);
       getUsedValuesDefinedAbove(op->getRegions(), used);
     }
+    if (g.temporary)
+      used.insert_range(g.temporary.getDynamicSizes());
     SmallVector<Value> args;
     SmallVector<Operation *> clones;
     for (Value v : used) {
       Operation *def = v.getDefiningOp();
-      if (def && (isa<arith::ConstantOp>(def) || def == g.temporary.getOperation()))
+      if (def && isa<arith::ConstantOp>(def))
         clones.push_back(def);
-      else
+      else if (!def || def != g.temporary.getOperation())
         args.push_back(v);
     }
+    if (g.temporary)
+      clones.push_back(g.temporary);
     Location loc = g.root.getLoc();
     auto type = FunctionType::get(b.getContext(), ValueRange(args).getTypes(), {});
     b.setInsertionPointToEnd(module.getBody());

@@ -182,23 +182,4 @@ Value WeightPacker::pack(func::FuncOp kernel, unsigned arg, const LoopNest &nest
   return kernel.getArgument(arg + 1);
 }
 
-void WeightPacker::hoistTemporaries(func::FuncOp kernel) {
-  SmallVector<memref::AllocOp> temporaries;
-  kernel.walk([&](memref::AllocOp op) {
-    if (op.getType().hasStaticShape())
-      temporaries.push_back(op);
-  });
-  for (memref::AllocOp op : temporaries) {
-    unsigned at = kernel.getNumArguments();
-    (void)kernel.insertArgument(at, op.getType(), DictionaryAttr::get(kernel.getContext()), op.getLoc());
-    op.replaceAllUsesWith(kernel.getArgument(at));
-    op.erase();
-    for (func::CallOp &call : calls[kernel.getSymNameAttr()]) {
-      OpBuilder b(call);
-      Value buffer = memref::AllocOp::create(b, call.getLoc(), cast<MemRefType>(kernel.getArgument(at).getType()));
-      call.getOperandsMutable().append(buffer);
-    }
-  }
-}
-
 } // namespace onnxc

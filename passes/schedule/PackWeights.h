@@ -26,9 +26,6 @@ public:
   /// which stands after the old one; the caller erases the old.
   mlir::Value pack(mlir::func::FuncOp kernel, unsigned arg, const LoopNest &nest, const Tiling &tiling);
 
-  /// Turns static temporaries of `kernel` into arguments that the callers allocate.
-  void hoistTemporaries(mlir::func::FuncOp kernel);
-
 private:
   /// Erases `get` and, with its last use, the constant and its bytes.
   void release(mlir::memref::GetGlobalOp get);

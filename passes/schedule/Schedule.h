@@ -16,6 +16,8 @@ std::unique_ptr<mlir::Pass> createBufferizePass();
 std::unique_ptr<mlir::Pass> createOutlineKernelsPass();
 /// Tiles and vectorises each kernel for the target (ScheduleKernels.cpp).
 std::unique_ptr<mlir::Pass> createScheduleKernelsPass(const Target &target);
+/// Temporaries of kernels become arguments that the caller allocates (HoistTemporaries.cpp).
+std::unique_ptr<mlir::Pass> createHoistTemporariesPass();
 
 } // namespace onnxc
 

@@ -81,10 +81,8 @@ struct ScheduleKernelsPass : PassWrapper<ScheduleKernelsPass, OperationPass<Modu
     for (auto f : getOperation().getOps<func::FuncOp>())
       if (f->hasAttr("onnxc.kernel"))
         kernels.push_back(f);
-    for (func::FuncOp kernel : kernels) {
+    for (func::FuncOp kernel : kernels)
       schedule(kernel, target, packer);
-      packer.hoistTemporaries(kernel);
-    }
   }
   Target target;
 };

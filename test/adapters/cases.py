@@ -251,6 +251,13 @@ def resize10_linear():
             {"s": np.array([1, 1, 2, 1.5], np.float32)}, ["y"])
 
 
+@case(["Resize/12"], [11, 12])
+def resize_half_pixel_for_nn():
+    return ([node("Resize", ["x", "r", "s"], ["y"], mode="nearest", nearest_mode="floor",
+                  coordinate_transformation_mode="tf_half_pixel_for_nn")], {"x": data(1, 2, 5, 4)},
+            {"r": np.array([], np.float32), "s": np.array([1, 1, 2, 0.7], np.float32)}, ["y"])
+
+
 @case(["Resize/18"], [11, 13])
 def resize_empty_inputs():
     return ([node("Resize", ["x", "r", "e", "z"], ["y"], mode="linear")], {"x": data(1, 2, 3, 4)},

@@ -167,7 +167,8 @@ def main():
     tested = {row for _, rows, _, _ in cases.CASES.values() for row in rows}
     untested = sorted(table_rows() - tested)
     if untested and not arguments.filter:
-        print("rows without a test of their own: " + " ".join(untested))
+        failed += len(untested)
+        print("FAIL rows of the adapters' table without a case: " + " ".join(untested))
     print(f"{passed} passed, {failed} failed, 0 skipped")
     return 1 if failed else 0
 
