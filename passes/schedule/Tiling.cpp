@@ -119,6 +119,13 @@ public:
       return std::nullopt;
     for (size_t d = 0; d < nest.loops.size(); ++d)
       (nest.loops[d].reduction ? t.reductions : t.order).push_back(d);
+    // Bounds and left-out steps are cheap in an outer loop.
+    SmallVector<int> plain;
+    for (int d : t.reductions)
+      if (!inWindow(d))
+        plain.push_back(d);
+    llvm::erase_if(t.reductions, [&](int d) { return !inWindow(d); });
+    t.reductions.append(plain);
     if (t.horizontal) {
       llvm::erase(t.reductions, t.vectorLoop);
       t.reductions.push_back(t.vectorLoop);
@@ -149,6 +156,12 @@ private:
     return lanes;
   }
 
+  bool inWindow(int d) {
+    return llvm::any_of(nest.inputs, [&](const Access &a) {
+      return llvm::any_of(a.windows, [&](const Window &w) { return w.coeff[d] != 0; });
+    });
+  }
+
   /// Iterations of the reduction loops together.
   double depth() {
     double n = 1;
@@ -164,6 +177,8 @@ private:
     int64_t extent = sizeOr(nest.loops[d], kUnknownExtent);
     int64_t rest = extent % lanes;
     int64_t tiles = extent / lanes + (t.overlapTail && rest ? 1 : llvm::popcount(uint64_t(rest)));
+    if (inWindow(d))
+      return kNever; // which iterations read padding would differ from lane to lane
     double sum = depth() * tiles / extent;
     for (size_t i = 0; i < nest.inputs.size(); ++i) {
       const Access &a = nest.inputs[i];
@@ -197,7 +212,7 @@ private:
   /// Input i moves only along `d` and reductions, some other parallel loop reuses it, and it may be copied to panels.
   bool packable(unsigned i, int d) {
     const Access &a = nest.inputs[i];
-    if (!nest.hasReduction() || !a.dependsOn(d))
+    if (!nest.hasReduction() || !a.dependsOn(d) || !a.windows.empty())
       return false;
     bool reused = false, reduces = false;
     for (size_t k = 0; k < nest.loops.size(); ++k) {
@@ -264,7 +279,7 @@ private:
       return -1;
     int best = -1;
     for (size_t d = 0; d < nest.loops.size(); ++d) {
-      if (!nest.loops[d].reduction || sizeOr(nest.loops[d], kUnknownExtent) < int64_t(fullLanes))
+      if (!nest.loops[d].reduction || inWindow(d) || sizeOr(nest.loops[d], kUnknownExtent) < int64_t(fullLanes))
         continue;
       bool moves = false, ok = true;
       for (const Access &a : nest.inputs) {
