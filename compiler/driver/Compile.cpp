@@ -154,6 +154,7 @@ public:
     interface.hash = info.modelHash;
     interface.compilerVersion = kVersion;
     interface.arenaBytes = report.arenaBytes;
+    interface.threads = options.threads;
     auto main = module->lookupSymbol("main");
     auto outputTypes = main->getAttrOfType<ArrayAttr>("onnxc.output_types");
     for (auto &t : info.inputs)
