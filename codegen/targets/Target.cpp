@@ -4,6 +4,7 @@
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/Triple.h"
@@ -72,6 +73,17 @@ static Target nativeTarget() {
   return t;
 }
 
+/// LLVM only warns of a CPU that it does not know. True where LLVM has no such target: that is said elsewhere.
+static bool knowsCPU(llvm::StringRef triple, llvm::StringRef cpu) {
+  std::string ignored;
+  llvm::Triple parsed(triple);
+  const llvm::Target *target = llvm::TargetRegistry::lookupTarget(parsed, ignored);
+  if (!target)
+    return true;
+  std::unique_ptr<llvm::MCSubtargetInfo> info(target->createMCSubtargetInfo(parsed, "", ""));
+  return !info || info->isCPUStringValid(cpu);
+}
+
 bool resolveTarget(llvm::StringRef name, llvm::StringRef cpu, llvm::StringRef features, Target &target,
                    std::string &error) {
   bool found = false;
@@ -101,6 +113,10 @@ bool resolveTarget(llvm::StringRef name, llvm::StringRef cpu, llvm::StringRef fe
     llvm::sort(near);
     error = "unknown target '" + name.str() + "'; the nearest are '" + near[0].second + "' and '" + near[1].second +
             "' (onnx-compile --list-targets shows all)";
+    return false;
+  }
+  if (!cpu.empty() && !knowsCPU(target.triple, cpu)) {
+    error = "unknown CPU '" + cpu.str() + "' of target '" + name.str() + "'; LLVM names the CPUs of '" + target.triple + "'";
     return false;
   }
   if (!cpu.empty())

@@ -90,10 +90,8 @@ public:
     std::string error;
     if (!resolveTarget(options.target, options.cpu, options.features, target, error))
       return userError(error);
-    if (auto ec = llvm::sys::fs::create_directories(options.outputDir))
-      return userError("cannot create output folder '" + options.outputDir + "': " + ec.message());
-    if (auto ec = llvm::sys::fs::access(options.outputDir, llvm::sys::fs::AccessMode::Write))
-      return userError("cannot write to output folder '" + options.outputDir + "': " + ec.message());
+    if (!makeFolder("-o", options.outputDir) || (!options.dumpStages.empty() && !makeFolder("--dump-stages", options.dumpStages)))
+      return false;
 
     DialectRegistry registry;
     registerPipelineDialects(registry);
@@ -156,6 +154,7 @@ public:
     interface.hash = info.modelHash;
     interface.compilerVersion = kVersion;
     interface.arenaBytes = report.arenaBytes;
+    interface.threads = options.threads;
     auto main = module->lookupSymbol("main");
     auto outputTypes = main->getAttrOfType<ArrayAttr>("onnxc.output_types");
     for (auto &t : info.inputs)
@@ -223,10 +222,17 @@ private:
     std::string error;
     return writeText(files.temporary(options.name + suffix), content, error) || userError(error);
   }
+  bool makeFolder(const std::string &option, const std::string &folder) {
+    namespace fs = llvm::sys::fs;
+    std::error_code ec = fs::create_directories(folder);
+    if (!ec && !fs::is_directory(folder))
+      ec = std::make_error_code(std::errc::not_a_directory);
+    if (!ec)
+      ec = fs::access(folder, fs::AccessMode::Write);
+    return !ec || userError(option + ": cannot write to folder '" + folder + "': " + ec.message());
+  }
   /// --dump-stages: "03-kernels.mlir".
   bool dump(int number, llvm::StringRef stage, ModuleOp module) {
-    if (auto ec = llvm::sys::fs::create_directories(options.dumpStages))
-      return userError("--dump-stages: cannot create folder '" + options.dumpStages + "': " + ec.message());
     std::string file, error;
     llvm::raw_string_ostream(file) << options.dumpStages << "/" << llvm::format("%02d-", number) << stage << ".mlir";
     return writeText(file, printed(module), error) || userError(error);

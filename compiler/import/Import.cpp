@@ -11,6 +11,7 @@
 #include "compiler/import/ImportError.h"
 #include "compiler/import/Inference.h"
 #include "compiler/import/ModelReader.h"
+#include "compiler/import/TypeCheck.h"
 #include "compiler/import/Upgrade.h"
 #include "dialects/onnx/OnnxDialect.h"
 
@@ -96,6 +97,7 @@ DimBounds prepare(ReadModel &model, const ImportOptions &options,
   expandContribOps(model.proto);
   checkRewritten(model, "the opset upgrade");
   inferTypes(model.proto, declared);
+  checkTypes(model.proto);
 
   if (!options.keepFunctions)
     expandFunctions(model, declared, context);

@@ -18,6 +18,7 @@ void registerAllPasses() {
   mlir::registerPass([] { return createBufferizePass(); });
   mlir::registerPass([] { return createOutlineKernelsPass(); });
   mlir::registerPass([] { return createHoistTemporariesPass(); });
+  mlir::registerPass([] { return createParallelizeKernelsPass(/*threads=*/2); });
 }
 
 } // namespace onnxc

@@ -52,6 +52,9 @@ static void buildKernels(OpPassManager &pm, const PipelineOptions &options) {
   }
   // Because what scheduling kept of the temporaries must not be allocated at each call.
   pm.addPass(createHoistTemporariesPass());
+  // After it, because scratch grows with the number of threads; before the clean-up, which may merge loops.
+  if (options.threads > 1)
+    pm.addPass(createParallelizeKernelsPass(options.threads));
   pm.addPass(createConvertLinalgToLoopsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
@@ -134,6 +137,8 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
   // The arena is planned when kernels are final: scheduling removes temporaries.
   auto main = module.lookupSymbol<func::FuncOp>("main");
   ArenaPlan plan = planArena(main);
+  if (options.threads > 1)
+    passFrame(main);
   report.arenaBytes = plan.bytes;
   report.arenaLowerBound = plan.lowerBound;
   report.buffers = plan.buffers;

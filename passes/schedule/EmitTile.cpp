@@ -6,6 +6,7 @@
 // vectors; its accumulators are loop-carried values of the reduction loops.
 // Tails are narrower tiles: fewer vectors, then powers of two, then scalars.
 #include "passes/schedule/EmitTile.h"
+#include "passes/schedule/Schedule.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -71,7 +72,9 @@ public:
         source = o;
         source.flat = flatten(o.access->operand);
         source.base = index(o.access->constant);
-        o.flat = memref::AllocOp::create(b, loc, type, b.getI64IntegerAttr(64));
+        auto panel = memref::AllocOp::create(b, loc, type, b.getI64IntegerAttr(64));
+      panel->setAttr(kScratchAttr, b.getUnitAttr());
+      o.flat = panel;
       } else {
         o.flat = panel ? packed : flatten(o.access->operand);
       }
@@ -296,6 +299,7 @@ private:
       body(from);
     } else {
       auto f = scf::ForOp::create(b, loc, from, to, index(step));
+      f->setAttr(kParallelLoopAttr, b.getUnitAttr());
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPoint(f.getBody()->getTerminator());
       body(f.getInductionVar());

@@ -33,7 +33,10 @@ void hoist(memref::AllocOp op, func::FuncOp kernel, ArrayRef<func::CallOp> calls
     call.getOperandsMutable().append(memref::AllocOp::create(b, call.getLoc(), op.getType(), sizes).getResult());
   }
   unsigned at = kernel.getNumArguments();
-  (void)kernel.insertArgument(at, op.getType(), DictionaryAttr::get(kernel.getContext()), op.getLoc());
+  SmallVector<NamedAttribute> attributes;
+  if (op->hasAttr(kScratchAttr))
+    attributes.emplace_back(StringAttr::get(kernel.getContext(), kScratchAttr), UnitAttr::get(kernel.getContext()));
+  (void)kernel.insertArgument(at, op.getType(), DictionaryAttr::get(kernel.getContext(), attributes), op.getLoc());
   op.replaceAllUsesWith(kernel.getArgument(at));
   op.erase();
 }

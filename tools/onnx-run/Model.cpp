@@ -1,6 +1,7 @@
 // Loading compiled models and running them.
 #include "Model.h"
 #include "Error.h"
+#include "onnxc_pool.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/FileSystem.h"
 #include <algorithm>
@@ -42,7 +43,10 @@ static llvm::Error checkRecord(const onnxc_model *model,
 }
 
 llvm::Expected<std::unique_ptr<LoadedModel>>
-LoadedModel::open(llvm::StringRef path, llvm::StringRef label) {
+LoadedModel::open(llvm::StringRef path, llvm::StringRef label, int threads) {
+  auto pool = ThreadPool::create(threads);
+  if (!pool)
+    return pool.takeError();
   // Without a slash dlopen would search the library path instead.
   llvm::SmallString<256> absolute(path);
   if (std::error_code ec = llvm::sys::fs::make_absolute(absolute))
@@ -63,7 +67,7 @@ LoadedModel::open(llvm::StringRef path, llvm::StringRef label) {
     return error;
   }
   return std::unique_ptr<LoadedModel>(
-      new LoadedModel(handle, model, label.str()));
+      new LoadedModel(handle, model, label.str(), std::move(*pool)));
 }
 
 LoadedModel::~LoadedModel() { dlclose(handle); }
@@ -107,6 +111,31 @@ bool Buffer::intact() const {
   const auto *guard = static_cast<const uint8_t *>(start);
   return !guard || std::all_of(guard + bytes, guard + bytes + GuardBytes,
                                [](uint8_t byte) { return byte == Pattern; });
+}
+
+//===-- Threads -----------------------------------------------------------===//
+
+void ThreadPool::Free::operator()(void *p) const { std::free(p); }
+
+llvm::Expected<ThreadPool> ThreadPool::create(int threads) {
+  ThreadPool result;
+  if (threads == 1)
+    return std::move(result);
+  size_t bytes = onnxc_pool_bytes(threads);
+  if (bytes == 0)
+    return userError("--threads: got " + llvm::Twine(threads) +
+                     ", wanted 1 to " + llvm::Twine(ONNXC_POOL_MAX_THREADS));
+  result.memory.reset(alignedMemory(bytes, 64));
+  int32_t status = onnxc_pool_init(result.memory.get(), bytes, threads, &result.pool);
+  if (status != ONNXC_OK)
+    return userError("cannot start " + llvm::Twine(threads) +
+                     " threads: " + onnxc_status_string(status));
+  return std::move(result);
+}
+
+ThreadPool::~ThreadPool() {
+  if (pool)
+    onnxc_pool_deinit(pool);
 }
 
 //===-- Runs --------------------------------------------------------------===//
@@ -153,6 +182,7 @@ Session::Session(const LoadedModel &model)
   context.user = this;
   context.allocate = allocate;
   context.release = release;
+  context.executor = model.executor();
 }
 
 Session::~Session() { releaseOutputs(); }

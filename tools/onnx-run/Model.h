@@ -6,15 +6,38 @@
 #include "onnxc.h"
 #include "llvm/Support/Error.h"
 #include <memory>
+#include <utility>
 
 namespace onnxc::run {
+
+/// Threads that runs may use.
+class ThreadPool {
+public:
+  static llvm::Expected<ThreadPool> create(int threads);
+  ThreadPool(ThreadPool &&other)
+      : memory(std::move(other.memory)),
+        pool(std::exchange(other.pool, nullptr)) {}
+  ThreadPool &operator=(ThreadPool &&) = delete;
+  ~ThreadPool();
+  /// For onnxc_context; null for one thread.
+  onnxc_executor *executor() const { return pool; }
+
+private:
+  ThreadPool() = default;
+  struct Free {
+    void operator()(void *p) const;
+  };
+  std::unique_ptr<void, Free> memory;
+  onnxc_executor *pool = nullptr;
+};
 
 /// A shared library made with --emit=shared, its model record checked.
 class LoadedModel {
 public:
-  /// Loads `path`; `label` names the model in errors.
+  /// Loads `path`; `label` names the model in errors. Runs use up to
+  /// `threads` threads where the model was compiled for them.
   static llvm::Expected<std::unique_ptr<LoadedModel>>
-  open(llvm::StringRef path, llvm::StringRef label);
+  open(llvm::StringRef path, llvm::StringRef label, int threads);
   ~LoadedModel();
   LoadedModel(const LoadedModel &) = delete;
 
@@ -22,13 +45,17 @@ public:
   llvm::ArrayRef<onnxc_tensor_info> inputs() const;
   llvm::ArrayRef<onnxc_tensor_info> outputs() const;
   const std::string &label() const { return name; }
+  onnxc_executor *executor() const { return pool.executor(); }
 
 private:
-  LoadedModel(void *handle, const onnxc_model *model, std::string name)
-      : handle(handle), model(model), name(std::move(name)) {}
+  LoadedModel(void *handle, const onnxc_model *model, std::string name,
+              ThreadPool pool)
+      : handle(handle), model(model), name(std::move(name)),
+        pool(std::move(pool)) {}
   void *handle;
   const onnxc_model *model;
   std::string name;
+  ThreadPool pool;
 };
 
 /// The declared shape of an input or output, -1 for dynamic dims.

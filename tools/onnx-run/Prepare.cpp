@@ -2,6 +2,7 @@
 #include "Prepare.h"
 #include "Error.h"
 #include "Proto.h"
+#include "onnxc_pool.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -54,7 +55,7 @@ llvm::ArrayRef<OptionSpec> compileOptions() {
 
 llvm::Expected<CompileOptions> parseCompileOptions(const Arguments &arguments) {
   CompileOptions options;
-  auto threads = arguments.integer("threads", 1, 1, 1024);
+  auto threads = arguments.integer("threads", 1, 1, ONNXC_POOL_MAX_THREADS);
   if (!threads)
     return threads.takeError();
   options.threads = static_cast<int>(*threads);
@@ -209,6 +210,9 @@ prepare(llvm::StringRef path, const Arguments &arguments, const Shapes &shapes,
         const NamedTensors *given, const WorkFolder &work) {
   Prepared result;
   std::string library = path.str();
+  auto threads = arguments.integer("threads", 1, 1, ONNXC_POOL_MAX_THREADS);
+  if (!threads)
+    return threads.takeError();
   if (!llvm::sys::fs::exists(path))
     return userError(path + ": no such file");
   if (!path.ends_with(".so")) {
@@ -237,7 +241,7 @@ prepare(llvm::StringRef path, const Arguments &arguments, const Shapes &shapes,
     library = *file;
   }
   auto start = std::chrono::steady_clock::now();
-  auto model = LoadedModel::open(library, path);
+  auto model = LoadedModel::open(library, path, static_cast<int>(*threads));
   if (!model)
     return model.takeError();
   result.loadMs = milliseconds(start);
