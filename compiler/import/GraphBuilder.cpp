@@ -5,6 +5,7 @@
 #include "compiler/import/GraphUtil.h"
 #include "compiler/import/ImportError.h"
 #include "compiler/import/TensorData.h"
+#include "dialects/onnx/InferShapes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
@@ -435,7 +436,12 @@ OwningOpRef<ModuleOp> buildModule(ReadModel &model, const DimBounds &bounds,
       problems = nameOf(diagnostic.getLocation()) + diagnostic.str();
     return success();
   });
-  if (failed(verify(*module)))
+  // Valid in itself, then right: the rules of the ops say more than ONNX's
+  // inference did, and what contradicts them.
+  bool valid = succeeded(verify(*module));
+  for (auto func : module->getOps<func::FuncOp>())
+    valid = valid && succeeded(onnxc::onnx::inferShapes(func));
+  if (!valid)
     throw ImportError(problems.empty() ? "the model is not valid" : problems);
   return module;
 }
