@@ -7,6 +7,7 @@
 #include "compiler/driver/Report.h"
 #include "compiler/import/Import.h"
 #include "compiler/pipeline/Pipeline.h"
+#include "runtime-lite/include/onnxc.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Diagnostics.h"
@@ -171,6 +172,14 @@ public:
       interface.outputs.push_back(out);
     }
     interface.usesAllocator |= report.dynamicBuffers > 0;
+    for (auto *tensors : {&interface.inputs, &interface.outputs})
+      for (const TensorInfo &tensor : *tensors)
+        if (tensor.dims.size() > ONNXC_MAX_RANK) {
+          fail(FailureKind::Unsupported, "input or output '" + tensor.name + "' has rank " +
+                                             std::to_string(tensor.dims.size()) + "; the compiled interface takes ranks up to " +
+                                             std::to_string(ONNXC_MAX_RANK));
+          return false;
+        }
 
     begin("llvm module");
     std::vector<Weight> weights = detachWeights(*module);

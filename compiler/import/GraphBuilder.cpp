@@ -472,12 +472,14 @@ OwningOpRef<ModuleOp> buildModule(ReadModel &model, const DimBounds &bounds,
       problems = nameOf(diagnostic.getLocation()) + diagnostic.str();
     return success();
   });
-  auto function = cast<func::FuncOp>(module->lookupSymbol("main"));
-  // From here on the dialect's own inference counts; what contradicts it is
-  // the model's mistake.
-  if (failed(verify(*module)) || failed(onnxc::onnx::inferShapes(function)))
+  // Valid in itself, then right: the rules of the ops say more than ONNX's
+  // inference did, and what contradicts them.
+  bool valid = succeeded(verify(*module));
+  for (auto func : module->getOps<func::FuncOp>())
+    valid = valid && succeeded(onnxc::onnx::inferShapes(func));
+  if (!valid)
     throw ImportError(problems.empty() ? "the model is not valid" : problems);
-  checkSizes(function);
+  checkSizes(cast<func::FuncOp>(module->lookupSymbol("main")));
   return module;
 }
 

@@ -45,8 +45,11 @@ static void buildBufferize(OpPassManager &pm) {
 /// shared. Then every function is tiled and vectorised by itself.
 static void buildKernels(OpPassManager &pm, const PipelineOptions &options) {
   pm.addPass(createOutlineKernelsPass());
-  if (options.optLevel > 0) // -O0 keeps plain loops: the reference when a number is wrong
+  if (options.optLevel > 0) { // -O0 keeps plain loops: the reference when a number is wrong
+    // Before scheduling, which writes loops that keep out of the padding.
+    pm.addPass(createImplicitPaddingPass(options.target));
     pm.addPass(createScheduleKernelsPass(options.target));
+  }
   // Because what scheduling kept of the temporaries must not be allocated at each call.
   pm.addPass(createHoistTemporariesPass());
   // After it, because scratch grows with the number of threads; before the clean-up, which may merge loops.

@@ -7,6 +7,7 @@
 // plain loops later.
 #include "passes/schedule/EmitTile.h"
 #include "passes/schedule/PackWeights.h"
+#include "passes/schedule/PaddedView.h"
 #include "passes/schedule/Schedule.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -59,7 +60,7 @@ void schedule(func::FuncOp kernel, const Target &target, WeightPacker &packer) {
   generalizeLoneFill(kernel);
   auto nest = buildLoopNest(kernel);
   if (!nest)
-    return;
+    return materializePaddedViews(kernel);
   auto argumentOf = [&](unsigned input) {
     auto arg = dyn_cast_if_present<BlockArgument>(nest->inputs[input].operand);
     // A weight that the kernel uses in two ways is left as it is.
@@ -69,9 +70,10 @@ void schedule(func::FuncOp kernel, const Target &target, WeightPacker &packer) {
     int arg = argumentOf(input);
     return arg >= 0 && packer.isConstant(kernel, arg);
   };
-  auto tiling = chooseTiling(*nest, target, isWeight);
+  auto output = dyn_cast_if_present<BlockArgument>(nest->output.operand);
+  auto tiling = chooseTiling(*nest, target, {isWeight, output && packer.isApart(kernel, output.getArgNumber())});
   if (!tiling)
-    return;
+    return materializePaddedViews(kernel);
   kernel->setAttr(kKernelCostAttr, Builder(kernel.getContext()).getI64IntegerAttr(estimatedNanoseconds(*nest, target)));
   Value panel;
   int replaced = -1;
@@ -85,6 +87,8 @@ void schedule(func::FuncOp kernel, const Target &target, WeightPacker &packer) {
   nest->root.erase();
   if (nest->fill)
     nest->fill.erase();
+  for (auto view : llvm::make_early_inc_range(kernel.getOps<UnrealizedConversionCastOp>()))
+    view.erase();
   if (nest->temporary && nest->temporary->use_empty())
     nest->temporary.erase();
   if (replaced >= 0)

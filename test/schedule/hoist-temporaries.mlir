@@ -7,7 +7,7 @@
 // CHECK: %[[N:.*]] = memref.dim %[[X]]
 // CHECK: %[[T:.*]] = memref.alloc(%[[N]]) : memref<?xf32>
 // CHECK: call @kernel_0({{.*}}%[[T]])
-// CHECK: func.func private @kernel_0({{.*}}memref<?xf32>) attributes {onnxc.kernel}
+// CHECK: func.func private @kernel_0({{.*}}memref<?xf32>) attributes {onnxc.kernel
 // CHECK-NOT: memref.alloc
 func.func @main(%x: memref<?x4xf32>, %y: memref<?xf32>) {
   %c0 = arith.constant 0 : index
