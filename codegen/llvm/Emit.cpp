@@ -117,13 +117,15 @@ bool writeObject(Module &m, TargetMachine &machine, bool assembly, StringRef pat
     error = "cannot write '" + path.str() + "': " + ec.message();
     return false;
   }
-  legacy::PassManager pm;
-  if (machine.addPassesToEmitFile(pm, out, nullptr,
-                                  assembly ? CodeGenFileType::AssemblyFile : CodeGenFileType::ObjectFile)) {
-    error = "target '" + machine.getTargetTriple().str() + "' cannot write object files";
-    return false;
+  {
+    legacy::PassManager pm; // its printer flushes when it goes
+    if (machine.addPassesToEmitFile(pm, out, nullptr,
+                                    assembly ? CodeGenFileType::AssemblyFile : CodeGenFileType::ObjectFile)) {
+      error = "target '" + machine.getTargetTriple().str() + "' cannot write object files";
+      return false;
+    }
+    pm.run(m);
   }
-  pm.run(m);
   out.close();
   if (out.has_error()) {
     error = "writing '" + path.str() + "' failed: " + out.error().message();

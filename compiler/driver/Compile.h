@@ -22,6 +22,7 @@ struct CompileOptions {
   std::string outputDir = ".";
   std::map<std::string, std::string> dims; ///< symbol or input.index -> number
   bool verbose = false;            ///< progress and time per stage on stderr
+  std::string reportFile;          ///< receives the report, JSON if it ends in .json, else text; empty: none
   std::string dumpStages;          ///< folder that receives the IR after each stage
   std::string command;             ///< what the user typed, quoted in messages about our bugs
   std::function<void(llvm::StringRef)> onStage; ///< called as each stage begins
