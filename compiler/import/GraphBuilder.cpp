@@ -431,21 +431,18 @@ bool isTooLarge(Type type) {
   return bytes > maxTensorBytes;
 }
 
-void checkSizes(func::FuncOp function) {
-  auto check = [](const std::string &what, Type type) {
+// Results of ops are the dialect's matter.
+void checkInputSizes(func::FuncOp function) {
+  for (auto [index, type] : llvm::enumerate(function.getArgumentTypes())) {
     if (!isTooLarge(type))
-      return;
+      continue;
     std::string text;
-    llvm::raw_string_ostream(text) << what << type << ", which is more than the limit of "
-                                   << (maxTensorBytes >> 40) << " TiB";
+    llvm::raw_string_ostream(text)
+        << "graph input " << index << " has type " << type
+        << ", which is more than the limit of " << (maxTensorBytes >> 40)
+        << " TiB";
     throw ImportError(text);
-  };
-  for (auto [index, type] : llvm::enumerate(function.getArgumentTypes()))
-    check("graph input " + std::to_string(index) + " has type ", type);
-  function.walk([&](Operation *op) {
-    for (Type type : op->getResultTypes())
-      check(nameOf(op->getLoc()) + "its result has type ", type);
-  });
+  }
 }
 
 } // namespace
@@ -472,6 +469,7 @@ OwningOpRef<ModuleOp> buildModule(ReadModel &model, const DimBounds &bounds,
       problems = nameOf(diagnostic.getLocation()) + diagnostic.str();
     return success();
   });
+  checkInputSizes(cast<func::FuncOp>(module->lookupSymbol("main")));
   // Valid in itself, then right: the rules of the ops say more than ONNX's
   // inference did, and what contradicts them.
   bool valid = succeeded(verify(*module));
@@ -479,7 +477,6 @@ OwningOpRef<ModuleOp> buildModule(ReadModel &model, const DimBounds &bounds,
     valid = valid && succeeded(onnxc::onnx::inferShapes(func));
   if (!valid)
     throw ImportError(problems.empty() ? "the model is not valid" : problems);
-  checkSizes(cast<func::FuncOp>(module->lookupSymbol("main")));
   return module;
 }
 
