@@ -7,14 +7,15 @@
 
 static float input[6] = {1, 2, 3, 4, 5, 6}, output[6];
 static _Alignas(64) unsigned char arena[FIXED_ARENA_BYTES + 64];
-static onnxc_tensor in, out;
+static fixed_inputs in;
+static fixed_outputs out;
 static int failures;
 
 static void reset(void) {
   memset(output, 0x5a, sizeof output);
   memset(arena, 0x5a, sizeof arena);
-  in = (onnxc_tensor){input, sizeof input, ONNXC_TYPE_FLOAT, 2, {2, 3}};
-  out = (onnxc_tensor){output, sizeof output, 77, 5, {9, 9}};
+  in.x = (onnxc_tensor){input, sizeof input, ONNXC_TYPE_FLOAT, 2, {2, 3}};
+  out.y = (onnxc_tensor){output, sizeof output, 77, 5, {9, 9}};
 }
 
 static int is_filled(const void *p, size_t bytes) {
@@ -26,7 +27,7 @@ static int is_filled(const void *p, size_t bytes) {
 }
 
 static void expect(const char *what, int32_t got, int32_t wanted) {
-  int touched = !is_filled(output, sizeof output) || !is_filled(arena, sizeof arena) || out.rank != 5 || out.dims[0] != 9;
+  int touched = !is_filled(output, sizeof output) || !is_filled(arena, sizeof arena) || out.y.rank != 5 || out.y.dims[0] != 9;
   if (got != wanted || touched) {
     printf("%s: status %d (%s), wanted %d%s\n", what, got, onnxc_status_string(got), wanted, touched ? ", memory touched" : "");
     ++failures;
@@ -38,21 +39,21 @@ static int32_t run(void) { return fixed_run(NULL, NULL, &in, &out, arena, sizeof
 
 int main(void) {
   reset();
-  in.dims[0] = 3;
+  in.x.dims[0] = 3;
   expect("dim", run(), ONNXC_SHAPE_MISMATCH);
-  in.dims[1] = -3;
+  in.x.dims[1] = -3;
   expect("negative dim", run(), ONNXC_SHAPE_MISMATCH);
-  in.rank = 3;
+  in.x.rank = 3;
   expect("rank", run(), ONNXC_SHAPE_MISMATCH);
-  in.rank = -1;
+  in.x.rank = -1;
   expect("negative rank", run(), ONNXC_SHAPE_MISMATCH);
-  in.type = ONNXC_TYPE_DOUBLE;
+  in.x.type = ONNXC_TYPE_DOUBLE;
   expect("type", run(), ONNXC_TYPE_MISMATCH);
-  in.data = NULL;
+  in.x.data = NULL;
   expect("no input data", run(), ONNXC_BAD_ARGUMENT);
-  out.data = NULL;
+  out.y.data = NULL;
   expect("no output data", run(), ONNXC_BAD_ARGUMENT);
-  out.bytes = sizeof output - 1;
+  out.y.bytes = sizeof output - 1;
   expect("small output", run(), ONNXC_OUTPUT_TOO_SMALL);
   expect("no inputs", fixed_run(NULL, NULL, NULL, &out, arena, sizeof arena), ONNXC_BAD_ARGUMENT);
   expect("no outputs", fixed_run(NULL, NULL, &in, NULL, arena, sizeof arena), ONNXC_BAD_ARGUMENT);
@@ -60,7 +61,7 @@ int main(void) {
   expect("no arena", fixed_run(NULL, NULL, &in, &out, NULL, sizeof arena), ONNXC_BAD_ARGUMENT);
   expect("odd arena", fixed_run(NULL, NULL, &in, &out, arena + 4, FIXED_ARENA_BYTES), ONNXC_ARENA_MISALIGNED);
   /* Nothing wrong: the run writes. */
-  if (run() != ONNXC_OK || is_filled(output, sizeof output) || out.rank != 2 || out.dims[1] != 3) {
+  if (run() != ONNXC_OK || is_filled(output, sizeof output) || out.y.rank != 2 || out.y.dims[1] != 3) {
     printf("a good call failed\n");
     ++failures;
   }
