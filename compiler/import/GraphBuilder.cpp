@@ -416,7 +416,7 @@ std::string nameOf(Location location) {
 
 // A tensor of this many bytes fits no machine; above it, sums of sizes and
 // products of sizes and strides would not fit 64 bits.
-constexpr int64_t maxTensorBytes = int64_t(1) << 46;
+constexpr int64_t maxTensorBytes = int64_t(1) << 47;
 
 // The bytes of a tensor's known dims; empty dims count as 1, because they are
 // factors of strides.
@@ -428,7 +428,7 @@ bool isTooLarge(Type type) {
   for (int64_t size : tensor.getShape())
     if (size > 0 && llvm::MulOverflow(bytes, size, bytes))
       return true;
-  return bytes > maxTensorBytes;
+  return bytes >= maxTensorBytes;
 }
 
 // Results of ops are the dialect's matter.
@@ -439,8 +439,7 @@ void checkInputSizes(func::FuncOp function) {
     std::string text;
     llvm::raw_string_ostream(text)
         << "graph input " << index << " has type " << type
-        << ", which is more than the limit of " << (maxTensorBytes >> 40)
-        << " TiB";
+        << ", wanted less than 2^47 bytes";
     throw ImportError(text);
   }
 }
