@@ -32,8 +32,12 @@ static std::unique_ptr<TargetMachine> makeMachine(const Target &target, int optL
   TargetOptions options;
   options.AllowFPOpFusion = FPOpFusion::Standard;
   options.FunctionSections = false;
+  options.MCOptions.ABIName = target.abi;
+  // Only what is loaded at an address of the loader's choice is position independent.
+  bool fixed = target.bareMetal || triple.isWasm();
   return std::unique_ptr<TargetMachine>(llvmTarget->createTargetMachine(
-      triple, target.cpu, target.features, options, Reloc::PIC_, std::nullopt, codegenLevel(optLevel)));
+      triple, target.cpu, target.features, options,
+      fixed ? Reloc::Static : Reloc::PIC_, std::nullopt, codegenLevel(optLevel)));
 }
 
 static void optimize(Module &m, TargetMachine &machine, int optLevel) {
@@ -79,6 +83,7 @@ std::unique_ptr<Module> buildLLVMModule(mlir::ModuleOp module, const ModelInterf
       g->setExternallyInitialized(true);
       g->setConstant(true);
       g->setAlignment(Align(64));
+      g->setSection(target.weightSection());
     }
   if (!addEntryPoints(*m, interface, error))
     return nullptr;
@@ -89,7 +94,8 @@ std::unique_ptr<Module> buildLLVMModule(mlir::ModuleOp module, const ModelInterf
   for (Function &f : *m) {
     if (f.isDeclaration())
       continue;
-    f.addFnAttr("target-cpu", target.cpu);
+    if (!target.cpu.empty())
+      f.addFnAttr("target-cpu", target.cpu);
     if (!target.features.empty())
       f.addFnAttr("target-features", target.features);
     f.addFnAttr(Attribute::NoUnwind);
@@ -114,13 +120,16 @@ bool writeObject(Module &m, TargetMachine &machine, bool assembly, StringRef pat
     error = "cannot write '" + path.str() + "': " + ec.message();
     return false;
   }
-  legacy::PassManager pm;
-  if (machine.addPassesToEmitFile(pm, out, nullptr,
-                                  assembly ? CodeGenFileType::AssemblyFile : CodeGenFileType::ObjectFile)) {
-    error = "target '" + machine.getTargetTriple().str() + "' cannot write object files";
-    return false;
+  {
+    // The printer of assembly flushes when the pass manager goes.
+    legacy::PassManager pm;
+    if (machine.addPassesToEmitFile(pm, out, nullptr,
+                                    assembly ? CodeGenFileType::AssemblyFile : CodeGenFileType::ObjectFile)) {
+      error = "target '" + machine.getTargetTriple().str() + "' cannot write object files";
+      return false;
+    }
+    pm.run(m);
   }
-  pm.run(m);
   out.close();
   if (out.has_error()) {
     error = "writing '" + path.str() + "' failed: " + out.error().message();
@@ -152,7 +161,7 @@ bool writeArchive(StringRef objectPath, StringRef path, const Target &target, st
   member->MemberName = "model.o";
   std::vector<NewArchiveMember> members;
   members.push_back(std::move(*member));
-  if (Error e = llvm::writeArchive(path, members, SymtabWritingMode::NormalSymtab, object::Archive::K_GNU,
+  if (Error e = llvm::writeArchive(path, members, SymtabWritingMode::NormalSymtab, object::Archive::getDefaultKindForTriple(Triple(target.triple)),
                                    /*Deterministic=*/true, /*Thin=*/false)) {
     error = toString(std::move(e));
     return false;

@@ -139,6 +139,10 @@ public:
     std::string error;
     if (!resolveTarget(options.target, options.cpu, options.features, target, error))
       return userError(error);
+    if (wants("shared") && !target.hasSharedLibraries())
+      return userError("--emit=shared links ELF libraries for an operating system; target '" + target.name + "' has " +
+                       target.objectFormat().str() + (target.bareMetal ? " objects and no loader" : " objects") +
+                       "; use --emit=obj or lib");
     if (auto ec = llvm::sys::fs::create_directories(options.outputDir))
       return userError("cannot create output folder '" + options.outputDir + "': " + ec.message());
 
@@ -202,6 +206,9 @@ public:
     if (!stageFilesOk)
       return false;
 
+    if (target.indexBits == 32 && report.arenaBytes > INT32_MAX)
+      return userError("'" + path.str() + "' needs an arena of " + std::to_string(report.arenaBytes) +
+                       " bytes, which target '" + target.name + "' cannot address; pin smaller dims with --dim");
     ModelInterface interface;
     interface.prefix = options.name;
     interface.hash = info.modelHash;

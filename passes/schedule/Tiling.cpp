@@ -38,11 +38,11 @@ std::optional<vector::CombiningKind> combiningKind(linalg::GenericOp op) {
 namespace {
 
 /// Widest value the bodies compute with, in bits.
-unsigned widestBits(LoopNest &nest) {
+unsigned widestBits(LoopNest &nest, unsigned indexBits) {
   unsigned bits = 8;
   auto look = [&](Type t) {
     if (t.isIndex())
-      bits = std::max(bits, 64u);
+      bits = std::max(bits, indexBits);
     else if (t.isIntOrFloat() && !t.isInteger(1))
       bits = std::max(bits, t.getIntOrFloatBitWidth());
   };
@@ -75,7 +75,7 @@ public:
       : nest(nest), target(target), isWeight(isWeight) {}
 
   std::optional<Tiling> choose() {
-    unsigned bits = widestBits(nest);
+    unsigned bits = widestBits(nest, target.indexBits);
     fullLanes = target.lanes(bits);
     if (fullLanes < 2 || nest.loops.empty())
       return std::nullopt;

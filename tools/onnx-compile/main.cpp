@@ -41,7 +41,7 @@ std::vector<Option> optionTable(Arguments &a) {
          return !kinds.empty();
        }},
       {"--name", "identifier", "prefix of symbols and files (default: the model's file name)", text(o.name)},
-      {"--target", "row", "target row or LLVM triple (default: x86_64-linux; native: this machine)", text(o.target)},
+      {"--target", "row", "row of --list-targets or LLVM triple (default: x86_64-linux; native: this machine)", text(o.target)},
       {"--cpu", "cpu", "CPU within the target", text(o.cpu)},
       {"--features", "list", "LLVM features added to the target's", text(o.features)},
       {"--dim", "symbol=N", "pins a dynamic dimension; may be repeated",
@@ -68,6 +68,23 @@ void printHelp(ArrayRef<Option> table) {
   for (const Option &o : table) {
     std::string left = o.flag.str() + (o.value.empty() ? "" : o.flag == "-O" ? o.value.str() : (o.flag.starts_with("--") ? "=" : " ") + o.value.str());
     outs() << "  " << left_justify(left, 24) << o.help << "\n";
+  }
+}
+
+/// A table with a heading, each column as wide as its longest entry.
+void printTargets() {
+  std::vector<std::vector<std::string>> lines = {{"name", "triple", "cpu", "vector", "object", "tested by", "description"}};
+  for (const onnxc::Target &t : onnxc::targetTable())
+    lines.push_back({t.name, t.triple, t.cpu, t.vectorUnit, t.objectFormat().str(), t.tested, t.description});
+  std::vector<size_t> width(lines[0].size());
+  for (const auto &line : lines)
+    for (size_t i = 0; i < line.size(); ++i)
+      width[i] = std::max(width[i], line[i].size());
+  for (const auto &line : lines) {
+    std::string text;
+    for (size_t i = 0; i < line.size(); ++i)
+      text += line[i] + std::string(width[i] + 2 - line[i].size(), ' ');
+    outs() << StringRef(text).rtrim() << "\n";
   }
 }
 
@@ -140,8 +157,7 @@ int main(int argc, char **argv) {
     return 0;
   }
   if (a.listTargets) {
-    for (const onnxc::Target &t : onnxc::targetTable())
-      outs() << left_justify(t.name, 20) << left_justify(t.triple, 30) << left_justify(t.cpu, 14) << t.description << "\n";
+    printTargets();
     return 0;
   }
   if (a.input.empty())
