@@ -32,6 +32,8 @@ static std::unique_ptr<TargetMachine> makeMachine(const Target &target, int optL
   TargetOptions options;
   options.AllowFPOpFusion = FPOpFusion::Standard;
   options.FunctionSections = false;
+  // memcpy rather than __aeabi_memcpy: no C library is asked for.
+  options.EABIVersion = EABI::GNU;
   options.MCOptions.ABIName = target.abi;
   // Only what is loaded at an address of the loader's choice is position independent.
   bool fixed = target.bareMetal || triple.isWasm();
@@ -40,7 +42,7 @@ static std::unique_ptr<TargetMachine> makeMachine(const Target &target, int optL
       fixed ? Reloc::Static : Reloc::PIC_, std::nullopt, codegenLevel(optLevel)));
 }
 
-static void optimize(Module &m, TargetMachine &machine, int optLevel) {
+static void optimize(Module &m, TargetMachine &machine, bool smallCode, int optLevel) {
   LoopAnalysisManager lam;
   FunctionAnalysisManager fam;
   CGSCCAnalysisManager cgam;
@@ -49,7 +51,8 @@ static void optimize(Module &m, TargetMachine &machine, int optLevel) {
   // Kernels arrive vectorised; what is left as scalar loops gains from LLVM's own.
   tuning.LoopVectorization = optLevel >= 2;
   tuning.SLPVectorization = false;
-  tuning.LoopUnrolling = true;
+  // Tiles are unrolled already; flash is dearer than the last loop counter.
+  tuning.LoopUnrolling = !smallCode;
   PassBuilder builder(&machine, tuning);
   builder.registerModuleAnalyses(mam);
   builder.registerCGSCCAnalyses(cgam);
@@ -109,7 +112,7 @@ std::unique_ptr<Module> buildLLVMModule(mlir::ModuleOp module, const ModelInterf
     error = "invalid LLVM IR: " + text;
     return nullptr;
   }
-  optimize(*m, *machine, optLevel);
+  optimize(*m, *machine, target.bareMetal, optLevel);
   return m;
 }
 

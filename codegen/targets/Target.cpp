@@ -102,9 +102,14 @@ const VectorRule kVectorRules[] = {
     {kRiscv, "zve64d", "RVV 128", 128, 32, true},
     {kRiscv, "f", "none", 0, 32, false},
     {kWasm, "simd128", "SIMD128", 128, 16, false},
+    {kWasm, "", "none", 0, 16, false}, // the registers of the machines that engines run on
 };
 
 const FactRule kFactRules[] = {
+    {kX86, &Target::f32, "sse"},
+    {kA64, &Target::f32, "fp-armv8"},
+    {kArm, &Target::f32, "vfp2sp"},
+    {kRiscv, &Target::f32, "f"},
     {kX86, &Target::f64, "sse2"},
     {kX86, &Target::fma, "fma"},
     {kX86, &Target::sqrt, "sse2"},

@@ -77,15 +77,17 @@ public:
   std::optional<Tiling> choose() {
     unsigned bits = widestBits(nest, target.indexBits);
     fullLanes = target.lanes(bits);
-    if (fullLanes < 2 || nest.loops.empty())
+    // Without vectors, a tile of scalars still saves loads of a float reduction.
+    bool scalar = fullLanes < 2;
+    if (nest.loops.empty() || (scalar && !(nest.hasReduction() && floatRegisters())))
       return std::nullopt;
-    if (!chooseVectorLoop())
+    if (!chooseVectorLoop() || (scalar && t.horizontal))
       return std::nullopt;
     t.lanes = fullLanes;
     int64_t extent = sizeOr(nest.loops[t.vectorLoop], kUnknownExtent);
     while (t.lanes > extent)
       t.lanes /= 2;
-    if (t.lanes < 2)
+    if (t.lanes < 2 && !scalar)
       return std::nullopt;
     for (size_t d = 0; d < nest.loops.size(); ++d)
       (nest.loops[d].reduction ? t.reductions : t.order).push_back(d);
@@ -103,6 +105,12 @@ public:
   }
 
 private:
+  /// The reduction is held in registers of the float unit.
+  bool floatRegisters() {
+    Type element = nest.root.getRegionOutputArgs()[0].getType();
+    return (element.isF32() && target.f32) || (element.isF64() && target.f64);
+  }
+
   /// Building a vector of 16-bit floats from elements makes LLVM call
   /// conversion functions on targets without native arithmetic: never done.
   static constexpr int kNever = 1000;
