@@ -1,6 +1,7 @@
 // compile(): import, pipeline, code generation, artefacts.
 #include "compiler/driver/Compile.h"
 #include "codegen/llvm/Emit.h"
+#include "compiler/driver/Budget.h"
 #include "compiler/import/Import.h"
 #include "compiler/pipeline/Pipeline.h"
 
@@ -168,6 +169,8 @@ public:
       return false;
     }
     end("import");
+    if (target.bareMetal && !checkBounds(target, info))
+      return false;
 
     OutputFiles files(options.outputDir);
     if (wants("mlir") && !text(files, ".mlir", printed(*module)))
@@ -229,6 +232,10 @@ public:
     }
     interface.usesAllocator |= report.dynamicBuffers > 0;
 
+    if (options.ramBudget)
+      if (std::string table = overRamBudget(interface, *options.ramBudget); !table.empty())
+        return userError(table);
+
     std::vector<Weight> weights = detachWeights(*module);
     llvm::LLVMContext llvmContext;
     std::unique_ptr<llvm::TargetMachine> machine;
@@ -250,12 +257,19 @@ public:
       if (!writeObject(*copy, *machine, true, files.temporary(options.name + ".s"), error))
         return userError(error);
     }
-    if (wants("obj") || wants("lib") || wants("shared")) {
+    if (wants("obj") || wants("lib") || wants("shared") || options.flashBudget) {
       std::string object = wants("obj") ? files.temporary(options.name + ".o") : files.scratch(options.name + ".o");
       if (!writeObject(*llvmModule, *machine, false, object, error))
         return userError(error);
       if (!fillWeights(object, weights, error))
         return userError(error);
+      if (options.flashBudget) {
+        std::string table = overFlashBudget(object, weights, *options.flashBudget, error);
+        if (!error.empty())
+          return internalError(error);
+        if (!table.empty())
+          return userError(table);
+      }
       end("object");
       if (wants("lib") && !writeArchive(object, files.temporary("lib" + options.name + ".a"), target, error))
         return userError(error);
@@ -268,6 +282,21 @@ public:
   }
 
 private:
+  /// Without an operating system, memory has to be known: every dim of an
+  /// input is a number or has a bound.
+  bool checkBounds(const Target &target, const ImportedModelInfo &info) {
+    for (const auto &input : info.inputs)
+      for (auto [i, d] : llvm::enumerate(input.dims)) {
+        std::string dim = input.dimNames[i].empty() ? input.name + "." + std::to_string(i) : input.dimNames[i];
+        if (d >= 0 || options.dims.count(dim))
+          continue;
+        return userError("input '" + input.name + "': dimension " + std::to_string(i) + " ('" + dim +
+                         "') is not known, and target '" + target.name +
+                         "' needs a bound on memory; pin it with --dim " + dim + "=N or bound it with --dim " + dim +
+                         "=1..N");
+      }
+    return true;
+  }
   bool known(const std::string &kind) {
     static const std::vector<std::string> kinds = {"obj", "lib", "shared", "header", "asm", "llvm", "mlir", "linalg", "kernels"};
     return llvm::is_contained(kinds, kind);

@@ -5,6 +5,7 @@
 #include "llvm/ADT/StringRef.h"
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,8 @@ struct CompileOptions {
   std::vector<std::string> emit = {"obj", "header"}; ///< obj lib shared header asm llvm mlir linalg kernels report
   std::string outputDir = ".";
   std::map<std::string, std::string> dims; ///< symbol or input.index -> number
+  std::optional<int64_t> ramBudget;   ///< bytes that arena, inputs and outputs may take
+  std::optional<int64_t> flashBudget; ///< bytes that code, constants and weights may take
   bool verbose = false;            ///< progress and time per stage on stderr
   std::string dumpStages;          ///< folder that receives the IR after each stage
 };

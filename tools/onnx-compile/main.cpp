@@ -1,5 +1,6 @@
 // The onnx-compile command: options in, compileModel, messages and exit code out.
 #include "codegen/targets/Target.h"
+#include "compiler/driver/Budget.h"
 #include "compiler/driver/Compile.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -44,12 +45,16 @@ std::vector<Option> optionTable(Arguments &a) {
       {"--target", "row", "row of --list-targets or LLVM triple (default: x86_64-linux; native: this machine)", text(o.target)},
       {"--cpu", "cpu", "CPU within the target", text(o.cpu)},
       {"--features", "list", "LLVM features added to the target's", text(o.features)},
-      {"--dim", "symbol=N", "pins a dynamic dimension; may be repeated",
+      {"--dim", "symbol=N", "pins a dynamic dimension, or bounds it with A..B; may be repeated",
        [&o](StringRef v) {
          auto [symbol, value] = v.split('=');
          o.dims[symbol.str()] = value.str();
          return !symbol.empty() && !value.empty();
        }},
+      {"--ram-budget", "bytes", "fails when arena, inputs and outputs take more (suffixes K, M)",
+       [&o](StringRef v) { return (o.ramBudget = onnxc::parseBytes(v)).has_value(); }},
+      {"--flash-budget", "bytes", "fails when code, constants and weights take more (suffixes K, M)",
+       [&o](StringRef v) { return (o.flashBudget = onnxc::parseBytes(v)).has_value(); }},
       {"--threads", "N", "threads of the generated code (default: 1)",
        [&o](StringRef v) { return !v.getAsInteger(10, o.threads) && o.threads >= 1; }},
       {"-O", "0..3", "optimisation level (default: 3)",
