@@ -8,7 +8,7 @@ import ctypes
 import numpy
 
 MAX_RANK = 8
-VERSION = 1
+VERSION = 2
 # Numbers of ONNX TensorProto.DataType.
 DTYPES = {
     1: numpy.float32, 2: numpy.uint8, 3: numpy.int8, 4: numpy.uint16, 5: numpy.int16,
@@ -48,6 +48,30 @@ RUN = ctypes.CFUNCTYPE(
 )
 
 
+class Context(ctypes.Structure):
+    _fields_ = [
+        ("version", ctypes.c_uint32), ("user", ctypes.c_void_p), ("allocate", ctypes.c_void_p),
+        ("release", ctypes.c_void_p), ("error_code", ctypes.c_int32), ("error_node", ctypes.c_int32),
+        ("error_message", ctypes.c_char_p), ("executor", ctypes.c_void_p),
+    ]
+
+
+class Pool:
+    """Threads that runs use; a library beside the programs has them (runtime-lite/threads)."""
+
+    def __init__(self, library, threads):
+        self.library = ctypes.CDLL(library)
+        self.library.onnxc_pool_bytes.restype = ctypes.c_size_t
+        size = self.library.onnxc_pool_bytes(threads)
+        self.memory, start = _aligned(size, 64)
+        self.executor = ctypes.c_void_p()
+        status = self.library.onnxc_pool_init(
+            ctypes.c_void_p(start), ctypes.c_size_t(size), threads, ctypes.byref(self.executor)
+        )
+        if status:
+            raise RuntimeError(f"{threads} threads: status {status}")
+
+
 def _aligned(size, align):
     """A byte array whose start is aligned, and that start."""
     raw = numpy.zeros(size + align, numpy.uint8)
@@ -64,9 +88,12 @@ def _describe(tensor, array, info):
 
 
 class CompiledModel:
-    """A static model with bound inputs; `run()` computes, `outputs` holds the results."""
+    """A static model with bound inputs; `run()` computes, `outputs` holds the results.
 
-    def __init__(self, library, inputs):
+    `pool`: a Pool, for models compiled for several threads.
+    """
+
+    def __init__(self, library, inputs, pool=None):
         self.library = ctypes.CDLL(library)
         entry = self.library.onnxc_model_entry
         entry.restype = ctypes.POINTER(Record)
@@ -94,8 +121,11 @@ class CompiledModel:
         self.memory = [_aligned(max(n, 1), max(self.record.arena_align, 64))
                        for n in (self.record.arena_bytes, self.record.state_bytes)]
         self.call = RUN(self.record.run)
+        self.pool = pool
+        self.context = Context(version=VERSION, executor=pool.executor if pool else None)
         self.arguments = (
-            self.memory[1][1] if self.record.state_bytes else None, None, self.ins, self.outs,
+            self.memory[1][1] if self.record.state_bytes else None,
+            ctypes.addressof(self.context) if pool else None, self.ins, self.outs,
             self.memory[0][1], self.record.arena_bytes,
         )
 

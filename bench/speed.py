@@ -25,6 +25,8 @@ import numpy  # noqa: E402
 
 import models  # noqa: E402
 
+THREADS_LIBRARY = os.path.join(models.ROOT, "build", "runtime-lite", "libonnxc_threads.so")
+
 
 class Side:
     """A worker process of one side."""
@@ -34,6 +36,7 @@ class Side:
         self.process = subprocess.Popen(
             [sys.executable, os.path.join(HERE, "worker.py"), kind, path,
              os.path.join(folder, "inputs.npz"), self.outputs, str(threads), cores],
+            env=dict(os.environ, ONNXC_THREADS_LIBRARY=THREADS_LIBRARY),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         if self.process.stdout.readline().strip() != "ready":

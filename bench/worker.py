@@ -34,9 +34,10 @@ def onnxruntime_side(path, inputs, threads):
 
 
 def our_side(path, inputs, threads):
-    from compiled_model import CompiledModel
+    from compiled_model import CompiledModel, Pool
 
-    model = CompiledModel(path, inputs)
+    pool = Pool(os.environ["ONNXC_THREADS_LIBRARY"], threads) if threads > 1 else None
+    model = CompiledModel(path, inputs, pool)
     model.run()
     return model.run, model.outputs
 

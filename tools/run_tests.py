@@ -1,8 +1,9 @@
-"""Runs every test of a built tree and sums up: unit tests, lit, conformance, models, firmware.
+"""Runs every test of a built tree and sums up: unit tests, lit, opset adapters,
+conformance, models, firmware.
 
 Called by tools/test. Counts: a conformance test counts when it is on the pass
-list; other targets than the host's run a tenth of that list in an emulator; a model row on test/models/known_failures.txt counts as skipped. The last
-green result is kept in build/test.stamp together with a hash of the programs
+list; other targets than the host's run a tenth of that list in an emulator. A model
+row on test/models/known_failures.txt counts as skipped. The last green result is kept in build/test.stamp together with a hash of the programs
 and the tests' files; while that hash holds, the result is repeated.
 """
 
@@ -100,11 +101,22 @@ def lit_tests():
     return passed, failed if failed or not code else 1, skipped
 
 
+def closing_counts(said):
+    """(passed, failed) of a suite's closing line; zeros without one."""
+    closing = re.findall(r"^(\d+) passed, (\d+) failed", said, re.M)
+    return tuple(map(int, closing[-1])) if closing else (0, 0)
+
+
+def adapter_tests():
+    code, said = call([sys.executable, os.path.join(ROOT, "test", "adapters", "run.py"), "--build", BUILD])
+    passed, failed = closing_counts(said)
+    return passed, failed if failed or not code else 1, 0
+
+
 def conformance_run(arguments):
     """(passed, failed, 0) of one call of the conformance runner."""
     code, said = call([os.path.join(ROOT, "test", "conformance", "run"), *arguments])
-    closing = re.findall(r"^(\d+) passed, (\d+) failed", said, re.M)
-    passed, failed = map(int, closing[-1]) if closing else (0, 0)
+    passed, failed = closing_counts(said)
     return passed, failed if failed or not code else 1, 0
 
 
@@ -144,6 +156,7 @@ def firmware_tests():
 SUITES = (
     ("unit tests", unit_tests),
     ("lit tests", lit_tests),
+    ("opset adapters", adapter_tests),
     ("conformance", conformance_tests),
     ("conformance on other targets", target_tests),
     ("models", model_tests),

@@ -1,6 +1,7 @@
 // LLVM dialect -> LLVM IR -> object, and what is made from an object.
 #include "codegen/llvm/Emit.h"
 #include "codegen/llvm/Entry.h"
+#include "codegen/llvm/Parallel.h"
 
 #include "lld/Common/Driver.h"
 #include "mlir/Target/LLVMIR/Export.h"
@@ -88,6 +89,8 @@ std::unique_ptr<Module> buildLLVMModule(mlir::ModuleOp module, const ModelInterf
       g->setAlignment(Align(64));
       g->setSection(target.weightSection());
     }
+  if (interface.threads > 1)
+    shareOutLoops(*m, interface.threads);
   if (!addEntryPoints(*m, interface, error))
     return nullptr;
   // Weights keep a symbol, so that the object writer can find them.

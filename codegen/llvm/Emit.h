@@ -41,6 +41,7 @@ struct ModelInterface {
   std::string prefix, hash, compilerVersion;
   std::vector<TensorInfo> inputs, outputs;
   int64_t arenaBytes = 0, arenaAlign = 64;
+  int threads = 1;            ///< workers that a run may use
   bool usesAllocator = false; ///< temporaries or outputs come from the context's allocator
 };
 

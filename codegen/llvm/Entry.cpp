@@ -7,6 +7,8 @@
 // that an object needs nothing but memcpy, memset and memmove.
 #include "codegen/llvm/Entry.h"
 
+#include "runtime-lite/include/onnxc.h"
+
 #include "llvm/AsmParser/Parser.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/MDBuilder.h"
@@ -370,7 +372,7 @@ struct EntryBuilder {
     auto *type = StructType::get(c, {i32, i32, ptr, ptr, ptr, i64, i64, i64, i32, i32, ptr, ptr, ptr});
     uint32_t flags = interface.usesAllocator ? 1 : 0;
     auto *value = ConstantStruct::get(
-        type, {b.getInt32(1), b.getInt32(flags), text(interface.prefix), text(interface.hash), text(interface.compilerVersion),
+        type, {b.getInt32(ONNXC_VERSION), b.getInt32(flags), text(interface.prefix), text(interface.hash), text(interface.compilerVersion),
                b.getInt64(interface.arenaBytes), b.getInt64(interface.arenaAlign), b.getInt64(0),
                b.getInt32(interface.inputs.size()), b.getInt32(interface.outputs.size()),
                infos(interface.inputs, "onnxc.inputs"), infos(interface.outputs, "onnxc.outputs"), run});

@@ -2,22 +2,22 @@
 #include "compiler/driver/Compile.h"
 #include "codegen/llvm/Emit.h"
 #include "compiler/driver/Budget.h"
+#include "compiler/driver/OutputFiles.h"
+#include "compiler/driver/Recovery.h"
 #include "compiler/import/Import.h"
 #include "compiler/pipeline/Pipeline.h"
+#include "runtime-lite/include/onnxc.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/MLIRContext.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
-#include "llvm/Support/CrashRecoveryContext.h"
-#include "llvm/Support/ErrorHandling.h"
+#include "llvm/Config/llvm-config.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/Path.h"
+#include "llvm/Support/Format.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
-#include "llvm/Support/Format.h"
-#include "llvm/Support/Process.h"
 #include "llvm/Transforms/Utils/Cloning.h"
 #include <chrono>
 #include <mutex>
@@ -63,60 +63,6 @@ int64_t elementBytes(int32_t onnxType) {
   }
 }
 
-/// Files are written under temporary names; commit() renames them all.
-class OutputFiles {
-public:
-  explicit OutputFiles(std::string dir) : dir(std::move(dir)) {}
-  ~OutputFiles() {
-    for (auto &[temporary, final] : pending)
-      llvm::sys::fs::remove(temporary);
-  }
-  std::string temporary(llvm::StringRef name) {
-    llvm::SmallString<128> path(dir);
-    llvm::sys::path::append(path, name);
-    std::string final = path.str().str();
-    std::string temp = final + ".tmp" + std::to_string(llvm::sys::Process::getProcessId());
-    pending.push_back({temp, final});
-    return temp;
-  }
-  /// A temporary that is not an artefact.
-  std::string scratch(llvm::StringRef name) {
-    std::string t = temporary(name);
-    pending.back().second.clear();
-    return t;
-  }
-  bool commit(std::vector<std::string> &files, std::string &error) {
-    for (auto &[temporary, final] : pending) {
-      if (final.empty())
-        continue;
-      if (auto ec = llvm::sys::fs::rename(temporary, final)) {
-        error = "cannot write '" + final + "': " + ec.message();
-        return false;
-      }
-      files.push_back(final);
-    }
-    return true;
-  }
-
-private:
-  std::string dir;
-  std::vector<std::pair<std::string, std::string>> pending;
-};
-
-bool writeText(llvm::StringRef path, llvm::StringRef text, std::string &error) {
-  std::error_code ec;
-  llvm::raw_fd_ostream out(path, ec);
-  if (!ec) {
-    out << text;
-    out.close();
-    ec = out.error();
-    out.clear_error();
-  }
-  if (ec)
-    error = "cannot write '" + path.str() + "': " + ec.message();
-  return !ec;
-}
-
 std::string printed(ModuleOp module) {
   std::string text;
   llvm::raw_string_ostream os(text);
@@ -130,7 +76,13 @@ std::string printed(ModuleOp module) {
 class Compilation {
 public:
   Compilation(llvm::StringRef path, const CompileOptions &options, CompileResult &result)
-      : path(path), options(options), result(result) {}
+      : path(path), options(options), result(result), files(options.outputDir) {}
+
+  /// The result of run() that crashed, and why.
+  bool crashed(const std::string &reason) {
+    result.crashed = true;
+    return internalError(reason);
+  }
 
   bool run() {
     for (const std::string &kind : options.emit)
@@ -144,8 +96,8 @@ public:
       return userError("--emit=shared links ELF libraries for an operating system; target '" + target.name + "' has " +
                        target.objectFormat().str() + (target.bareMetal ? " objects and no loader" : " objects") +
                        "; use --emit=obj or lib");
-    if (auto ec = llvm::sys::fs::create_directories(options.outputDir))
-      return userError("cannot create output folder '" + options.outputDir + "': " + ec.message());
+    if (!makeFolder("-o", options.outputDir) || (!options.dumpStages.empty() && !makeFolder("--dump-stages", options.dumpStages)))
+      return false;
 
     DialectRegistry registry;
     registerPipelineDialects(registry);
@@ -158,22 +110,23 @@ public:
       return success();
     });
 
-    started = now();
+    begin("import");
     ImportOptions import;
     import.dims = options.dims;
     ImportedModelInfo info;
-    OwningOpRef<ModuleOp> module = importModel(path, import, context, info, error);
+    ImportFailure failure;
+    OwningOpRef<ModuleOp> module = importModel(path, import, context, info, failure);
     if (!module) {
-      bool unsupported = llvm::StringRef(error).contains("nsupported") || llvm::StringRef(error).contains("not supported");
-      fail(unsupported ? FailureKind::Unsupported : FailureKind::UserError, error);
+      if (failure.kind == ImportFailure::Kind::Internal)
+        return internalError(failure.message);
+      fail(failure.kind == ImportFailure::Kind::Unsupported ? FailureKind::Unsupported : FailureKind::UserError, failure.message);
       return false;
     }
-    end("import");
+    end();
     if (target.bareMetal && !checkBounds(target, info))
       return false;
 
-    OutputFiles files(options.outputDir);
-    if (wants("mlir") && !text(files, ".mlir", printed(*module)))
+    if (wants("mlir") && !text(".mlir", printed(*module)))
       return false;
     int stageNumber = 0;
     PipelineOptions pipeline;
@@ -181,18 +134,13 @@ public:
     pipeline.optLevel = options.optLevel;
     pipeline.threads = options.threads;
     bool stageFilesOk = true;
+    pipeline.beforeStage = [&](llvm::StringRef stage) { begin(stage); };
     pipeline.afterStage = [&](llvm::StringRef stage, ModuleOp m) {
-      progress(stage);
-      if (!options.dumpStages.empty()) {
-        llvm::sys::fs::create_directories(options.dumpStages);
-        std::string number = std::to_string(stageNumber++);
-        std::string file = options.dumpStages + "/" + (number.size() < 2 ? "0" : "") + number + "-" + stage.str() + ".mlir";
-        std::string writeError;
-        if (!writeText(file, printed(m), writeError))
-          result.message = writeError;
-      }
+      end();
+      if (!options.dumpStages.empty())
+        stageFilesOk &= dump(stageNumber++, stage, m);
       if ((stage == "linalg" || stage == "kernels") && wants(stage.str()))
-        stageFilesOk &= text(files, "." + stage.str() + ".mlir", printed(m));
+        stageFilesOk &= text("." + stage.str() + ".mlir", printed(m));
     };
     PipelineReport report;
     // The types of outputs are known once the model is lowered.
@@ -217,6 +165,7 @@ public:
     interface.hash = info.modelHash;
     interface.compilerVersion = kVersion;
     interface.arenaBytes = report.arenaBytes;
+    interface.threads = options.threads;
     auto main = module->lookupSymbol("main");
     auto outputTypes = main->getAttrOfType<ArrayAttr>("onnxc.output_types");
     for (auto &t : info.inputs)
@@ -231,26 +180,36 @@ public:
       interface.outputs.push_back(out);
     }
     interface.usesAllocator |= report.dynamicBuffers > 0;
+    for (auto *tensors : {&interface.inputs, &interface.outputs})
+      for (const TensorInfo &tensor : *tensors)
+        if (tensor.dims.size() > ONNXC_MAX_RANK) {
+          fail(FailureKind::Unsupported, "input or output '" + tensor.name + "' has rank " +
+                                             std::to_string(tensor.dims.size()) + "; the compiled interface takes ranks up to " +
+                                             std::to_string(ONNXC_MAX_RANK));
+          return false;
+        }
 
     if (options.ramBudget)
       if (std::string table = overRamBudget(interface, *options.ramBudget); !table.empty())
         return userError(table);
 
+    begin("llvm module");
     std::vector<Weight> weights = detachWeights(*module);
     llvm::LLVMContext llvmContext;
     std::unique_ptr<llvm::TargetMachine> machine;
     auto llvmModule = buildLLVMModule(*module, interface, target, weights, options.optLevel, llvmContext, machine, error);
     if (!llvmModule)
       return internalError(error + (diagnostics.empty() ? "" : ": " + diagnostics));
-    end("llvm module");
+    end();
+    begin("object");
     if (wants("llvm")) {
       std::string ir;
       llvm::raw_string_ostream os(ir);
       llvmModule->print(os, nullptr);
-      if (!text(files, ".ll", ir))
+      if (!text(".ll", ir))
         return false;
     }
-    if (wants("header") && !text(files, ".h", headerText(interface)))
+    if (wants("header") && !text(".h", headerText(interface)))
       return false;
     if (wants("asm")) {
       auto copy = llvm::CloneModule(*llvmModule); // emission changes the module
@@ -270,11 +229,13 @@ public:
         if (!table.empty())
           return userError(table);
       }
-      end("object");
+      end();
+      begin("link");
       if (wants("lib") && !writeArchive(object, files.temporary("lib" + options.name + ".a"), target, error))
         return userError(error);
       if (wants("shared") && !linkShared(object, files.temporary(options.name + ".so"), error))
         return internalError(error);
+      end();
     }
     if (!files.commit(result.files, error))
       return userError(error);
@@ -302,9 +263,24 @@ private:
     return llvm::is_contained(kinds, kind);
   }
   bool wants(const std::string &kind) { return llvm::is_contained(options.emit, kind); }
-  bool text(OutputFiles &files, const std::string &suffix, const std::string &content) {
+  bool text(const std::string &suffix, const std::string &content) {
     std::string error;
     return writeText(files.temporary(options.name + suffix), content, error) || userError(error);
+  }
+  bool makeFolder(const std::string &option, const std::string &folder) {
+    namespace fs = llvm::sys::fs;
+    std::error_code ec = fs::create_directories(folder);
+    if (!ec && !fs::is_directory(folder))
+      ec = std::make_error_code(std::errc::not_a_directory);
+    if (!ec)
+      ec = fs::access(folder, fs::AccessMode::Write);
+    return !ec || userError(option + ": cannot write to folder '" + folder + "': " + ec.message());
+  }
+  /// --dump-stages: "03-kernels.mlir".
+  bool dump(int number, llvm::StringRef stage, ModuleOp module) {
+    std::string file, error;
+    llvm::raw_string_ostream(file) << options.dumpStages << "/" << llvm::format("%02d-", number) << stage << ".mlir";
+    return writeText(file, printed(module), error) || userError(error);
   }
   void fail(FailureKind kind, const std::string &message) {
     result.failure = kind;
@@ -315,23 +291,38 @@ private:
     return false;
   }
   bool internalError(const std::string &message) {
-    fail(FailureKind::Internal, "internal error while compiling '" + path.str() + "': " + message +
-                                    "\n  this is a bug of onnx-compile; please report it with the model and the command line");
+    std::string text;
+    llvm::raw_string_ostream os(text);
+    os << "internal error while compiling '" << path << "'";
+    if (!stage.empty())
+      os << " in stage '" << stage << "'";
+    os << ": " << message << "\n  this is a bug of onnx-compile " << kVersion << " (LLVM " LLVM_VERSION_STRING << ", target "
+       << options.target << (options.cpu.empty() ? "" : ", CPU " + options.cpu) << "); please report it with the model";
+    if (!options.command.empty())
+      os << " and this command:\n    " << options.command;
+    os << "\n  --dump-stages=FOLDER keeps the IR of every stage before it";
+    fail(FailureKind::Internal, text);
     return false;
   }
   double now() {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
   }
-  void end(llvm::StringRef stage) { progress(stage); }
-  void progress(llvm::StringRef stage) {
+  void begin(llvm::StringRef name) {
+    stage = name.str();
+    started = now();
+    if (options.onStage)
+      options.onStage(stage);
+  }
+  void end() {
     if (options.verbose)
       llvm::errs() << "onnx-compile: " << stage << " " << llvm::format("%.0f ms\n", (now() - started) * 1e3);
-    started = now();
   }
 
   llvm::StringRef path;
   const CompileOptions &options;
   CompileResult &result;
+  OutputFiles files;
+  std::string stage; ///< the one at work
   double started = 0;
 };
 
@@ -339,7 +330,12 @@ private:
 
 bool compileModel(llvm::StringRef path, const CompileOptions &options, CompileResult &result) {
   preloadCompiler();
-  return Compilation(path, options, result).run();
+  Compilation compilation(path, options, result); // outlives a crash, so that its files are removed
+  bool ok = false;
+  std::string reason;
+  if (!runRecovering([&] { ok = compilation.run(); }, reason))
+    return compilation.crashed(reason);
+  return ok;
 }
 
 } // namespace onnxc

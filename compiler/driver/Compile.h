@@ -4,6 +4,7 @@
 
 #include "llvm/ADT/StringRef.h"
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -25,6 +26,8 @@ struct CompileOptions {
   std::optional<int64_t> flashBudget; ///< bytes that code, constants and weights may take
   bool verbose = false;            ///< progress and time per stage on stderr
   std::string dumpStages;          ///< folder that receives the IR after each stage
+  std::string command;             ///< what the user typed, quoted in messages about our bugs
+  std::function<void(llvm::StringRef)> onStage; ///< called as each stage begins
 };
 
 enum class FailureKind { None, UserError, Unsupported, Internal };
@@ -33,11 +36,13 @@ struct CompileResult {
   FailureKind failure = FailureKind::None;
   std::string message;             ///< what failed, without the "error:" prefix; may have several lines
   std::vector<std::string> files;  ///< written files, final names
+  bool crashed = false;            ///< an internal failure left memory and locks as they were; end the process soon
 };
 
 /// Compiles `path` ("-" reads standard input). Nothing is left under a final
 /// name unless every requested artefact was written. Returns success; on
-/// failure `result` says what happened (nothing is printed).
+/// failure, crashes included, `result` says what happened (nothing is printed)
+/// and no file is left.
 bool compileModel(llvm::StringRef path, const CompileOptions &options, CompileResult &result);
 
 /// Initialises targets and dialects; a process that forks per compilation calls this first.

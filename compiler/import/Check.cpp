@@ -174,14 +174,20 @@ template <typename Imports> void normaliseImports(Imports &imports) {
   }
 }
 
-void normaliseDims(::onnx::TypeProto &type, const std::string &name) {
+void normaliseType(::onnx::TypeProto &type, const std::string &name) {
   if (type.has_sequence_type())
-    return normaliseDims(*type.mutable_sequence_type()->mutable_elem_type(),
+    return normaliseType(*type.mutable_sequence_type()->mutable_elem_type(),
                          name);
   if (type.has_optional_type())
-    return normaliseDims(*type.mutable_optional_type()->mutable_elem_type(),
+    return normaliseType(*type.mutable_optional_type()->mutable_elem_type(),
                          name);
-  if (!type.has_tensor_type() || !type.tensor_type().has_shape())
+  if (!type.has_tensor_type())
+    return;
+  int element = type.tensor_type().elem_type();
+  if (!::onnx::TensorProto::DataType_IsValid(element))
+    throw ImportError("'" + name + "' has the unknown element type " +
+                      std::to_string(element));
+  if (!type.tensor_type().has_shape())
     return;
   for (auto &dim : *type.mutable_tensor_type()->mutable_shape()->mutable_dim()) {
     if (!dim.has_dim_value() || dim.dim_value() >= 0)
@@ -251,7 +257,7 @@ void normalise(ModelProto &model) {
     for (auto *list : {graph.mutable_input(), graph.mutable_output(),
                        graph.mutable_value_info()})
       for (auto &value : *list)
-        normaliseDims(*value.mutable_type(), value.name());
+        normaliseType(*value.mutable_type(), value.name());
   });
   for (FunctionProto &function : *model.mutable_functions()) {
     normaliseImports(*function.mutable_opset_import());
@@ -330,7 +336,7 @@ void throwUnsupported(const std::vector<std::string> &lines) {
     text += "\n  " + lines[i];
   if (lines.size() > maxReportLines)
     text += "\n  and " + std::to_string(lines.size() - maxReportLines) + " more";
-  throw ImportError(text);
+  throw UnsupportedError(text);
 }
 
 } // namespace onnxc::import

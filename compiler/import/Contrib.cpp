@@ -1,5 +1,5 @@
-// Ops of other domains that are compositions of standard ops become these
-// again, before types are inferred: one table row and one function per op.
+// Ops of other domains, and one of the standard, that are compositions of
+// standard ops become these, before types are inferred: one table row and one function per op.
 #include "compiler/import/Contrib.h"
 
 #include "compiler/import/Check.h"
@@ -21,7 +21,8 @@ const Table &expansionTable() {
   static const Table table = [] {
     Table made;
     for (const ExpansionRows &rows :
-         {contribExpansions(), trainingExpansions(), learningExpansions()})
+         {contribExpansions(), trainingExpansions(), learningExpansions(),
+          textExpansions()})
       for (const ExpansionRow &row : rows)
         made[{row.domain, row.op}] = row.expand;
     return made;

@@ -58,6 +58,19 @@ public:
   int64_t integer(const char *name, int64_t standard) const {
     return intAttribute(node, name).value_or(standard);
   }
+  // Lists; empty without the attribute.
+  std::vector<int64_t> integers(const char *name) const {
+    return intsAttribute(node, name).value_or(std::vector<int64_t>());
+  }
+  std::vector<float> reals(const char *name) const {
+    const auto *attribute = findAttribute(node, name);
+    return attribute ? std::vector<float>(attribute->floats().begin(),
+                                          attribute->floats().end())
+                     : std::vector<float>();
+  }
+  Name text(const char *name, const char *standard) const {
+    return stringAttribute(node, name).value_or(standard);
+  }
   float real(const char *name, float standard) const {
     return floatAttribute(node, name).value_or(standard);
   }
@@ -80,6 +93,7 @@ using ExpansionRows = std::vector<ExpansionRow>;
 // One per file.
 ExpansionRows contribExpansions();  // com.microsoft
 ExpansionRows learningExpansions(); // ai.onnx.ml
+ExpansionRows textExpansions();     // ai.onnx, ops on texts as numbers
 ExpansionRows trainingExpansions(); // ai.onnx.preview.training
 
 } // namespace onnxc::import

@@ -5,11 +5,14 @@
 #include "compiler/import/GraphUtil.h"
 #include "compiler/import/ImportError.h"
 #include "compiler/import/TensorData.h"
+#include "dialects/onnx/InferShapes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Verifier.h"
 #include "onnx/defs/schema.h"
+#include "llvm/Support/MathExtras.h"
+#include "llvm/Support/raw_ostream.h"
 
 #include <unordered_map>
 
@@ -411,6 +414,40 @@ std::string nameOf(Location location) {
   return "";
 }
 
+// A tensor of this many bytes fits no machine; above it, sums of sizes and
+// products of sizes and strides would not fit 64 bits.
+constexpr int64_t maxTensorBytes = int64_t(1) << 46;
+
+// The bytes of a tensor's known dims; empty dims count as 1, because they are
+// factors of strides.
+bool isTooLarge(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor)
+    return false;
+  int64_t bytes = 8;
+  for (int64_t size : tensor.getShape())
+    if (size > 0 && llvm::MulOverflow(bytes, size, bytes))
+      return true;
+  return bytes > maxTensorBytes;
+}
+
+void checkSizes(func::FuncOp function) {
+  auto check = [](const std::string &what, Type type) {
+    if (!isTooLarge(type))
+      return;
+    std::string text;
+    llvm::raw_string_ostream(text) << what << type << ", which is more than the limit of "
+                                   << (maxTensorBytes >> 40) << " TiB";
+    throw ImportError(text);
+  };
+  for (auto [index, type] : llvm::enumerate(function.getArgumentTypes()))
+    check("graph input " + std::to_string(index) + " has type ", type);
+  function.walk([&](Operation *op) {
+    for (Type type : op->getResultTypes())
+      check(nameOf(op->getLoc()) + "its result has type ", type);
+  });
+}
+
 } // namespace
 
 std::optional<std::string> dialectOpName(const NodeProto &node) {
@@ -435,8 +472,14 @@ OwningOpRef<ModuleOp> buildModule(ReadModel &model, const DimBounds &bounds,
       problems = nameOf(diagnostic.getLocation()) + diagnostic.str();
     return success();
   });
-  if (failed(verify(*module)))
+  // Valid in itself, then right: the rules of the ops say more than ONNX's
+  // inference did, and what contradicts them.
+  bool valid = succeeded(verify(*module));
+  for (auto func : module->getOps<func::FuncOp>())
+    valid = valid && succeeded(onnxc::onnx::inferShapes(func));
+  if (!valid)
     throw ImportError(problems.empty() ? "the model is not valid" : problems);
+  checkSizes(cast<func::FuncOp>(module->lookupSymbol("main")));
   return module;
 }
 

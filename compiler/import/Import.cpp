@@ -11,6 +11,7 @@
 #include "compiler/import/ImportError.h"
 #include "compiler/import/Inference.h"
 #include "compiler/import/ModelReader.h"
+#include "compiler/import/TypeCheck.h"
 #include "compiler/import/Upgrade.h"
 #include "dialects/onnx/OnnxDialect.h"
 
@@ -96,6 +97,7 @@ DimBounds prepare(ReadModel &model, const ImportOptions &options,
   expandContribOps(model.proto);
   checkRewritten(model, "the opset upgrade");
   inferTypes(model.proto, declared);
+  checkTypes(model.proto);
 
   if (!options.keepFunctions)
     expandFunctions(model, declared, context);
@@ -115,20 +117,20 @@ OwningOpRef<ModuleOp> importRead(ReadModel &model, const ImportOptions &options,
   return buildModule(model, bounds, context, info);
 }
 
-// Runs `work`; whatever it throws becomes a message.
-template <typename Work> bool guarded(Work work, std::string &error) {
-  const char *report = "; please report this together with the model";
+// Runs `work`; whatever it throws becomes a failure.
+template <typename Work> bool guarded(Work work, ImportFailure &failure) {
+  using Kind = ImportFailure::Kind;
   try {
     work();
     return true;
+  } catch (const UnsupportedError &problem) {
+    failure = {Kind::Unsupported, problem.what()};
   } catch (const ImportError &problem) {
-    error = problem.what();
-  } catch (const InternalImportError &problem) {
-    error = std::string("internal error: ") + problem.what() + report;
+    failure = {Kind::Model, problem.what()};
   } catch (const std::bad_alloc &) {
-    error = "not enough memory to import the model";
+    failure = {Kind::Model, "not enough memory to import the model"};
   } catch (const std::exception &problem) {
-    error = std::string("internal error: ") + problem.what() + report;
+    failure = {Kind::Internal, problem.what()};
   }
   return false;
 }
@@ -138,7 +140,7 @@ template <typename Work> bool guarded(Work work, std::string &error) {
 OwningOpRef<ModuleOp> importModel(llvm::StringRef path,
                                   const ImportOptions &options,
                                   MLIRContext &context, ImportedModelInfo &info,
-                                  std::string &error) {
+                                  ImportFailure &failure) {
   OwningOpRef<ModuleOp> module;
   guarded(
       [&] {
@@ -146,7 +148,7 @@ OwningOpRef<ModuleOp> importModel(llvm::StringRef path,
         readModelFile(path, options.maxModelBytes, model);
         module = importRead(model, options, context, info);
       },
-      error);
+      failure);
   return module;
 }
 
@@ -155,7 +157,7 @@ OwningOpRef<ModuleOp> importModelBytes(llvm::StringRef bytes,
                                        const ImportOptions &options,
                                        MLIRContext &context,
                                        ImportedModelInfo &info,
-                                       std::string &error) {
+                                       ImportFailure &failure) {
   OwningOpRef<ModuleOp> module;
   guarded(
       [&] {
@@ -163,13 +165,13 @@ OwningOpRef<ModuleOp> importModelBytes(llvm::StringRef bytes,
         readModelBytes(bytes, directory, options.maxModelBytes, model);
         module = importRead(model, options, context, info);
       },
-      error);
+      failure);
   return module;
 }
 
 bool saveUpgradedModel(llvm::StringRef path, llvm::StringRef output,
                        const ImportOptions &options, MLIRContext &context,
-                       std::string &error) {
+                       ImportFailure &failure) {
   return guarded(
       [&] {
         ReadModel model;
@@ -182,7 +184,7 @@ bool saveUpgradedModel(llvm::StringRef path, llvm::StringRef output,
                             "': " + code.message());
         stream << model.proto.SerializeAsString();
       },
-      error);
+      failure);
 }
 
 } // namespace onnxc

@@ -46,27 +46,37 @@ struct ImportedModelInfo {
   std::vector<TensorInfo> inputs, outputs;
 };
 
+// Why an import failed.
+struct ImportFailure {
+  enum class Kind {
+    Model,       // the model or an option is wrong
+    Unsupported, // the model is right, but uses what is not implemented
+    Internal,    // we are wrong
+  };
+  Kind kind = Kind::Model;
+  std::string message; // what is wrong and, unless we are, what to do
+};
+
 // Reads the model at `path` ("-" is standard input). On failure the result is
-// null and `error` says what is wrong with the model and what to do; an error
-// of ours starts with "internal error".
+// null and `failure` says why.
 mlir::OwningOpRef<mlir::ModuleOp>
 importModel(llvm::StringRef path, const ImportOptions &options,
             mlir::MLIRContext &context, ImportedModelInfo &info,
-            std::string &error);
+            ImportFailure &failure);
 
 // The same from bytes in memory; external data is looked for in `directory`,
 // and refused if that is empty.
 mlir::OwningOpRef<mlir::ModuleOp>
 importModelBytes(llvm::StringRef bytes, llvm::StringRef directory,
                  const ImportOptions &options, mlir::MLIRContext &context,
-                 ImportedModelInfo &info, std::string &error);
+                 ImportedModelInfo &info, ImportFailure &failure);
 
 // Writes the model as the import sees it after the opset upgrade (and, unless
 // `options.keepFunctions`, the expansion of function bodies): an ONNX file in
 // the newest opset. For tests and for looking at what the adapters did.
 bool saveUpgradedModel(llvm::StringRef path, llvm::StringRef output,
                        const ImportOptions &options, mlir::MLIRContext &context,
-                       std::string &error);
+                       ImportFailure &failure);
 
 } // namespace onnxc
 

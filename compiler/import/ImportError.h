@@ -12,6 +12,11 @@ struct ImportError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// The model is right, but uses something that is not implemented.
+struct UnsupportedError : ImportError {
+  using ImportError::ImportError;
+};
+
 // We are wrong: asks for a report.
 struct InternalImportError : std::runtime_error {
   using std::runtime_error::runtime_error;

@@ -411,8 +411,8 @@ ElementsAttr takeElements(::onnx::SparseTensorProto &sparse,
   ShapedType type = tensorType(shape, name, context);
   unsigned bits = elementBits(shape.data_type());
   if (bits == 0)
-    throw ImportError(who(shape, name) + " is a sparse tensor of strings, "
-                      "which is not supported; store it dense");
+    throw UnsupportedError(who(shape, name) + " is a sparse tensor of strings, "
+                           "which is not supported; store it dense");
   uint64_t count = elementCount(shape);
   // A sparse tensor of a few bytes can claim any size; this is what we fill.
   constexpr uint64_t maxSparseElements = uint64_t(1) << 32;

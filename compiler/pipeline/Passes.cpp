@@ -16,6 +16,9 @@ void registerAllPasses() {
   registerGraphPasses();
   mlir::registerPass([] { return createFuseElementwisePass(); });
   mlir::registerPass([] { return createBufferizePass(); });
+  mlir::registerPass([] { return createOutlineKernelsPass(); });
+  mlir::registerPass([] { return createHoistTemporariesPass(); });
+  mlir::registerPass([] { return createParallelizeKernelsPass(/*threads=*/2); });
 }
 
 } // namespace onnxc

@@ -46,8 +46,16 @@ static void buildBufferize(OpPassManager &pm) {
 /// shared. Then every function is tiled and vectorised by itself.
 static void buildKernels(OpPassManager &pm, const PipelineOptions &options) {
   pm.addPass(createOutlineKernelsPass());
-  if (options.optLevel > 0) // -O0 keeps plain loops: the reference when a number is wrong
+  if (options.optLevel > 0) { // -O0 keeps plain loops: the reference when a number is wrong
+    // Before scheduling, which writes loops that keep out of the padding.
+    pm.addPass(createImplicitPaddingPass(options.target));
     pm.addPass(createScheduleKernelsPass(options.target));
+  }
+  // Because what scheduling kept of the temporaries must not be allocated at each call.
+  pm.addPass(createHoistTemporariesPass());
+  // After it, because scratch grows with the number of threads; before the clean-up, which may merge loops.
+  if (options.threads > 1)
+    pm.addPass(createParallelizeKernelsPass(options.threads));
   pm.addPass(createConvertLinalgToLoopsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
@@ -80,7 +88,12 @@ static void buildLLVM(OpPassManager &pm, const PipelineOptions &options) {
 }
 
 LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, PipelineReport &report) {
+  auto before = [&](StringRef name) {
+    if (options.beforeStage)
+      options.beforeStage(name);
+  };
   auto stage = [&](StringRef name, llvm::function_ref<void(OpPassManager &)> build) {
+    before(name);
     PassManager pm(module.getContext());
     pm.enableVerifier(true);
     build(pm);
@@ -96,6 +109,7 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
   if (!stage("graph", buildGraph))
     return failure();
 
+  before("linalg");
   std::vector<lower::Unsupported> unsupported;
   if (failed(lower::lowerModule(module, unsupported))) {
     for (auto &u : unsupported)
@@ -115,9 +129,12 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
       !stage("kernels", [&](OpPassManager &pm) { buildKernels(pm, options); }))
     return failure();
 
+  before("memory");
   // The arena is planned when kernels are final: scheduling removes temporaries.
   auto main = module.lookupSymbol<func::FuncOp>("main");
   ArenaPlan plan = planArena(main, options.target.indexBits);
+  if (options.threads > 1)
+    passFrame(main);
   report.arenaBytes = plan.bytes;
   report.arenaLowerBound = plan.lowerBound;
   report.buffers = plan.buffers;

@@ -16,7 +16,8 @@ struct PipelineOptions {
   Target target;
   int optLevel = 3;
   int threads = 1;
-  /// Called after each stage with its name; for --dump-stages and --verbose.
+  /// Called around each stage with its name; for --dump-stages, --verbose and messages.
+  std::function<void(llvm::StringRef stage)> beforeStage;
   std::function<void(llvm::StringRef stage, mlir::ModuleOp)> afterStage;
 };
 

@@ -141,6 +141,10 @@ LogicalResult ResizeOp::inferShapes(TypeList &types) {
       return failure();
     for (auto [k, axis] : llvm::enumerate(axes)) {
       int64_t &dim = dims[axis];
+      if (scales && !((*scales)[k] > 0 && (*scales)[k] < double(INT32_MAX)))
+        return emitOpError() << "scale of axis " << axis << ": got "
+                             << (*scales)[k] << ", wanted one above 0 and below "
+                             << INT32_MAX;
       bool known = scales && !isDynamic(dim);
       // A scale of 1 keeps even an unknown dim; it stays unknown as a type.
       dim = known ? int64_t(std::floor(double(dim) * (*scales)[k])) : kDynamic;

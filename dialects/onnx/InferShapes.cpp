@@ -7,6 +7,7 @@
 // dynamic.
 //
 #include "dialects/onnx/InferShapes.h"
+#include "dialects/onnx/ConstantData.h"
 #include "dialects/onnx/ShapeUtils.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -144,6 +145,27 @@ LogicalResult inferBody(ScanOp op) {
   return inferLoopBody(op.getBody(), carried);
 }
 
+// A shape that some machine could hold: no dim below 0 and, with unknown dims
+// taken as 1, less than 2^47 bytes, which is what a process can address.
+LogicalResult checkSize(Operation *op, size_t k, Type inferred) {
+  auto type = dyn_cast<RankedTensorType>(inferred);
+  if (!type)
+    return success();
+  int64_t bytes = std::max<int64_t>(1, elementBytes(type.getElementType()));
+  bool empty = llvm::is_contained(type.getShape(), 0);
+  for (int64_t dim : type.getShape()) {
+    if (isDynamic(dim))
+      continue;
+    if (dim < 0)
+      return op->emitOpError() << "result #" << k << ": got a dim of " << dim << ", wanted 0 or more";
+    bytes = mulDims(bytes, dim);
+  }
+  if (!empty && bytes >= (int64_t(1) << 47))
+    return op->emitOpError() << "result #" << k << ": got " << inferred
+                             << ", wanted less than 2^47 bytes";
+  return success();
+}
+
 LogicalResult inferOp(Operation *op) {
   if (auto loop = dyn_cast<LoopOp>(op)) {
     if (failed(inferBody(loop)))
@@ -164,6 +186,8 @@ LogicalResult inferOp(Operation *op) {
   if (failed(rule.inferShapes(types)))
     return failure();
   for (auto [k, result] : llvm::enumerate(op->getResults())) {
+    if (failed(checkSize(op, k, types[k])))
+      return failure();
     Type present = result.getType();
     if (isa<NoneType>(present) || types[k] == present)
       continue;

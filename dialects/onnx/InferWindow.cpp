@@ -83,6 +83,9 @@ LogicalResult verifyWindow(Operation *op, Value image, Value weights = {}) {
       if (entry < attr.least)
         return op->emitOpError() << attr.name << ": got " << entry
                                  << ", wanted " << attr.least << " or more";
+      else if (entry > INT32_MAX)
+        return op->emitOpError() << attr.name << ": got " << entry
+                                 << ", wanted at most " << INT32_MAX;
   }
   if (auto autoPad = op->getAttrOfType<StringAttr>("auto_pad"))
     if (!llvm::is_contained({"NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"},

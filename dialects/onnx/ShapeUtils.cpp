@@ -28,13 +28,19 @@ Type withElement(Type like, Type elem) {
 }
 
 int64_t addDims(int64_t a, int64_t b) {
-  return isDynamic(a) || isDynamic(b) ? kDynamic : a + b;
+  int64_t sum;
+  if (isDynamic(a) || isDynamic(b))
+    return kDynamic;
+  return llvm::AddOverflow(a, b, sum) ? INT64_MAX : sum;
 }
 
 int64_t mulDims(int64_t a, int64_t b) {
   if (a == 0 || b == 0)
     return 0;
-  return isDynamic(a) || isDynamic(b) ? kDynamic : a * b;
+  int64_t result;
+  if (isDynamic(a) || isDynamic(b))
+    return kDynamic;
+  return llvm::MulOverflow(a, b, result) ? INT64_MAX : result;
 }
 
 int64_t product(ArrayRef<int64_t> dims) {

@@ -35,6 +35,7 @@ mlir::Type unrankedOf(mlir::Type elem);
 /// The shape of `like` (ranked or not) with another element type.
 mlir::Type withElement(mlir::Type like, mlir::Type elem);
 
+/// A sum or product beyond 64 bits is INT64_MAX, which no tensor may have.
 int64_t addDims(int64_t a, int64_t b);
 int64_t mulDims(int64_t a, int64_t b);
 int64_t product(llvm::ArrayRef<int64_t> dims);

@@ -179,13 +179,20 @@ bool isFlexible(Operation *op) {
   return false;
 }
 
+/// A transpose of the model from channels-last to channels-first.  With three
+/// dims both ways are the same permutation; then it counts as one way only,
+/// this one where an op of the image kind reads the result.
+bool isToFirst(Operation *op) {
+  if (!is(op, "Transpose") || !isImage(op->getOperand(0).getType()))
+    return false;
+  int64_t rank = ranked(op->getOperand(0)).getRank();
+  return isPerm(op, toFirst(rank)) && (rank > 3 || llvm::any_of(op->getUsers(), [](Operation *user) {
+                                         return isAnchor(user) || isFlexible(user);
+                                       }));
+}
 bool isToLast(Operation *op) {
   return is(op, "Transpose") && isImage(op->getOperand(0).getType()) &&
-         isPerm(op, toLast(ranked(op->getOperand(0)).getRank()));
-}
-bool isToFirst(Operation *op) {
-  return is(op, "Transpose") && isImage(op->getOperand(0).getType()) &&
-         isPerm(op, toFirst(ranked(op->getOperand(0)).getRank()));
+         isPerm(op, toLast(ranked(op->getOperand(0)).getRank())) && !isToFirst(op);
 }
 
 //===-- Renaming axes of a flexible op

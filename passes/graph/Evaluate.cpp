@@ -414,6 +414,7 @@ Results evalSlice(Operation *op, Operands operands) {
     int64_t a = axes[i] < 0 ? axes[i] + int64_t(shape.size()) : axes[i], d = v->shape[a], step = steps[i];
     if (step == 0)
       return std::nullopt;
+    step = std::clamp(step, -d - 1, d + 1); // beyond the dim it takes one element
     auto clamp = [&](int64_t x, int64_t lo, int64_t hi) { return std::min(std::max(x < 0 ? x + d : x, lo), hi); };
     int64_t from = step > 0 ? clamp((*starts)[i], 0, d) : clamp((*starts)[i], 0, d - 1);
     int64_t to = step > 0 ? clamp((*ends)[i], 0, d) : clamp(std::max((*ends)[i], -d - 1), -1, d - 1);

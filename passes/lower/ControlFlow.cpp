@@ -34,15 +34,21 @@ static Value condition(Lowering &l, Value tensor) {
   return Lowering::load(l.b, l.loc(), scalarOf(l, tensor), l.b.getI1Type());
 }
 
-/// A bool or i64 scalar as the tensor a body argument expects.
-static Value argument(Lowering &l, Value scalar, Value onnxArg) {
-  auto type = dyn_cast<RankedTensorType>(onnxArg.getType());
+/// Lowered type of the trip number or the condition that a body takes: a scalar,
+/// or a tensor of one element where the body says so.
+static RankedTensorType argumentType(BlockArgument arg) {
+  auto type = dyn_cast<RankedTensorType>(arg.getType());
   SmallVector<int64_t> shape;
   if (type && type.getRank() == 1)
     shape.push_back(1);
+  return RankedTensorType::get(shape, Lowering::storage(Lowering::elem(arg)));
+}
+
+/// A bool or i64 scalar as the tensor that a body argument expects.
+static Value argument(Lowering &l, Value scalar, BlockArgument arg) {
   if (scalar.getType().isInteger(1))
     scalar = Lowering::store(l.b, l.loc(), scalar, l.b.getI1Type());
-  return fromElements(l, shape, scalar.getType(), scalar);
+  return fromElements(l, argumentType(arg).getShape(), scalar.getType(), scalar);
 }
 
 // ---- If -------------------------------------------------------------------
@@ -129,8 +135,14 @@ struct Collector {
     for (int64_t d : elem.getShape())
       dims.push_back(l.idx(ShapedType::isDynamic(d) ? 0 : d));
     dims.insert(dims.begin() + axis, fixed ? trips : l.idx(0));
-    Value v = l.empty(dims, elem.getElementType());
-    return fixed ? v : l.castTo(v, stacked());
+    if (fixed)
+      return l.empty(dims, elem.getElementType());
+    // No cast: canonicalisation would make the loop carry its static, empty type.
+    Values sizes;
+    for (OpFoldResult d : dims)
+      sizes.push_back(l.value(d));
+    Value shape = tensor::FromElementsOp::create(l.b, l.loc(), sizes);
+    return tensor::ReshapeOp::create(l.b, l.loc(), stacked(), l.empty({l.idx(0)}, elem.getElementType()), shape);
   }
 
   /// `all` with this trip's value put in, or appended (prepended).
@@ -162,12 +174,6 @@ struct Collector {
 };
 } // namespace
 
-/// Lowered type of an onnx value that a body yields; null when its rank is not
-/// known.
-static RankedTensorType yieldedType(Value v) {
-  return isa<RankedTensorType>(v.getType()) ? loweredType(v.getType()) : RankedTensorType();
-}
-
 /// Casts `values` to the carried types and appends them to `out`.
 static bool appendCast(Lowering &l, ValueRange values, TypeRange types, Values &out) {
   for (auto [v, t] : llvm::zip(values, types)) {
@@ -177,6 +183,91 @@ static bool appendCast(Lowering &l, ValueRange values, TypeRange types, Values &
     out.push_back(l.castTo(v, type));
   }
   return true;
+}
+
+namespace {
+/// The types that shape inference gave the values in a body.  Lowering makes
+/// them more exact, for the arguments it got; before other arguments they are
+/// put back.
+class BodyTypes {
+public:
+  explicit BodyTypes(Block &body) {
+    for (BlockArgument a : body.getArguments())
+      types.push_back({a, a.getType()});
+    body.walk([&](Operation *op) {
+      for (Value v : op->getResults())
+        types.push_back({v, v.getType()});
+      for (Region &region : op->getRegions())
+        for (Block &inner : region)
+          for (BlockArgument a : inner.getArguments())
+            types.push_back({a, a.getType()});
+    });
+  }
+  void restore() {
+    for (auto [v, type] : types)
+      v.setType(type);
+  }
+
+private:
+  std::vector<std::pair<Value, Type>> types;
+};
+} // namespace
+
+/// Lowers `body` on arguments of the types `args` to find out the types of what
+/// it yields, and discards the result. Empty when something in it is not supported.
+static SmallVector<RankedTensorType> tryBody(Lowering &l, Block &body, TypeRange args) {
+  OpBuilder::InsertionGuard guard(l.b);
+  BodyTypes types(body);
+  auto scratch = scf::ExecuteRegionOp::create(l.b, l.loc(), TypeRange());
+  Block &block = scratch.getRegion().emplaceBlock();
+  block.addArguments(args, SmallVector<Location>(args.size(), l.loc()));
+  l.b.setInsertionPointToStart(&block);
+  auto results = l.lowerBlock(body, block.getArguments());
+  SmallVector<RankedTensorType> yielded;
+  if (results)
+    for (Value v : *results)
+      yielded.push_back(cast<RankedTensorType>(v.getType()));
+  scratch.erase();
+  types.restore();
+  return yielded;
+}
+
+/// Types of what a loop body yields: `fixed` values that are not carried (a
+/// condition), the carried ones, then those of the scan outputs. `args` are the
+/// lowered types of its arguments, of which the carried ones, from `first` on,
+/// start as those of the initial values and become types that hold in every
+/// trip. Empty, with the reason recorded, when there are none.
+static SmallVector<RankedTensorType> yieldedTypes(Lowering &l, Operation *op, Block &body, size_t fixed, size_t first,
+                                                  size_t carried, SmallVectorImpl<Type> &args) {
+  OperandRange yields = body.getTerminator()->getOperands();
+  // Lowering often knows more than shape inference did: all is worth a try where
+  // that spares a scan output from growing in every trip.
+  auto isKnown = [](Value v) { return isa<RankedTensorType>(v.getType()); };
+  auto isStatic = [](Value v) { return cast<RankedTensorType>(v.getType()).hasStaticShape(); };
+  bool known = llvm::all_of(yields.drop_front(fixed), isKnown) && llvm::all_of(yields.drop_front(fixed + carried), isStatic);
+  while (true) {
+    SmallVector<RankedTensorType> types;
+    if (known)
+      for (Value v : yields)
+        types.push_back(isa<RankedTensorType>(v.getType()) ? loweredType(v.getType()) : RankedTensorType());
+    else
+      types = tryBody(l, body, args);
+    if (types.empty())
+      return types;
+    // A dim that changes from trip to trip is unknown in all; then all is to be found out again.
+    bool changed = false;
+    for (size_t i = 0; i < carried; ++i) {
+      RankedTensorType joined = joinTypes(args[first + i], types[fixed + i]);
+      if (!joined) {
+        (void)l.fail(op, "the rank or element type of a loop-carried value changes");
+        return {};
+      }
+      changed |= joined != args[first + i];
+      args[first + i] = joined;
+    }
+    if (known || !changed)
+      return types;
+  }
 }
 
 // ---- Loop -----------------------------------------------------------------
@@ -195,23 +286,23 @@ static LogicalResult lowerLoop(onnx::LoopOp op, Lowering &l) {
   OpBuilder &b = l.b;
   Location loc = l.loc();
   Block &body = op.getBody().front();
-  Operation *terminator = body.getTerminator();
   size_t carried = op.getVInitial().size(), scans = op->getNumResults() - carried;
   auto notTensor = [](Type t) { return !isa<TensorType>(t); };
   if (llvm::any_of(op->getResultTypes(), notTensor) || llvm::any_of(op.getVInitial().getTypes(), notTensor))
     return l.fail(op, "loop values other than tensors are not supported");
 
+  SmallVector<Type> args;
+  for (BlockArgument a : body.getArguments().take_front(2))
+    args.push_back(argumentType(a));
+  for (size_t i = 0; i < carried; ++i)
+    args.push_back(l.in(op, 2 + i).getType());
+  SmallVector<RankedTensorType> yielded = yieldedTypes(l, op, body, 1, 2, carried, args);
+  if (yielded.empty())
+    return failure();
+  TypeRange types = TypeRange(args).drop_front(2);
   Values inits;
-  SmallVector<Type> types;
-  for (size_t i = 0; i < carried; ++i) {
-    Value init = l.in(op, 2 + i);
-    RankedTensorType next = yieldedType(terminator->getOperand(1 + i));
-    RankedTensorType type = next ? joinTypes(init.getType(), next) : RankedTensorType();
-    if (!type)
-      return l.fail(op, "the rank of a loop-carried value is not known or changes");
-    types.push_back(type);
-    inits.push_back(l.castTo(init, type));
-  }
+  for (size_t i = 0; i < carried; ++i)
+    inits.push_back(l.castTo(l.in(op, 2 + i), cast<RankedTensorType>(types[i])));
 
   bool bounded = Lowering::has(op, 0), counted = bounded && staysTrue(body);
   Value startsTrue = Lowering::has(op, 1) ? condition(l, l.in(op, 1))
@@ -228,9 +319,7 @@ static LogicalResult lowerLoop(onnx::LoopOp op, Lowering &l) {
   SmallVector<Collector> collectors(scans);
   for (size_t i = 0; i < scans; ++i) {
     Collector &c = collectors[i];
-    c.elem = yieldedType(terminator->getOperand(1 + carried + i));
-    if (!c.elem)
-      return l.fail(op, "the rank of a scan output is not known");
+    c.elem = yielded[1 + carried + i];
     c.fixed = counted && c.elem.hasStaticShape();
     if (c.fixed)
       c.trips = asDim(l, trips);
@@ -313,21 +402,10 @@ static LogicalResult lowerScan(onnx::ScanOp op, Lowering &l) {
   OpBuilder &b = l.b;
   Location loc = l.loc();
   Block &body = op.getBody().front();
-  Operation *terminator = body.getTerminator();
   size_t scanned = op.getNumScanInputs(), states = op->getNumOperands() - scanned;
   size_t scans = op->getNumResults() - states;
 
   Values inits, sources;
-  SmallVector<Type> types;
-  for (size_t i = 0; i < states; ++i) {
-    Value init = l.in(op, i);
-    RankedTensorType next = yieldedType(terminator->getOperand(i));
-    RankedTensorType type = next ? joinTypes(init.getType(), next) : RankedTensorType();
-    if (!type)
-      return l.fail(op, "the rank of a state variable is not known or changes");
-    types.push_back(type);
-    inits.push_back(l.castTo(init, type));
-  }
   SmallVector<int64_t> axes;
   OpFoldResult trips = l.idx(0);
   for (size_t i = 0; i < scanned; ++i) {
@@ -336,12 +414,25 @@ static LogicalResult lowerScan(onnx::ScanOp op, Lowering &l) {
     if (i == 0 || !Lowering::staticDim(trips))
       trips = l.dim(sources[i], axes[i]);
   }
+  SmallVector<Type> args;
+  for (size_t i = 0; i < states; ++i)
+    args.push_back(l.in(op, i).getType());
+  for (auto [source, axis] : llvm::zip(sources, axes)) {
+    auto type = cast<RankedTensorType>(source.getType());
+    SmallVector<int64_t> shape(type.getShape());
+    shape.erase(shape.begin() + axis);
+    args.push_back(RankedTensorType::get(shape, type.getElementType()));
+  }
+  SmallVector<RankedTensorType> yielded = yieldedTypes(l, op, body, 0, 0, states, args);
+  if (yielded.empty() && states + scans)
+    return failure();
+  TypeRange types = TypeRange(args).take_front(states);
+  for (size_t i = 0; i < states; ++i)
+    inits.push_back(l.castTo(l.in(op, i), cast<RankedTensorType>(types[i])));
   SmallVector<Collector> collectors(scans);
   for (size_t i = 0; i < scans; ++i) {
     Collector &c = collectors[i];
-    c.elem = yieldedType(terminator->getOperand(states + i));
-    if (!c.elem)
-      return l.fail(op, "the rank of a scan output is not known");
+    c.elem = yielded[states + i];
     c.axis = l.axis(entry(op.getScanOutputAxes(), i), c.elem.getRank() + 1);
     c.reverse = entry(op.getScanOutputDirections(), i) != 0;
     c.fixed = c.elem.hasStaticShape();

@@ -90,8 +90,11 @@ LogicalResult Lowering::fail(Operation *op, const Twine &reason) {
 }
 
 std::optional<SmallVector<Value>> Lowering::lowerBlock(Block &block, ValueRange args) {
-  for (auto [arg, v] : llvm::zip(block.getArguments(), args))
+  for (auto [arg, v] : llvm::zip(block.getArguments(), args)) {
+    if (isa<UnrankedTensorType>(arg.getType()))
+      arg.setType(RankedTensorType::get(cast<RankedTensorType>(v.getType()).getShape(), elem(arg)));
     bind(arg, v);
+  }
   bool ok = true;
   auto saved = current;
   for (Operation &op : block.without_terminator()) {
@@ -477,9 +480,11 @@ Dims Lowering::broadcastDims(ValueRange tensors) {
         continue;
       if ((x && *x == 1) || (!x && y))
         out[d] = mine;
-      else if (!x && !y && out[d] != mine)
-        // Either may be 1 at run time; an empty dim (0) wins over 1 as well.
-        out[d] = max(out[d], mine);
+      else if (!x && !y && out[d] != mine) {
+        // Either may be 1 at run time and gives way to the other, to 0 as well.
+        Value isOne = arith::CmpIOp::create(b, loc(), arith::CmpIPredicate::eq, value(out[d]), index(1));
+        out[d] = arith::SelectOp::create(b, loc(), isOne, value(mine), value(out[d])).getResult();
+      }
     }
   }
   return out;

@@ -280,6 +280,8 @@ static LogicalResult lowerLRN(Operation *op, Lowering &l) {
   Value x = l.in(op, 0);
   Type elem = Lowering::elem(op->getOperand(0)), acc = wide(elem);
   int64_t rank = Lowering::rank(x), axis = channelAxis(op, rank), size = intAttr(op, "size", 1);
+  if (size < 1 || size > 4096)
+    return l.fail(op, "size: got " + Twine(size) + ", wanted 1 to 4096");
   double alpha = floatAttr(op, "alpha", 1e-4), beta = floatAttr(op, "beta", 0.75), bias = floatAttr(op, "bias", 1);
   Dims dims = l.dims(x), low(rank, l.idx(0)), high(rank, l.idx(0)), ones(rank, l.idx(1));
   low[axis] = l.idx((size - 1) / 2);

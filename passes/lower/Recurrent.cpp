@@ -234,7 +234,16 @@ LogicalResult Layer::run(StringRef direction, int64_t layout, size_t actsPerDire
                                                                               : Value();
 
   OpFoldResult time = l.dim(x, 0), batch = l.dim(x, 1), width = l.dim(x, 2);
+  // The batch is a dim of several operands; one of them may know it.
+  auto refineBatch = [&](Value v, int64_t d) {
+    if (v && !Lowering::staticDim(batch))
+      batch = l.dim(v, d);
+  };
+  for (Value v : initial)
+    refineBatch(v, 1);
+  refineBatch(lens, 0);
   state = {batch, l.idx(hidden)};
+  auto stateType = RankedTensorType::get({Lowering::staticDim(batch).value_or(ShapedType::kDynamic), hidden}, elem);
   int64_t directions = direction == "bidirectional" ? 2 : 1, all = gates * hidden;
   Value flat = l.reshape(x, {l.mul(time, batch), width});
   bool wantsY = Lowering::wants(op, 0);
@@ -269,7 +278,7 @@ LogicalResult Layer::run(StringRef direction, int64_t layout, size_t actsPerDire
 
     Values carried;
     for (size_t i = 0; i < stateCount; ++i)
-      carried.push_back(initial[i] ? row(initial[i], dir)
+      carried.push_back(initial[i] ? l.castTo(row(initial[i], dir), stateType)
                                    : l.fill(state, elem, Lowering::scalar(b, l.loc(), elem, 0)));
     if (wantsY)
       carried.push_back(y);

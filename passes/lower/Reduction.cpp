@@ -414,6 +414,8 @@ static LogicalResult lowerCumulative(Operation *op, Lowering &l) {
   Dims dims = l.dims(x);
   OpFoldResult n, inner = l.idx(1);
   if (auto a = Lowering::constInts(op->getOperand(1)); a && a->size() == 1) {
+    if (a->front() < -rank || a->front() >= rank)
+      return l.fail(op, "axis: got " + Twine(a->front()) + ", wanted " + Twine(-rank) + " to " + Twine(rank - 1));
     int64_t axis = l.axis(a->front(), rank);
     n = dims[axis];
     inner = l.product(ArrayRef<OpFoldResult>(dims).drop_front(axis + 1));

@@ -21,12 +21,18 @@ void registerSampling(Registry &r);
 
 namespace {
 
+/// Longer tables are computed at run time: they would grow the object, and the
+/// time to make them, with the size of the image.
+constexpr double kTableEntries = 1 << 16;
+
 /// What happens along one axis.
 struct Axis {
   int64_t dim;
   OpFoldResult inDim, outDim;
   Num in, out, scale, roiStart, roiEnd;
   bool known() const { return in.c && out.c && scale.c && roiStart.c && roiEnd.c; }
+  /// Whether the compiler writes out what is wanted per output position.
+  bool hasTable() const { return known() && *out.c <= kTableEntries; }
 };
 
 /// Source indices (clamped) and weights of one output position.
@@ -241,7 +247,7 @@ Sample ResizeLowering::sample(NumBuilder &n, const Axis &axis, Num o) {
 
 /// One number per output position of `x`, as a 1-D tensor.
 Value ResizeLowering::table(const Axis &x, Type type, llvm::function_ref<Num(NumBuilder &, const Sample &)> pick) {
-  if (x.known()) {
+  if (x.hasTable()) {
     NumBuilder n(l.b, l.loc()); // makes no op: all numbers are known
     int64_t count = int64_t(*x.out.c);
     auto tensor = RankedTensorType::get({count}, type);
@@ -274,7 +280,7 @@ Value ResizeLowering::table(const Axis &x, Type type, llvm::function_ref<Num(Num
 }
 
 std::optional<SmallVector<int64_t>> ResizeLowering::knownIndices(const Axis &x) {
-  if (!x.known() || crop())
+  if (!x.hasTable() || crop())
     return std::nullopt;
   NumBuilder n(l.b, l.loc());
   SmallVector<int64_t> all;

@@ -33,6 +33,13 @@ Value Lowering::map(ValueRange ins, ArrayRef<Type> elems, Type outElem, ScalarFn
   return mapTo(broadcastDims(ins), ins, elems, outElem, body);
 }
 
+/// `d` is the size of dim i of `tensor`, by its form.
+static bool isDimOf(OpFoldResult d, Value tensor, int64_t i) {
+  auto value = dyn_cast<Value>(d);
+  auto dim = value ? value.getDefiningOp<tensor::DimOp>() : tensor::DimOp();
+  return dim && dim.getSource() == tensor && dim.getConstantIndex() == i;
+}
+
 Value Lowering::mapTo(ArrayRef<OpFoldResult> outDims, ValueRange ins, ArrayRef<Type> elems, Type outElem, ScalarFn body) {
   int64_t r = outDims.size();
   Value init = empty(outDims, storage(outElem));
@@ -47,13 +54,12 @@ Value Lowering::mapTo(ArrayRef<OpFoldResult> outDims, ValueRange ins, ArrayRef<T
     for (int64_t i = 0; i < ri; ++i) {
       int64_t d = r - ri + i;
       OpFoldResult mine = dim(in, i);
-      auto x = staticDim(mine), y = staticDim(outDims[d]);
-      if (x && *x == 1 && !(y && *y == 1))
+      auto x = staticDim(mine);
+      if (x && *x == 1 && staticDim(outDims[d]) != 1)
         exprs.push_back(b.getAffineConstantExpr(0));
       else {
         exprs.push_back(b.getAffineDimExpr(d));
-        if (!x && mine != outDims[d])
-          ambiguous |= ins.size() > 1 || y;
+        ambiguous |= !x && mine != outDims[d] && !isDimOf(outDims[d], in, i);
       }
     }
     if (ambiguous) {
@@ -244,6 +250,9 @@ Value Lowering::pad(Value in, ArrayRef<OpFoldResult> low, ArrayRef<OpFoldResult>
 
 Value Lowering::slice(Value in, ArrayRef<OpFoldResult> offsets, ArrayRef<OpFoldResult> sizes,
                       ArrayRef<OpFoldResult> strides) {
+  // A slice of nothing may begin at the very end, where a view may not.
+  if (llvm::any_of(sizes, [](OpFoldResult d) { return staticDim(d) == 0; }))
+    return empty(sizes, cast<RankedTensorType>(in.getType()).getElementType());
   return tensor::ExtractSliceOp::create(b, loc(), in, offsets, sizes, strides);
 }
 
@@ -264,6 +273,8 @@ Value Lowering::concat(ValueRange ins, int64_t axis) {
   OpFoldResult at = idx(0);
   for (Value v : ins) {
     Dims sizes = dims(v), offsets(sizes.size(), idx(0)), strides(sizes.size(), idx(1));
+    if (staticDim(sizes[axis]) == 0)
+      continue;
     offsets[axis] = at;
     at = add(at, sizes[axis]);
     acc = tensor::InsertSliceOp::create(b, loc(), v, acc, offsets, sizes, strides);

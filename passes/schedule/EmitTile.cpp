@@ -6,6 +6,7 @@
 // vectors; its accumulators are loop-carried values of the reduction loops.
 // Tails are narrower tiles: fewer vectors, then powers of two, then scalars.
 #include "passes/schedule/EmitTile.h"
+#include "passes/schedule/Schedule.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -61,13 +62,19 @@ public:
       bool panel = int(i) == t.packed;
       if (o.access->scalar)
         continue;
+      if (o.access == &nest.accumulator && nest.temporary && nest.fill) {
+        o.base = zero; // lives in registers only
+        continue;
+      }
       if (panel && t.packAtRunTime) {
-        int64_t elements = reductionDepth(nest) * width();
+        int64_t elements = reductionDepth(nest) * t.width();
         auto type = MemRefType::get({elements}, o.access->element);
         source = o;
         source.flat = flatten(o.access->operand);
         source.base = index(o.access->constant);
-        o.flat = memref::AllocOp::create(b, loc, type, b.getI64IntegerAttr(64));
+        auto panel = memref::AllocOp::create(b, loc, type, b.getI64IntegerAttr(64));
+      panel->setAttr(kScratchAttr, b.getUnitAttr());
+      o.flat = panel;
       } else {
         o.flat = panel ? packed : flatten(o.access->operand);
       }
@@ -78,6 +85,21 @@ public:
     if (nest.fill)
       fillValue = nest.fill.getInputs()[0];
     kind = combiningKind(nest.root);
+    for (const Access &a : nest.inputs)
+      for (const Window &w : a.windows) {
+        Clip &c = clips.emplace_back();
+        c.low = w.low;
+        c.extent = w.extent;
+        for (auto [d, coeff] : llvm::enumerate(w.coeff))
+          if (coeff && nest.loops[d].reduction) {
+            c.reduction = d;
+            c.dilation = coeff;
+            c.taps = *nest.loops[d].size();
+          } else if (coeff) {
+            c.parallel = d;
+            c.stride = coeff;
+          }
+      }
   }
 
   void emit() {
@@ -86,7 +108,6 @@ public:
 
 private:
   // ---- small builders ---------------------------------------------------
-  int64_t width() { return int64_t(t.vectors) * t.lanes; }
   Value index(int64_t v) { return v == 0 && zero ? zero : arith::ConstantIndexOp::create(b, loc, v).getResult(); }
   Value value(OpFoldResult r) {
     auto c = getConstantIntValue(r);
@@ -141,7 +162,7 @@ private:
 
   /// Coefficient of loop d within the panel.
   int64_t panelCoeff(int d) {
-    int64_t c = width();
+    int64_t c = t.width();
     for (int r : llvm::reverse(t.reductions)) {
       if (r == d)
         return c;
@@ -167,8 +188,8 @@ private:
       source.base = add(source.base, mul(iv, source.access->coeff[d]));
   }
 
-  /// The vector loop stands at iv = start + (offset within a panel).
-  void enterVector(Value iv, int64_t withinPanel) {
+  /// The vector loop stands at iv, which is column `within` of the panel that starts at iteration `panelStart`.
+  void enterVector(Value iv, Value panelStart, int64_t within) {
     int d = t.vectorLoop;
     ivs[d] = iv;
     for (Operand &o : operands) {
@@ -177,16 +198,95 @@ private:
       if (!o.isPanel) {
         if (o.access->dependsOn(d))
           o.base = add(o.base, mul(iv, o.access->coeff[d]));
-        continue;
-      }
-      if (!t.packAtRunTime) {
-        // Panels lie one after the other: panel i starts at i * width * depth.
-        Value start = addConst(iv, -withinPanel);
-        o.base = addConst(add(o.base, mul(start, b.getIndexAttr(reductionDepth(nest)))), withinPanel);
+      } else if (!t.packAtRunTime) {
+        // Panels lie one after the other.
+        o.base = addConst(add(o.base, mul(panelStart, b.getIndexAttr(reductionDepth(nest)))), within);
       }
     }
     if (source.access)
       source.base = add(source.base, mul(iv, source.access->coeff[d]));
+  }
+
+  // ---- padding that is left out ----------------------------------------------
+  /// Iteration k of `reduction` at iteration x of `parallel` reads position
+  /// x * stride + k * dilation - low: done where that is within [0, extent).
+  struct Clip {
+    int parallel = -1; ///< -1: always 0
+    int reduction = -1;
+    int64_t stride = 0, dilation = 1, low = 0, extent = 0, taps = 0;
+
+    bool inside(int64_t x, int64_t k) const {
+      int64_t at = x * stride + k * dilation - low;
+      return at >= 0 && at < extent;
+    }
+    /// Iterations x in [first, second) need no bounds.
+    std::pair<int64_t, int64_t> interior(int64_t count) const {
+      int64_t first = 0, last = count;
+      while (first < count && !inside(first, 0))
+        ++first;
+      while (last > first && !inside(last - 1, taps - 1))
+        --last;
+      return {first, last};
+    }
+  };
+
+  bool isColumn(const Clip &c) const { return c.parallel >= 0 && c.parallel == t.tileLoop; }
+  /// Bounds of the reduction loop are worked out at run time.
+  bool isBounded(const Clip &c) const { return !isColumn(c) && !inInterior.contains(c.parallel); }
+
+  bool isBoundedReduction(int d) const {
+    return llvm::any_of(clips, [&](const Clip &c) { return c.reduction == d && isBounded(c); });
+  }
+  /// A tile of known position reads padding in some of its columns.
+  bool isColumnReduction(int d) const {
+    return atBorder && llvm::any_of(clips, [&](const Clip &c) { return c.reduction == d && isColumn(c); });
+  }
+  bool rowInside(unsigned row, int reduction, int64_t k) const {
+    return llvm::all_of(clips, [&](const Clip &c) { return c.reduction != reduction || !isColumn(c) || c.inside(tileStart + row, k); });
+  }
+
+  /// First and last + 1 iteration of reduction loop d.
+  std::pair<Value, Value> reductionRange(int d) {
+    Value from = zero, to = value(nest.loops[d].extent);
+    for (const Clip &c : clips) {
+      if (c.reduction != d || !isBounded(c))
+        continue;
+      Value x = c.parallel < 0 ? zero : ivs[c.parallel];
+      Value first = arith::SubIOp::create(b, loc, index(c.low), mul(x, b.getIndexAttr(c.stride)));
+      Value end = addConst(first, c.extent);
+      if (c.dilation != 1) {
+        first = arith::CeilDivSIOp::create(b, loc, first, index(c.dilation));
+        end = arith::CeilDivSIOp::create(b, loc, end, index(c.dilation));
+      }
+      from = arith::MaxSIOp::create(b, loc, from, first);
+      to = arith::MinSIOp::create(b, loc, to, end);
+    }
+    return {from, to};
+  }
+
+  /// Steps outside and inside the border get code of their own where the
+  /// reductions are short enough to be written out.
+  void emitRows(size_t level, Tile tile, int d) {
+    int64_t n = *nest.loops[d].size(), first = 0, last = n;
+    for (const Clip &c : clips)
+      if (c.parallel == d) {
+        auto [low, high] = c.interior(n);
+        first = std::max(first, low);
+        last = std::min(last, high);
+      }
+    auto rows = [&](int64_t from, int64_t to) {
+      if (from < to)
+        loop(index(from), index(to), 1, to - from, [&](Value iv) {
+          enter(d, iv);
+          emitParallel(level + 1, tile);
+        });
+    };
+    last = std::max(first, last);
+    rows(0, first);
+    inInterior.insert(d);
+    rows(first, last);
+    inInterior.erase(d);
+    rows(last, n);
   }
 
   // ---- loops ---------------------------------------------------------------
@@ -199,6 +299,7 @@ private:
       body(from);
     } else {
       auto f = scf::ForOp::create(b, loc, from, to, index(step));
+      f->setAttr(kParallelLoopAttr, b.getUnitAttr());
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPoint(f.getBody()->getTerminator());
       body(f.getInductionVar());
@@ -216,6 +317,9 @@ private:
       return emitVectorLoop(level, tile);
     if (d == t.tileLoop)
       return emitTileLoop(level, tile);
+    bool clipped = llvm::any_of(clips, [&](const Clip &c) { return c.parallel == d; });
+    if (clipped && !t.horizontal && reductionDepth(nest) * t.tile * t.vectors <= kUnrollBudget)
+      return emitRows(level, tile, d);
     loop(zero, value(nest.loops[d].extent), 1, nest.loops[d].size(), [&](Value iv) {
       enter(d, iv);
       emitParallel(level + 1, tile);
@@ -235,10 +339,37 @@ private:
     if (auto n = nest.loops[d].size()) {
       // ceil(n / tile) tiles of two heights that differ by one.
       int64_t tiles = llvm::divideCeil(*n, int64_t(t.tile)), low = *n / tiles, tall = *n % tiles;
-      Value split = index(tall * (low + 1));
-      if (tall)
-        step(zero, split, low + 1, tall);
-      step(split, index(*n), low, tiles - tall);
+      // Tiles that read padding have a place of their own; the others run in loops.
+      int64_t first = 0, last = *n;
+      for (const Clip &c : clips)
+        if (isColumn(c)) {
+          auto [from, to] = c.interior(*n);
+          first = std::max(first, from);
+          last = std::min(last, to);
+        }
+      int64_t start = 0, count = 0, rows = 0, at = 0;
+      auto flush = [&] {
+        if (count)
+          step(index(start), index(start + count * rows), rows, count);
+        count = 0;
+      };
+      for (int64_t i = 0; i < tiles; ++i) {
+        int64_t height = i < tall ? low + 1 : low;
+        bool inside = at >= first && at + height <= last;
+        if (!inside || height != rows)
+          flush();
+        if (!inside) {
+          atBorder = true;
+          tileStart = at;
+          step(index(at), index(at + height), height, 1);
+          atBorder = false;
+        } else if (count++ == 0) {
+          start = at;
+          rows = height;
+        }
+        at += height;
+      }
+      flush();
       return;
     }
     Value n = value(nest.loops[d].extent);
@@ -249,9 +380,11 @@ private:
   }
 
   void emitVectorLoop(size_t level, Tile tile) {
-    auto piece = [&](Value from, Value to, unsigned vectors, unsigned lanes, std::optional<int64_t> trips, int64_t withinPanel) {
+    /// `panel`: where the panel starts, if not at the tile itself.
+    auto piece = [&](Value from, Value to, unsigned vectors, unsigned lanes, std::optional<int64_t> trips = std::nullopt,
+                     std::optional<int64_t> panel = std::nullopt, int64_t within = 0) {
       loop(from, to, int64_t(vectors) * lanes, trips, [&](Value iv) {
-        enterVector(iv, withinPanel);
+        enterVector(iv, panel ? index(*panel) : iv, within);
         if (t.packAtRunTime)
           fillPanel(vectors * lanes);
         Tile inner = tile;
@@ -261,29 +394,23 @@ private:
       });
     };
     if (auto n = nest.loops[t.vectorLoop].size()) {
-      int64_t w = width(), full = *n / w * w;
-      piece(zero, index(full), t.vectors, t.lanes, full / w, 0);
-      int64_t at = full;
-      if (int64_t more = (*n - at) / t.lanes) {
-        piece(index(at), index(at + more * t.lanes), more, t.lanes, 1, at - full);
-        at += more * t.lanes;
+      for (const Tiling::Piece &p : t.pieces(*n)) {
+        std::optional<int64_t> panel;
+        if (p.start || p.panel)
+          panel = p.panel;
+        piece(index(p.start), index(p.start + p.trips * p.vectors * p.lanes), p.vectors, p.lanes, p.trips, panel, p.within);
       }
-      for (unsigned lanes = t.lanes / 2; lanes >= 1; lanes /= 2)
-        if (*n - at >= int64_t(lanes)) {
-          piece(index(at), index(at + lanes), 1, lanes, 1, at - full);
-          at += lanes;
-        }
       return;
     }
     Value n = value(nest.loops[t.vectorLoop].extent);
     auto multiple = [&](int64_t m) -> Value {
       return arith::SubIOp::create(b, loc, n, arith::RemUIOp::create(b, loc, n, index(m)));
     };
-    Value full = multiple(width()), one = multiple(t.lanes);
-    piece(zero, full, t.vectors, t.lanes, std::nullopt, 0);
+    Value full = multiple(t.width()), one = multiple(t.lanes);
+    piece(zero, full, t.vectors, t.lanes);
     if (t.vectors > 1)
-      piece(full, one, 1, t.lanes, std::nullopt, 0);
-    piece(one, n, 1, 1, std::nullopt, 0);
+      piece(full, one, 1, t.lanes);
+    piece(one, n, 1, 1);
   }
 
   /// Copies the columns of the current panel: panel[r][j] = source[r, j].
@@ -528,7 +655,13 @@ private:
       memref::StoreOp::create(b, loc, v, o.flat, ValueRange{at});
       return;
     }
-    vector::StoreOp::create(b, loc, v, o.flat, ValueRange{at});
+    if (a.contiguousIn(t.vectorLoop)) {
+      vector::StoreOp::create(b, loc, v, o.flat, ValueRange{at});
+      return;
+    }
+    for (unsigned l = 0; l < lanes; ++l)
+      memref::StoreOp::create(b, loc, vector::ExtractOp::create(b, loc, v, int64_t(l)).getResult(), o.flat,
+                              ValueRange{add(at, mul(index(l), a.coeff[t.vectorLoop]))});
   }
 
   /// Iterations of reduction loops level.. that are unrolled completely (0: none).
@@ -536,7 +669,7 @@ private:
     int64_t work = accs;
     for (size_t i = level; i < t.reductions.size(); ++i) {
       auto n = nest.loops[t.reductions[i]].size();
-      if (!n)
+      if (!n || isBoundedReduction(t.reductions[i]))
         return false;
       work *= *n;
     }
@@ -547,12 +680,15 @@ private:
     if (level == t.reductions.size() || unrollFrom(level, accs.size()))
       return emitUnrolled(level, points, accs, lanes);
     int d = t.reductions[level];
+    if (isColumnReduction(d))
+      return emitColumns(level, points, accs, lanes);
     bool innermost = level + 1 == t.reductions.size();
     auto n = nest.loops[d].size();
-    int64_t step = innermost && n && *n >= 2 * kReductionUnroll ? kReductionUnroll : 1;
+    int64_t step = innermost && n && *n >= 2 * kReductionUnroll && !isBoundedReduction(d) ? kReductionUnroll : 1;
     SmallVector<Value> current(accs);
     if (!innermost || step == 1) {
-      return reductionLoop(d, zero, value(nest.loops[d].extent), 1, current,
+      auto [from, to] = reductionRange(d);
+      return reductionLoop(d, from, to, 1, current,
                            [&](ArrayRef<Value> in) { return emitReductions(level + 1, points, in, lanes); });
     }
     int64_t full = *n / step * step;
@@ -564,6 +700,32 @@ private:
       restoreBases(saved);
     }
     return current;
+  }
+
+  /// Reduction `level` written out, each step for the rows of the tile that do not read padding in it.
+  SmallVector<Value> emitColumns(size_t level, ArrayRef<Point> points, ArrayRef<Value> accs, unsigned lanes) {
+    int d = t.reductions[level];
+    SmallVector<Value> out(accs);
+    for (int64_t k = 0, n = *nest.loops[d].size(); k < n; ++k) {
+      SmallVector<size_t> chosen;
+      SmallVector<Point> inside;
+      SmallVector<Value> in;
+      for (auto [i, p] : llvm::enumerate(points))
+        if (rowInside(p.row, d, k)) {
+          chosen.push_back(i);
+          inside.push_back(p);
+          in.push_back(out[i]);
+        }
+      if (chosen.empty())
+        continue;
+      auto saved = saveBases();
+      enter(d, index(k));
+      SmallVector<Value> next = emitReductions(level + 1, inside, in, lanes);
+      restoreBases(saved);
+      for (auto [i, v] : llvm::zip(chosen, next))
+        out[i] = v;
+    }
+    return out;
   }
 
   SmallVector<Value> reductionLoop(int d, Value from, Value to, int64_t step, ArrayRef<Value> accs,
@@ -602,6 +764,8 @@ private:
     std::function<void(size_t)> walk = [&](size_t i) {
       if (i == t.reductions.size()) {
         for (auto [j, p] : llvm::enumerate(points)) {
+          if (atBorder && llvm::any_of(at, [&, row = p.row](auto &step) { return !rowInside(row, step.first, step.second); }))
+            continue;
           Point q = p;
           q.reductions = at;
           out[j] = widen(rootStep(q, out[j], lanes, &cache), lanes);
@@ -660,11 +824,12 @@ private:
 
   SmallVector<Value> emitHorizontalLevel(size_t level, ArrayRef<Value> accs) {
     int d = t.reductions[level];
-    if (d != t.vectorLoop)
-      return reductionLoop(d, zero, value(nest.loops[d].extent), 1, accs,
-                           [&](ArrayRef<Value> in) { return emitHorizontalLevel(level + 1, in); });
+    if (d != t.vectorLoop) {
+      auto [from, to] = reductionRange(d);
+      return reductionLoop(d, from, to, 1, accs, [&](ArrayRef<Value> in) { return emitHorizontalLevel(level + 1, in); });
+    }
     Value n = value(nest.loops[d].extent);
-    int64_t w = width();
+    int64_t w = t.width();
     auto known = nest.loops[d].size();
     Value full = known ? index(*known / w * w)
                        : arith::SubIOp::create(b, loc, n, arith::RemUIOp::create(b, loc, n, index(w))).getResult();
@@ -700,6 +865,10 @@ private:
   Operand source; ///< what a run-time panel is filled from
   SmallVector<Value> ivs;
   Value fillValue;
+  SmallVector<Clip> clips;
+  llvm::SmallDenseSet<int> inInterior; ///< parallel loops that are away from the padding here
+  bool atBorder = false;               ///< the tile starts at iteration `tileStart` and may read padding
+  int64_t tileStart = 0;
   std::optional<vector::CombiningKind> kind;
 };
 

@@ -1,5 +1,8 @@
 // Reading a kernel into a loop nest, dropping and merging loops.
 #include "passes/schedule/LoopNest.h"
+#include "passes/schedule/PaddedView.h"
+
+#include "mlir/Interfaces/ViewLikeInterface.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
@@ -7,6 +10,12 @@
 using namespace mlir;
 
 namespace onnxc {
+
+Value bufferOf(Value v) {
+  while (auto view = v.getDefiningOp<ViewLikeOpInterface>())
+    v = view.getViewSource();
+  return v;
+}
 
 SmallVector<Access *> LoopNest::accesses() {
   SmallVector<Access *> all;
@@ -87,7 +96,7 @@ private:
         if (n == 3)
           return false;
         ops[n++] = lin;
-      } else if (!isa<arith::ConstantOp>(op)) {
+      } else if (!isa<arith::ConstantOp>(op) && !isPaddedView(&op)) {
         return false;
       }
     }
@@ -131,6 +140,14 @@ private:
   /// `dims[i]`: the loop of the nest that dim i of `map` stands for; -1: always 0.
   bool access(Value operand, AffineMap map, ArrayRef<int> dims, Access &a) {
     size_t n = nest.loops.size();
+    RankedTensorType padded;
+    ArrayRef<int64_t> low;
+    if (Operation *view = operand.getDefiningOp(); view && isPaddedView(view)) {
+      auto shape = cast<MemRefType>(operand.getType());
+      padded = RankedTensorType::get(shape.getShape(), shape.getElementType());
+      low = paddingBelow(view);
+      operand = view->getOperand(0);
+    }
     a.operand = operand;
     a.coeff.assign(n, b.getIndexAttr(0));
     auto type = dyn_cast<MemRefType>(operand.getType());
@@ -154,6 +171,16 @@ private:
       int64_t constant = 0;
       if (!linear(expr, 1, factors, constant))
         return false;
+      if (padded && padded.getDimSize(i) != type.getDimSize(i)) {
+        Window &w = a.windows.emplace_back();
+        w.coeff.assign(n, 0);
+        for (auto [d, f] : llvm::enumerate(factors))
+          if (dims[d] >= 0)
+            w.coeff[dims[d]] += f;
+        w.low = low[i] - constant;
+        w.extent = type.getDimSize(i);
+        constant -= low[i];
+      }
       if (constant) {
         if (ShapedType::isDynamic(strides[i]))
           return false;
@@ -226,8 +253,11 @@ private:
 
   void eraseLoop(size_t d, int replacement) {
     nest.loops.erase(nest.loops.begin() + d);
-    for (Access *a : nest.accesses())
+    for (Access *a : nest.accesses()) {
       a->coeff.erase(a->coeff.begin() + d);
+      for (Window &w : a->windows)
+        w.coeff.erase(w.coeff.begin() + d);
+    }
     for (int &i : nest.rootIndex) {
       if (i == int(d))
         i = replacement;
@@ -254,6 +284,8 @@ private:
         continue;
       auto x = getConstantIntValue(a->coeff[outer]), y = getConstantIntValue(a->coeff[inner]);
       if (!x || !y || *x != *y * *m)
+        return false;
+      if (llvm::any_of(a->windows, [&](const Window &w) { return w.coeff[outer] || w.coeff[inner]; }))
         return false;
     }
     nest.loops[inner].extent = b.getIndexAttr(*n * *m);

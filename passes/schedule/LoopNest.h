@@ -15,6 +15,17 @@
 
 namespace onnxc {
 
+/// The buffer behind a chain of views.
+mlir::Value bufferOf(mlir::Value v);
+
+/// Reads outside [0, extent) of one dim of an operand find padding that is not
+/// in memory; the root's result does not change when they are left out.
+/// Position read: sum_d coeff[d] * iv[d] - low.
+struct Window {
+  llvm::SmallVector<int64_t> coeff; ///< one parallel and one reduction loop at most are not 0
+  int64_t low = 0, extent = 0;
+};
+
 /// How one operand is addressed. Coefficients are index attributes or values.
 struct Access {
   mlir::Value operand;  ///< the memref, or a scalar when `scalar`
@@ -22,6 +33,7 @@ struct Access {
   mlir::Type element;
   llvm::SmallVector<mlir::OpFoldResult> coeff; ///< elements per step of each loop
   int64_t constant = 0;                        ///< element offset at iv = 0, without the memref's own offset
+  llvm::SmallVector<Window> windows;           ///< where the padding of this operand is left out
 
   bool dependsOn(int d) const { return !scalar && mlir::getConstantIntValue(coeff[d]) != 0; }
   bool contiguousIn(int d) const { return !scalar && mlir::getConstantIntValue(coeff[d]) == 1; }

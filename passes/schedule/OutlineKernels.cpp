@@ -8,6 +8,7 @@
 // elementwise op that consumes a temporary which nothing else touches (the
 // epilogue).  Groups are formed on buffers: no alias question is open any
 // more, and a view needs no copy to cross the call.
+#include "passes/schedule/LoopNest.h"
 #include "passes/schedule/Schedule.h"
 
 #include "mlir/Analysis/SliceAnalysis.h"
@@ -26,13 +27,6 @@ using namespace mlir;
 
 namespace onnxc {
 namespace {
-
-/// The buffer behind a chain of views.
-Value baseOf(Value v) {
-  while (auto view = v.getDefiningOp<ViewLikeOpInterface>())
-    v = view.getViewSource();
-  return v;
-}
 
 /// Every copy is a linalg op from here on, so that it is scheduled like any other.
 void copiesToGeneric(Operation *root) {
@@ -69,7 +63,7 @@ bool canSink(Operation *from, Operation *to) {
   SmallPtrSet<Value, 8> touched;
   for (Value v : from->getOperands())
     if (isa<MemRefType>(v.getType()))
-      touched.insert(baseOf(v));
+      touched.insert(bufferOf(v));
   for (Operation *op = from->getNextNode(); op != to; op = op->getNextNode()) {
     if (!op)
       return false;
@@ -84,7 +78,7 @@ bool canSink(Operation *from, Operation *to) {
     SmallVector<MemoryEffects::EffectInstance> list;
     effects.getEffects(list);
     for (auto &e : list)
-      if (isa<MemoryEffects::Write>(e.getEffect()) && (!e.getValue() || touched.count(baseOf(e.getValue()))))
+      if (isa<MemoryEffects::Write>(e.getEffect()) && (!e.getValue() || touched.count(bufferOf(e.getValue()))))
         return false;
   }
   return true;
@@ -116,7 +110,7 @@ Group groupOf(linalg::LinalgOp root) {
   Value out = root.getDpsInitOperand(0)->get();
   // The fill just before, with nothing else touching the accumulator between.
   for (Operation *op = root->getPrevNode(); op; op = op->getPrevNode()) {
-    bool uses = llvm::any_of(op->getOperands(), [&](Value v) { return isa<MemRefType>(v.getType()) && baseOf(v) == baseOf(out); });
+    bool uses = llvm::any_of(op->getOperands(), [&](Value v) { return isa<MemRefType>(v.getType()) && bufferOf(v) == bufferOf(out); });
     if (!uses) {
       if (op->getNumRegions() && !isa<linalg::LinalgOp>(op))
         break;
@@ -142,8 +136,8 @@ Group groupOf(linalg::LinalgOp root) {
     return g;
   // Fused, the epilogue writes while the root still reads: not where they share
   // a buffer.
-  Value result = baseOf(epilogue.getDpsInitOperand(0)->get());
-  if (llvm::any_of(root.getDpsInputOperands(), [&](OpOperand *in) { return baseOf(in->get()) == result; }))
+  Value result = bufferOf(epilogue.getDpsInitOperand(0)->get());
+  if (llvm::any_of(root.getDpsInputOperands(), [&](OpOperand *in) { return bufferOf(in->get()) == result; }))
     return g;
   g.epilogue = epilogue;
   g.temporary = alloc;
@@ -197,21 +191,27 @@ private:
         used.insert(v);
       getUsedValuesDefinedAbove(op->getRegions(), used);
     }
+    if (g.temporary)
+      used.insert_range(g.temporary.getDynamicSizes());
     SmallVector<Value> args;
     SmallVector<Operation *> clones;
     for (Value v : used) {
       Operation *def = v.getDefiningOp();
-      if (def && (isa<arith::ConstantOp>(def) || def == g.temporary.getOperation()))
+      if (def && isa<arith::ConstantOp>(def))
         clones.push_back(def);
-      else
+      else if (!def || def != g.temporary.getOperation())
         args.push_back(v);
     }
+    if (g.temporary)
+      clones.push_back(g.temporary);
     Location loc = g.root.getLoc();
     auto type = FunctionType::get(b.getContext(), ValueRange(args).getTypes(), {});
     b.setInsertionPointToEnd(module.getBody());
     auto kernel = func::FuncOp::create(b, loc, "kernel", type);
     kernel.setPrivate();
     kernel->setAttr("onnxc.kernel", b.getUnitAttr());
+    // Profiles and stack traces follow the kernels; LLVM works on one at a time.
+    kernel->setAttr("passthrough", b.getStrArrayAttr({"noinline"}));
     Block *entry = kernel.addEntryBlock();
     b.setInsertionPointToStart(entry);
     IRMapping map;

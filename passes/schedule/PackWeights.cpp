@@ -55,6 +55,28 @@ bool WeightPacker::isConstant(func::FuncOp kernel, unsigned arg) const {
   });
 }
 
+bool WeightPacker::isApart(func::FuncOp kernel, unsigned arg) const {
+  auto it = calls.find(kernel.getSymNameAttr());
+  if (it == calls.end())
+    return false;
+  // Only buffers that are known to be their own.
+  auto known = [](Value v) {
+    if (auto a = dyn_cast<BlockArgument>(v))
+      return isa<func::FuncOp>(a.getOwner()->getParentOp());
+    return isa<memref::AllocOp, memref::GetGlobalOp>(v.getDefiningOp());
+  };
+  return llvm::all_of(it->second, [&](func::CallOp call) {
+    Value buffer = bufferOf(call.getOperand(arg));
+    if (!known(buffer))
+      return false;
+    for (auto [i, v] : llvm::enumerate(call.getOperands()))
+      if (i != arg && isa<MemRefType>(v.getType()))
+        if (Value other = bufferOf(v); other == buffer || !known(other))
+          return false;
+    return true;
+  });
+}
+
 /// The bytes of a constant, one element after the other.
 static std::vector<char> bytesOf(Attribute value, int64_t elementBytes, int64_t elements) {
   std::vector<char> out;
@@ -82,7 +104,7 @@ memref::GlobalOp WeightPacker::packed(memref::GlobalOp source, MemRefType type, 
   std::string key = source.getSymName().str();
   llvm::raw_string_ostream os(key);
   auto coeff = [&](int d) { return *getConstantIntValue(a.coeff[d]); };
-  os << "|" << t.vectors * t.lanes << "|" << coeff(t.vectorLoop) << "x" << *nest.loops[t.vectorLoop].size();
+  os << "|" << t.vectors << "x" << t.lanes << (t.overlapTail ? "o" : "") << "|" << coeff(t.vectorLoop) << "x" << *nest.loops[t.vectorLoop].size();
   for (int r : t.reductions)
     os << "|" << coeff(r) << "x" << *nest.loops[r].size();
   if (memref::GlobalOp known = cache.lookup(key))
@@ -101,7 +123,7 @@ memref::GlobalOp WeightPacker::packed(memref::GlobalOp source, MemRefType type, 
     copy = bytesOf(*source.getInitialValue(), size, sourceType.getNumElements());
     from = copy.data();
   }
-  int64_t width = int64_t(t.vectors) * t.lanes, n = *nest.loops[t.vectorLoop].size();
+  int64_t width = t.width(), n = *nest.loops[t.vectorLoop].size();
   auto target = HeapAsmResourceBlob::allocate(type.getNumElements() * size, 64, /*dataIsMutable=*/true);
   char *to = target.getMutableData().data();
   memset(to, 0, target.getData().size());
@@ -115,11 +137,10 @@ memref::GlobalOp WeightPacker::packed(memref::GlobalOp source, MemRefType type, 
       offsets[i] += (i / inner) % extent * c;
     inner *= extent;
   }
-  for (int64_t start = 0; start < n; start += width) {
-    int64_t columns = std::min(width, n - start);
+  auto copyColumns = [&](int64_t start, int64_t columns, int64_t panel, int64_t within) {
     for (int64_t k = 0; k < depth; ++k) {
       const char *row = from + (offsets[k] + start * nStride) * size;
-      char *out = to + (start * depth + k * width) * size;
+      char *out = to + (panel * depth + k * width + within) * size;
       if (size == 4)
         for (int64_t j = 0; j < columns; ++j)
           memcpy(out + j * 4, row + j * nStride * 4, 4);
@@ -127,7 +148,10 @@ memref::GlobalOp WeightPacker::packed(memref::GlobalOp source, MemRefType type, 
         for (int64_t j = 0; j < columns; ++j)
           memcpy(out + j * size, row + j * nStride * size, size);
     }
-  }
+  };
+  for (const Tiling::Piece &p : t.pieces(n))
+    for (int64_t i = 0, columns = int64_t(p.vectors) * p.lanes; i < p.trips; ++i)
+      copyColumns(p.start + i * columns, columns, p.panel + i * columns, p.within);
 
   OpBuilder b(source);
   std::string name = source.getSymName().str() + "_panel" + std::to_string(count++);
@@ -141,7 +165,7 @@ memref::GlobalOp WeightPacker::packed(memref::GlobalOp source, MemRefType type, 
 }
 
 Value WeightPacker::pack(func::FuncOp kernel, unsigned arg, const LoopNest &nest, const Tiling &t) {
-  int64_t width = int64_t(t.vectors) * t.lanes, n = *nest.loops[t.vectorLoop].size();
+  int64_t width = t.width(), n = *nest.loops[t.vectorLoop].size();
   auto type = MemRefType::get({int64_t(llvm::divideCeil(n, width)) * reductionDepth(nest) * width},
                               nest.inputs[t.packed].element);
   for (func::CallOp call : calls[kernel.getSymNameAttr()]) {
@@ -156,25 +180,6 @@ Value WeightPacker::pack(func::FuncOp kernel, unsigned arg, const LoopNest &nest
   }
   (void)kernel.insertArgument(arg + 1, type, DictionaryAttr::get(kernel.getContext()), kernel.getLoc());
   return kernel.getArgument(arg + 1);
-}
-
-void WeightPacker::hoistTemporaries(func::FuncOp kernel) {
-  SmallVector<memref::AllocOp> temporaries;
-  kernel.walk([&](memref::AllocOp op) {
-    if (op.getType().hasStaticShape())
-      temporaries.push_back(op);
-  });
-  for (memref::AllocOp op : temporaries) {
-    unsigned at = kernel.getNumArguments();
-    (void)kernel.insertArgument(at, op.getType(), DictionaryAttr::get(kernel.getContext()), op.getLoc());
-    op.replaceAllUsesWith(kernel.getArgument(at));
-    op.erase();
-    for (func::CallOp &call : calls[kernel.getSymNameAttr()]) {
-      OpBuilder b(call);
-      Value buffer = memref::AllocOp::create(b, call.getLoc(), cast<MemRefType>(kernel.getArgument(at).getType()));
-      call.getOperandsMutable().append(buffer);
-    }
-  }
 }
 
 } // namespace onnxc

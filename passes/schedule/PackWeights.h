@@ -16,14 +16,15 @@ public:
   /// Argument `arg` of `kernel` is a whole constant at every call.
   bool isConstant(mlir::func::FuncOp kernel, unsigned arg) const;
 
+  /// No call passes the buffer behind argument `arg` as another argument too.
+  bool isApart(mlir::func::FuncOp kernel, unsigned arg) const;
+
   /// Makes argument `arg` of `kernel` a panel buffer
-  ///   [ceil(n / width)][reduction loops][width], zero padded,
+  ///   [ceil(n / width)][reduction loops][width], zero padded
+  /// (the last panel holds the columns of the tail's pieces, Tiling::pieces),
   /// and every call pass its constant in that form. Returns the new argument,
   /// which stands after the old one; the caller erases the old.
   mlir::Value pack(mlir::func::FuncOp kernel, unsigned arg, const LoopNest &nest, const Tiling &tiling);
-
-  /// Turns static temporaries of `kernel` into arguments that the callers allocate.
-  void hoistTemporaries(mlir::func::FuncOp kernel);
 
 private:
   /// Erases `get` and, with its last use, the constant and its bytes.

@@ -3,6 +3,7 @@
 #define ONNXC_PASSES_SCHEDULE_SCHEDULE_H
 
 #include "codegen/targets/Target.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/Pass.h"
 #include <memory>
 
@@ -14,8 +15,27 @@ std::unique_ptr<mlir::Pass> createFuseElementwisePass();
 std::unique_ptr<mlir::Pass> createBufferizePass();
 /// Groups of linalg ops become private functions (OutlineKernels.cpp).
 std::unique_ptr<mlir::Pass> createOutlineKernelsPass();
+/// Kernels keep out of the padding of their windows instead of reading it from
+/// memory (ImplicitPadding.cpp). Only before createScheduleKernelsPass.
+std::unique_ptr<mlir::Pass> createImplicitPaddingPass(const Target &target);
 /// Tiles and vectorises each kernel for the target (ScheduleKernels.cpp).
 std::unique_ptr<mlir::Pass> createScheduleKernelsPass(const Target &target);
+/// Temporaries of kernels become arguments that the caller allocates (HoistTemporaries.cpp).
+std::unique_ptr<mlir::Pass> createHoistTemporariesPass();
+/// Outer loops of large kernels become functions that run a range of iterations (ParallelizeKernels.cpp).
+std::unique_ptr<mlir::Pass> createParallelizeKernelsPass(int threads);
+/// Hands the frame, the last argument of `main` once the arena is planned, to
+/// the kernels that call such functions, as their last argument.
+void passFrame(mlir::func::FuncOp main);
+
+/// On a kernel: the time it takes on one core of the target, an estimate (i64).
+constexpr llvm::StringLiteral kKernelCostAttr = "onnxc.nanoseconds";
+/// On an argument of a kernel: memory that only a part of the kernel's iterations needs at a time.
+constexpr llvm::StringLiteral kScratchAttr = "onnxc.scratch";
+/// On a loop of a scheduled kernel: its iterations do not depend on each other.
+constexpr llvm::StringLiteral kParallelLoopAttr = "onnxc.parallel";
+/// Names of the functions (begin, end, worker, captured values...) that hold a range of such iterations.
+constexpr llvm::StringLiteral kParallelBodyPrefix = "onnxc.body.";
 
 } // namespace onnxc
 

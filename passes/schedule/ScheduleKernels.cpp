@@ -7,6 +7,7 @@
 // plain loops later.
 #include "passes/schedule/EmitTile.h"
 #include "passes/schedule/PackWeights.h"
+#include "passes/schedule/PaddedView.h"
 #include "passes/schedule/Schedule.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -30,11 +31,36 @@ void generalizeLoneFill(func::FuncOp kernel) {
   (void)linalg::generalizeNamedOp(rewriter, ops[0]);
 }
 
+/// Time of a kernel on one core, to the order of magnitude: the larger of its
+/// arithmetic and its traffic. Loops of unknown extent count 256.
+int64_t estimatedNanoseconds(LoopNest &nest, const Target &target) {
+  constexpr double kUnknownExtent = 256, kInstructionsPerNs = 3, kBytesPerNs = 10;
+  auto product = [&](llvm::function_ref<bool(size_t)> take) {
+    double n = 1;
+    for (size_t d = 0; d < nest.loops.size(); ++d)
+      if (take(d))
+        n *= double(nest.loops[d].size().value_or(int64_t(kUnknownExtent)));
+    return n;
+  };
+  double bytes = 0, operations = 0, bits = 8;
+  for (Access *a : nest.accesses()) {
+    if (a->scalar)
+      continue;
+    double width = a->element.isIntOrFloat() ? a->element.getIntOrFloatBitWidth() : 64;
+    bits = std::max(bits, width);
+    bytes += product([&](size_t d) { return a->dependsOn(d); }) * width / 8;
+  }
+  operations += product([](size_t) { return true; }) * double(nest.root.getBody()->getOperations().size());
+  if (nest.epilogue)
+    operations += product([&](size_t d) { return !nest.loops[d].reduction; }) * double(nest.epilogue.getBody()->getOperations().size());
+  return int64_t(std::min(1e18, std::max(operations / target.lanes(unsigned(bits)) / kInstructionsPerNs, bytes / kBytesPerNs)));
+}
+
 void schedule(func::FuncOp kernel, const Target &target, WeightPacker &packer) {
   generalizeLoneFill(kernel);
   auto nest = buildLoopNest(kernel);
   if (!nest)
-    return;
+    return materializePaddedViews(kernel);
   auto argumentOf = [&](unsigned input) {
     auto arg = dyn_cast_if_present<BlockArgument>(nest->inputs[input].operand);
     // A weight that the kernel uses in two ways is left as it is.
@@ -44,9 +70,11 @@ void schedule(func::FuncOp kernel, const Target &target, WeightPacker &packer) {
     int arg = argumentOf(input);
     return arg >= 0 && packer.isConstant(kernel, arg);
   };
-  auto tiling = chooseTiling(*nest, target, isWeight);
+  auto output = dyn_cast_if_present<BlockArgument>(nest->output.operand);
+  auto tiling = chooseTiling(*nest, target, {isWeight, output && packer.isApart(kernel, output.getArgNumber())});
   if (!tiling)
-    return;
+    return materializePaddedViews(kernel);
+  kernel->setAttr(kKernelCostAttr, Builder(kernel.getContext()).getI64IntegerAttr(estimatedNanoseconds(*nest, target)));
   Value panel;
   int replaced = -1;
   if (tiling->packed >= 0 && !tiling->packAtRunTime) {
@@ -59,6 +87,8 @@ void schedule(func::FuncOp kernel, const Target &target, WeightPacker &packer) {
   nest->root.erase();
   if (nest->fill)
     nest->fill.erase();
+  for (auto view : llvm::make_early_inc_range(kernel.getOps<UnrealizedConversionCastOp>()))
+    view.erase();
   if (nest->temporary && nest->temporary->use_empty())
     nest->temporary.erase();
   if (replaced >= 0)
@@ -80,10 +110,8 @@ struct ScheduleKernelsPass : PassWrapper<ScheduleKernelsPass, OperationPass<Modu
     for (auto f : getOperation().getOps<func::FuncOp>())
       if (f->hasAttr("onnxc.kernel"))
         kernels.push_back(f);
-    for (func::FuncOp kernel : kernels) {
+    for (func::FuncOp kernel : kernels)
       schedule(kernel, target, packer);
-      packer.hoistTemporaries(kernel);
-    }
   }
   Target target;
 };

@@ -35,6 +35,35 @@ std::optional<vector::CombiningKind> combiningKind(linalg::GenericOp op) {
       .Default([](Operation *) { return std::nullopt; });
 }
 
+SmallVector<Tiling::Piece> Tiling::pieces(int64_t extent) const {
+  SmallVector<Piece> out;
+  int64_t full = extent / width() * width(), rest = extent - full, at = full;
+  if (full)
+    out.push_back({0, full / width(), vectors, lanes, 0, 0});
+  auto tail = [&](int64_t start, unsigned count, unsigned width, int64_t column) {
+    out.push_back({start, 1, count, width, full, column});
+  };
+  int64_t wide = llvm::divideCeil(rest, int64_t(lanes));
+  if (overlapTail && rest && extent >= wide * lanes) {
+    tail(extent - wide * lanes, wide, lanes, 0);
+    return out;
+  }
+  if (int64_t whole = rest / lanes) {
+    tail(at, whole, lanes, 0);
+    at += whole * lanes;
+  }
+  if (overlapTail && at < extent && extent >= int64_t(lanes)) {
+    tail(extent - lanes, 1, lanes, at - full);
+    return out;
+  }
+  for (unsigned narrow = lanes / 2; narrow >= 1; narrow /= 2)
+    if (extent - at >= int64_t(narrow)) {
+      tail(at, 1, narrow, at - full);
+      at += narrow;
+    }
+  return out;
+}
+
 namespace {
 
 /// Widest value the bodies compute with, in bits.
@@ -71,8 +100,11 @@ unsigned balanced(int64_t extent, unsigned limit) {
 
 class Chooser {
 public:
-  Chooser(LoopNest &nest, const Target &target, llvm::function_ref<bool(unsigned)> isWeight)
-      : nest(nest), target(target), isWeight(isWeight) {}
+  Chooser(LoopNest &nest, const Target &target, const CallFacts &facts) : nest(nest), target(target), isWeight(facts.isWeight) {
+    // Computed twice, a result must not depend on what the first time wrote.
+    bool readsOutput = nest.root.getRegionOutputArgs()[0].hasNUsesOrMore(1) && !nest.fill;
+    t.overlapTail = facts.outputApart && !readsOutput;
+  }
 
   std::optional<Tiling> choose() {
     unsigned bits = widestBits(nest, target.indexBits);
@@ -81,16 +113,21 @@ public:
     bool scalar = fullLanes < 2;
     if (nest.loops.empty() || (scalar && !(nest.hasReduction() && floatRegisters())))
       return std::nullopt;
-    if (!chooseVectorLoop() || (scalar && t.horizontal))
+    if (!chooseVectorLoop())
       return std::nullopt;
-    t.lanes = fullLanes;
     int64_t extent = sizeOr(nest.loops[t.vectorLoop], kUnknownExtent);
-    while (t.lanes > extent)
-      t.lanes /= 2;
+    t.lanes = lanesFor(t.vectorLoop);
     if (t.lanes < 2 && !scalar)
       return std::nullopt;
     for (size_t d = 0; d < nest.loops.size(); ++d)
       (nest.loops[d].reduction ? t.reductions : t.order).push_back(d);
+    // Bounds and left-out steps are cheap in an outer loop.
+    SmallVector<int> plain;
+    for (int d : t.reductions)
+      if (!inWindow(d))
+        plain.push_back(d);
+    llvm::erase_if(t.reductions, [&](int d) { return !inWindow(d); });
+    t.reductions.append(plain);
     if (t.horizontal) {
       llvm::erase(t.reductions, t.vectorLoop);
       t.reductions.push_back(t.vectorLoop);
@@ -111,30 +148,79 @@ private:
     return (element.isF32() && target.f32) || (element.isF64() && target.f64);
   }
 
+  // Costs are in vector operations per element of the output.
+  static constexpr double kGather = 1.5, kScatter = 1.5, kPack = 2, kLaneSum = 8;
+  static constexpr double kNever = 1e9;
   /// Building a vector of 16-bit floats from elements makes LLVM call
   /// conversion functions on targets without native arithmetic: never done.
-  static constexpr int kNever = 1000;
-  static int gatherCost(const Access &a) { return a.element.isBF16() || a.element.isF16() ? kNever : 1; }
+  static double elementwise(const Access &a, double perElement) {
+    return a.element.isBF16() || a.element.isF16() ? kNever : perElement;
+  }
 
-  /// 0: best. Inputs that would be gathered element by element cost.
-  int cost(int d) {
-    int gathers = 0;
+  unsigned lanesFor(int d) {
+    unsigned lanes = fullLanes;
+    while (lanes > sizeOr(nest.loops[d], kUnknownExtent))
+      lanes /= 2;
+    return lanes;
+  }
+
+  bool inWindow(int d) {
+    return llvm::any_of(nest.inputs, [&](const Access &a) {
+      return llvm::any_of(a.windows, [&](const Window &w) { return w.coeff[d] != 0; });
+    });
+  }
+
+  /// Iterations of the reduction loops together.
+  double depth() {
+    double n = 1;
+    for (const Loop &l : nest.loops)
+      if (l.reduction)
+        n *= sizeOr(l, kUnknownExtent);
+    return n;
+  }
+
+  /// Cost of having the iterations of parallel loop `d` in the lanes.
+  double cost(int d) {
+    unsigned lanes = lanesFor(d);
+    int64_t extent = sizeOr(nest.loops[d], kUnknownExtent);
+    int64_t rest = extent % lanes;
+    int64_t tiles = extent / lanes + (t.overlapTail && rest ? 1 : llvm::popcount(uint64_t(rest)));
+    if (inWindow(d))
+      return kNever; // which iterations read padding would differ from lane to lane
+    double sum = depth() * tiles / extent;
     for (size_t i = 0; i < nest.inputs.size(); ++i) {
       const Access &a = nest.inputs[i];
       if (!a.dependsOn(d) || a.contiguousIn(d))
         continue;
-      gathers += packable(i, d) ? 0 : gatherCost(a);
+      if (!packable(i, d))
+        sum += elementwise(a, kGather * depth());
+      else if (!isWeight(i))
+        sum += kPack * depth() / reuse(i, d);
     }
     for (const Access &a : nest.epilogueInputs)
       if (a.dependsOn(d) && !a.contiguousIn(d))
-        gathers += gatherCost(a);
-    return gathers;
+        sum += elementwise(a, kGather);
+    bool readsOutput = !nest.fill && nest.root.getRegionOutputArgs()[0].hasNUsesOrMore(1);
+    if (readsOutput && nest.accumulator.dependsOn(d) && !nest.accumulator.contiguousIn(d))
+      sum += elementwise(nest.accumulator, kGather);
+    if (!nest.output.contiguousIn(d))
+      sum += elementwise(nest.output, kScatter);
+    return sum;
+  }
+
+  /// Results per element of input i, along loops other than `d`.
+  double reuse(unsigned i, int d) {
+    double n = 1;
+    for (size_t k = 0; k < nest.loops.size(); ++k)
+      if (!nest.loops[k].reduction && int(k) != d && !nest.inputs[i].dependsOn(k))
+        n *= sizeOr(nest.loops[k], kUnknownExtent);
+    return n;
   }
 
   /// Input i moves only along `d` and reductions, some other parallel loop reuses it, and it may be copied to panels.
   bool packable(unsigned i, int d) {
     const Access &a = nest.inputs[i];
-    if (!nest.hasReduction() || !a.dependsOn(d))
+    if (!nest.hasReduction() || !a.dependsOn(d) || !a.windows.empty())
       return false;
     bool reused = false, reduces = false;
     for (size_t k = 0; k < nest.loops.size(); ++k) {
@@ -167,40 +253,32 @@ private:
   bool canPackAtRunTime(unsigned i, int d) {
     if (!allReductionsStatic() || !nest.loops[d].size())
       return false;
-    int64_t reuse = 1, depth = 1;
-    for (size_t k = 0; k < nest.loops.size(); ++k) {
-      if (nest.loops[k].reduction)
-        depth *= *nest.loops[k].size();
-      else if (int(k) != d && !nest.inputs[i].dependsOn(k))
-        reuse *= sizeOr(nest.loops[k], kUnknownExtent);
-    }
-    return reuse >= 8 && depth * 64 <= int64_t(target.l2Bytes) * 4;
+    return reuse(i, d) >= 8 && depth() * 64 <= target.l2Bytes * 4.0;
   }
 
   bool chooseVectorLoop() {
-    int best = -1, bestCost = INT_MAX;
+    int best = -1;
+    double bestCost = kNever;
     int64_t bestExtent = 0;
     for (size_t d = 0; d < nest.loops.size(); ++d) {
-      if (nest.loops[d].reduction || !nest.output.contiguousIn(d))
+      if (nest.loops[d].reduction || !nest.output.dependsOn(d) || lanesFor(d) < std::min(2u, fullLanes))
         continue;
       int64_t extent = sizeOr(nest.loops[d], kUnknownExtent);
-      int c = cost(d);
+      double c = cost(d);
       if (c < bestCost || (c == bestCost && extent > bestExtent)) {
         best = d;
         bestCost = c;
         bestExtent = extent;
       }
     }
-    bool goodParallel = best >= 0 && bestCost == 0 && bestExtent >= fullLanes;
-    if (!goodParallel) {
-      if (int r = horizontalLoop(); r >= 0) {
-        t.vectorLoop = r;
-        t.horizontal = true;
-        return true;
-      }
+    // Lanes along a reduction: no operand is reused, and the lanes are summed up.
+    if (int r = fullLanes < 2 ? -1 : horizontalLoop(); r >= 0 && 2 * depth() / fullLanes + kLaneSum < bestCost) {
+      t.vectorLoop = r;
+      t.horizontal = true;
+      return true;
     }
     t.vectorLoop = best;
-    return best >= 0 && bestCost < kNever;
+    return best >= 0;
   }
 
   /// A reduction loop along which every input is contiguous or constant.
@@ -209,7 +287,7 @@ private:
       return -1;
     int best = -1;
     for (size_t d = 0; d < nest.loops.size(); ++d) {
-      if (!nest.loops[d].reduction || sizeOr(nest.loops[d], kUnknownExtent) < int64_t(fullLanes))
+      if (!nest.loops[d].reduction || inWindow(d) || sizeOr(nest.loops[d], kUnknownExtent) < int64_t(fullLanes))
         continue;
       bool moves = false, ok = true;
       for (const Access &a : nest.inputs) {
@@ -270,7 +348,8 @@ private:
     }
     for (size_t i = 0; i < nest.inputs.size(); ++i) {
       const Access &a = nest.inputs[i];
-      if (!contraction || t.packed >= 0 || !packable(i, v) || a.dependsOn(t.tileLoop))
+      bool single = t.tileLoop < 0; // a matrix times a vector: panels make it one stream
+      if (t.packed >= 0 || !packable(i, v) || !(single || (contraction && !a.dependsOn(t.tileLoop))))
         continue;
       // A panel that changes with another parallel loop (groups, batches) is filled at run time.
       bool varies = llvm::any_of(t.order, [&](int d) { return d != v && a.dependsOn(d); });
@@ -314,10 +393,9 @@ private:
       llvm::erase(rows, t.tileLoop);
       rows.push_back(t.tileLoop);
     }
-    int64_t width = t.vectors * t.lanes;
     int64_t bytesA = m * k * 4, bytesB = n * k * 4;
     auto weight = [&](int64_t bytes) { return bytes <= int64_t(target.l2Bytes) / 2 ? 1 : 2; };
-    int64_t panelsOutside = bytesA * llvm::divideCeil(n, width) * weight(bytesA);
+    int64_t panelsOutside = bytesA * llvm::divideCeil(n, t.width()) * weight(bytesA);
     int64_t rowsOutside = bytesB * llvm::divideCeil(m, int64_t(t.tile)) * weight(bytesB);
     t.order = batch;
     if (panelsOutside <= rowsOutside || t.packAtRunTime) {
@@ -338,8 +416,8 @@ private:
 
 } // namespace
 
-std::optional<Tiling> chooseTiling(LoopNest &nest, const Target &target, llvm::function_ref<bool(unsigned)> isWeight) {
-  return Chooser(nest, target, isWeight).choose();
+std::optional<Tiling> chooseTiling(LoopNest &nest, const Target &target, const CallFacts &facts) {
+  return Chooser(nest, target, facts).choose();
 }
 
 } // namespace onnxc

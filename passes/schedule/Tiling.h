@@ -16,16 +16,35 @@ struct Tiling {
   unsigned vectors = 1;       ///< vectors per tile along the vector loop
   int tileLoop = -1;          ///< parallel loop unrolled by up to `tile` iterations
   unsigned tile = 1;
+  bool overlapTail = false;   ///< a tail is the last full vectors once more: results may be written twice
   int packed = -1;            ///< input that is read from panels [block][reduction][vectors*lanes]
   bool packAtRunTime = false; ///< the panel is filled by the kernel itself
   llvm::SmallVector<int> order; ///< parallel loops from outside in, including both of the above
   llvm::SmallVector<int> reductions; ///< reduction loops from outside in (the horizontal one last)
+
+  /// Iterations of a panel of the packed input.
+  int64_t width() const { return int64_t(vectors) * lanes; }
+
+  /// A stretch of the vector loop that is executed by tiles of one width.
+  struct Piece {
+    int64_t start;    ///< first iteration
+    int64_t trips;    ///< tiles
+    unsigned vectors, lanes;
+    int64_t panel;    ///< iteration at which the panel of the first tile starts
+    int64_t within;   ///< column of the first tile in that panel
+  };
+  /// The vector loop of `extent` iterations in pieces: whole panels first, then the tail.
+  llvm::SmallVector<Piece> pieces(int64_t extent) const;
+};
+
+/// What is known of a kernel from its calls.
+struct CallFacts {
+  llvm::function_ref<bool(unsigned)> isWeight; ///< input i of the root is a constant at every call: the compiler may repack it
+  bool outputApart = false;                    ///< no call passes the output's buffer as another argument
 };
 
 /// Nullopt: no vector form pays or none is known; the op stays scalar loops.
-/// `isWeight(i)`: input i of the root is a constant at every call, so that it
-/// may be repacked by the compiler.
-std::optional<Tiling> chooseTiling(LoopNest &nest, const Target &target, llvm::function_ref<bool(unsigned)> isWeight);
+std::optional<Tiling> chooseTiling(LoopNest &nest, const Target &target, const CallFacts &facts);
 
 /// Kind of the reduction in a body acc' = combine(acc, f(inputs)).
 std::optional<mlir::vector::CombiningKind> combiningKind(mlir::linalg::GenericOp op);

@@ -12,7 +12,7 @@ extern "C" {
 #endif
 
 /* Version of onnxc_context and onnxc_model as laid out below. */
-#define ONNXC_VERSION 1u
+#define ONNXC_VERSION 2u
 
 /* Largest number of dimensions of an input or output tensor. */
 #define ONNXC_MAX_RANK 8
@@ -78,6 +78,23 @@ typedef struct {
   int64_t dims[ONNXC_MAX_RANK];
 } onnxc_tensor;
 
+/* Does the iterations begin .. end - 1 of some work. No two calls that run at
+ * the same time have the same `worker`. */
+typedef void (*onnxc_task)(void *closure, int64_t begin, int64_t end,
+                           int64_t worker);
+
+/* Runs work on several threads. threads/onnxc_pool.h has one; programs with
+ * threads of their own fill in this structure instead. */
+typedef struct onnxc_executor onnxc_executor;
+struct onnxc_executor {
+  void *self;      /* for the executor's own use */
+  int32_t threads; /* threads that work, the calling one included */
+  /* Calls task(closure, begin, end, worker) on ranges that make up 0 .. count
+   * - 1, with 0 <= worker < workers, and returns when all are done. */
+  void (*run)(onnxc_executor *executor, onnxc_task task, void *closure,
+              int64_t count, int64_t workers);
+};
+
 /* What a run may use, and where it reports errors. May be NULL for models
  * without dynamic temporaries or dynamic outputs. */
 typedef struct {
@@ -89,6 +106,8 @@ typedef struct {
   int32_t error_code;
   int32_t error_node; /* index of the node, -1 when no node is at fault */
   const char *error_message;
+  /* For models compiled with --threads=N; NULL runs them on one thread. */
+  onnxc_executor *executor;
 } onnxc_context;
 
 /* What a model declares about an input or output. */

@@ -251,6 +251,13 @@ def resize10_linear():
             {"s": np.array([1, 1, 2, 1.5], np.float32)}, ["y"])
 
 
+@case(["Resize/12"], [11, 12])
+def resize_half_pixel_for_nn():
+    return ([node("Resize", ["x", "r", "s"], ["y"], mode="nearest", nearest_mode="floor",
+                  coordinate_transformation_mode="tf_half_pixel_for_nn")], {"x": data(1, 2, 5, 4)},
+            {"r": np.array([], np.float32), "s": np.array([1, 1, 2, 0.7], np.float32)}, ["y"])
+
+
 @case(["Resize/18"], [11, 13])
 def resize_empty_inputs():
     return ([node("Resize", ["x", "r", "e", "z"], ["y"], mode="linear")], {"x": data(1, 2, 3, 4)},
@@ -523,3 +530,61 @@ def skip_layer_norm():
 def attention():
     return ([contrib("Attention", ["x", "w", "b"], ["y"], num_heads=2, unidirectional=1)],
             {"x": data(2, 3, 8)}, {"w": data(8, 24, seed=1), "b": data(24, seed=2)}, ["y"])
+
+
+# ------------------------------------------------------------- classic learning
+
+
+def learning(op, inputs, outputs, **attributes):
+    return node(op, inputs, outputs, domain="ai.onnx.ml", **attributes)
+
+
+@case([], [15])
+def ml_scaler():
+    return ([learning("Scaler", ["x"], ["y"], offset=[0.5, 1.0, -1.0, 0.0], scale=[2.0, 0.5, 1.0, 4.0]),
+             learning("Scaler", ["x"], ["z"], offset=[0.25], scale=[3.0])], {"x": data(3, 4)}, {}, ["y", "z"])
+
+
+@case([], [15])
+def ml_imputer():
+    x = data(3, 2)
+    x[1] = np.nan
+    return ([learning("Imputer", ["x"], ["y"], imputed_value_floats=[7.0, 8.0], replaced_value_float=float("nan")),
+             learning("Imputer", ["i"], ["j"], imputed_value_int64s=[5], replaced_value_int64=1)],
+            {"x": x, "i": np.array([[1, 2], [3, 1]])}, {}, ["y", "j"])
+
+
+@case([], [15])
+def ml_normalizer():
+    x = data(3, 4, low=0.1)
+    x[1] = 0
+    return ([learning("Normalizer", ["x"], [norm], norm=norm) for norm in ("MAX", "L1", "L2")],
+            {"x": x}, {}, ["MAX", "L1", "L2"])
+
+
+@case([], [15])
+def ml_feature_vectorizer():
+    return ([learning("FeatureVectorizer", ["a", "b"], ["y"], inputdimensions=[2, 3])],
+            {"a": data(4, 2), "b": data(4, 3, seed=1)}, {}, ["y"])
+
+
+@case([], [15])
+def ml_linear_regressor():
+    return ([learning("LinearRegressor", ["x"], ["y"], targets=2, coefficients=[0.5, 1.0, -1.0, 2.0, 0.25, -0.5],
+                      intercepts=[1.0, -2.0])], {"x": data(4, 3)}, {}, ["y"])
+
+
+@case([], [15])
+def ml_label_encoder():
+    return ([learning("LabelEncoder", ["i"], ["a"], keys_int64s=[3, 1, 7], values_floats=[0.5, 1.5, 2.5], default_float=-1.0),
+             learning("LabelEncoder", ["x"], ["b"], keys_floats=[0.5, float("nan")], values_int64s=[10, 20])],
+            {"i": np.array([[1, 2, 3], [7, 3, 0]]), "x": np.array([0.5, np.nan, 4], np.float32)}, {}, ["a", "b"])
+
+
+@case([], [15])
+def tf_idf_weights():
+    pool = dict(min_gram_length=1, max_gram_length=2, max_skip_count=1, ngram_counts=[0, 2],
+                ngram_indexes=[3, 0, 1, 2], pool_int64s=[2, 3, 5, 4, 3, 2])
+    return ([node("TfIdfVectorizer", ["x"], [mode], mode=mode, weights=[0.5, 2.0, 3.0, 0.25], **pool)
+             for mode in ("TF", "IDF", "TFIDF")],
+            {"x": np.array([[2, 5, 4, 3, 3, 2], [5, 0, 4, 3, 9, 2]])}, {}, ["TF", "IDF", "TFIDF"])

@@ -54,3 +54,30 @@ func.func @none(%x: tensor<1x3x16x16xf32>) -> tensor<1x3x16x16xf32> {
   %y = onnx.Relu %x : (tensor<1x3x16x16xf32>) -> tensor<1x3x16x16xf32>
   return %y : tensor<1x3x16x16xf32>
 }
+
+// With three dims the permutations to and from channels-last are one; it counts
+// as the one of them: here the result is the convolution's channels-last input.
+// CHECK-LABEL: func.func @three
+// CHECK-SAME: %[[X:.*]]: tensor<1x8x3xf32>
+// CHECK-NOT: onnx.Transpose
+// CHECK: onnx.Conv %[[X]], {{.*}}layout = "NHWC"{{.*}} -> tensor<1x8x4xf32>
+// CHECK: %[[Y:.*]] = onnx.Transpose {{.*}} -> tensor<1x4x8xf32>
+// CHECK: return %[[Y]]
+func.func @three(%x: tensor<1x8x3xf32>, %w: tensor<4x3x1xf32>) -> tensor<1x4x8xf32> {
+  %none = onnx.NoValue
+  %t = onnx.Transpose %x {perm = array<i64: 0, 2, 1>} : (tensor<1x8x3xf32>) -> tensor<1x3x8xf32>
+  %c = onnx.Conv %t, %w, %none : (tensor<1x3x8xf32>, tensor<4x3x1xf32>, none) -> tensor<1x4x8xf32>
+  return %c : tensor<1x4x8xf32>
+}
+
+// And here it is of no use to one.
+// CHECK-LABEL: func.func @apart
+// CHECK-SAME: %[[X:.*]]: tensor<1x8x3xf32>
+// CHECK: %[[T:.*]] = onnx.Transpose %[[X]]
+// CHECK: return {{.*}}, %[[T]]
+func.func @apart(%x: tensor<1x8x3xf32>, %w: tensor<4x8x1xf32>) -> (tensor<1x4x3xf32>, tensor<1x3x8xf32>) {
+  %none = onnx.NoValue
+  %c = onnx.Conv %x, %w, %none : (tensor<1x8x3xf32>, tensor<4x8x1xf32>, none) -> tensor<1x4x3xf32>
+  %t = onnx.Transpose %x {perm = array<i64: 0, 2, 1>} : (tensor<1x8x3xf32>) -> tensor<1x3x8xf32>
+  return %c, %t : tensor<1x4x3xf32>, tensor<1x3x8xf32>
+}

@@ -42,7 +42,7 @@ def _one(rng, spec, dtype):
         value = numpy.array(spec["values"])
     else:
         raise ValueError(f"models.json: kind '{kind}' of an input is not known")
-    return numpy.ascontiguousarray(value.reshape(shape).astype(dtype))
+    return numpy.asarray(value.reshape(shape), dtype=dtype, order="C")  # ascontiguousarray would make rank 0 rank 1
 
 
 def draw(specs, dtypes, seed):

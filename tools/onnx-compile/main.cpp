@@ -6,7 +6,10 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/Process.h"
+#include "llvm/Support/Program.h"
 #include "llvm/Support/raw_ostream.h"
+#include <csignal>
 #include <functional>
 
 using namespace llvm;
@@ -106,6 +109,17 @@ std::string defaultName(StringRef path) {
   return id.empty() || isDigit(id[0]) ? "m_" + id : id;
 }
 
+/// The command line as a shell takes it.
+std::string quotedCommand(ArrayRef<char *> argv) {
+  std::string text;
+  raw_string_ostream os(text);
+  for (const char *arg : argv) {
+    os << (text.empty() ? "" : " ");
+    sys::printArg(os, arg, /*Quote=*/false);
+  }
+  return text;
+}
+
 /// Fills `a` from the command line; returns an exit code on a mistake.
 int parse(ArrayRef<char *> argv, ArrayRef<Option> table, Arguments &a) {
   for (size_t i = 0; i < argv.size(); ++i) {
@@ -116,7 +130,8 @@ int parse(ArrayRef<char *> argv, ArrayRef<Option> table, Arguments &a) {
       a.input = arg.str();
       continue;
     }
-    auto [name, value] = arg.split('=');
+    StringRef name, value;
+    std::tie(name, value) = arg.split('=');
     bool attached = arg.contains('=');
     if (arg.starts_with("-O") && arg.size() > 2) {
       name = "-O";
@@ -147,8 +162,12 @@ int parse(ArrayRef<char *> argv, ArrayRef<Option> table, Arguments &a) {
 } // namespace
 
 int main(int argc, char **argv) {
+  // A closed pipe and a limit on file sizes are errors of a write, not the end.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
   Arguments a;
   a.options.name.clear();
+  a.options.command = quotedCommand(ArrayRef(argv, argc));
   a.options.target = "x86_64-linux";
   auto table = optionTable(a);
   if (int code = parse(ArrayRef(argv + 1, argc - 1), table, a))
@@ -178,6 +197,8 @@ int main(int argc, char **argv) {
   onnxc::CompileResult result;
   if (!onnxc::compileModel(a.input, options, result)) {
     errs() << "onnx-compile: error: " << result.message << "\n";
+    if (result.crashed) // destructors might wait for what the crash left locked
+      sys::Process::Exit(onnxc::exitCode(result), /*NoCleanup=*/true);
     return onnxc::exitCode(result);
   }
   if (options.verbose)

@@ -3,6 +3,7 @@
 #include "Error.h"
 #include "Npz.h"
 #include "Prepare.h"
+#include "onnxc_pool.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/raw_ostream.h"
@@ -120,7 +121,7 @@ static llvm::Error bench(const Arguments &arguments) {
   auto seed = arguments.integer("seed", 0, 0, INT64_MAX);
   if (!seed)
     return seed.takeError();
-  auto threads = arguments.integer("threads", 1, 1, 1024);
+  auto threads = arguments.integer("threads", 1, 1, ONNXC_POOL_MAX_THREADS);
   if (!threads)
     return threads.takeError();
   auto shapes = parseShapes(arguments);

@@ -1,6 +1,7 @@
 // Loading compiled models and running them.
 #include "Model.h"
 #include "Error.h"
+#include "onnxc_pool.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/FileSystem.h"
 #include <algorithm>
@@ -44,8 +45,9 @@ static llvm::Error checkRecord(const onnxc_model *model,
 namespace {
 class LocalModel : public LoadedModel {
 public:
-  LocalModel(void *handle, const onnxc_model *record, std::string name)
-      : LoadedModel(std::move(name)), handle(handle) {
+  LocalModel(void *handle, const onnxc_model *record, std::string name,
+             ThreadPool pool)
+      : LoadedModel(std::move(name)), handle(handle), pool(std::move(pool)) {
     model = record;
   }
   ~LocalModel() override { dlclose(handle); }
@@ -58,13 +60,19 @@ public:
                       arenaBytes);
   }
 
+  onnxc_executor *executor() const override { return pool.executor(); }
+
 private:
   void *handle;
+  ThreadPool pool;
 };
 } // namespace
 
 llvm::Expected<std::unique_ptr<LoadedModel>>
-LoadedModel::open(llvm::StringRef path, llvm::StringRef label) {
+LoadedModel::open(llvm::StringRef path, llvm::StringRef label, int threads) {
+  auto pool = ThreadPool::create(threads);
+  if (!pool)
+    return pool.takeError();
   // Without a slash dlopen would search the library path instead.
   llvm::SmallString<256> absolute(path);
   if (std::error_code ec = llvm::sys::fs::make_absolute(absolute))
@@ -84,7 +92,8 @@ LoadedModel::open(llvm::StringRef path, llvm::StringRef label) {
     dlclose(handle);
     return error;
   }
-  return std::make_unique<LocalModel>(handle, model, label.str());
+  return std::make_unique<LocalModel>(handle, model, label.str(),
+                                      std::move(*pool));
 }
 
 llvm::ArrayRef<onnxc_tensor_info> LoadedModel::inputs() const {
@@ -126,6 +135,31 @@ bool Buffer::intact() const {
   const auto *guard = static_cast<const uint8_t *>(start);
   return !guard || std::all_of(guard + bytes, guard + bytes + GuardBytes,
                                [](uint8_t byte) { return byte == Pattern; });
+}
+
+//===-- Threads -----------------------------------------------------------===//
+
+void ThreadPool::Free::operator()(void *p) const { std::free(p); }
+
+llvm::Expected<ThreadPool> ThreadPool::create(int threads) {
+  ThreadPool result;
+  if (threads == 1)
+    return std::move(result);
+  size_t bytes = onnxc_pool_bytes(threads);
+  if (bytes == 0)
+    return userError("--threads: got " + llvm::Twine(threads) +
+                     ", wanted 1 to " + llvm::Twine(ONNXC_POOL_MAX_THREADS));
+  result.memory.reset(alignedMemory(bytes, 64));
+  int32_t status = onnxc_pool_init(result.memory.get(), bytes, threads, &result.pool);
+  if (status != ONNXC_OK)
+    return userError("cannot start " + llvm::Twine(threads) +
+                     " threads: " + onnxc_status_string(status));
+  return std::move(result);
+}
+
+ThreadPool::~ThreadPool() {
+  if (pool)
+    onnxc_pool_deinit(pool);
 }
 
 //===-- Runs --------------------------------------------------------------===//
@@ -172,6 +206,7 @@ Session::Session(const LoadedModel &model)
   context.user = this;
   context.allocate = allocate;
   context.release = release;
+  context.executor = model.executor();
 }
 
 Session::~Session() { releaseOutputs(); }

@@ -6,16 +6,39 @@
 #include "onnxc.h"
 #include "llvm/Support/Error.h"
 #include <memory>
+#include <utility>
 
 namespace onnxc::run {
+
+/// Threads that runs may use.
+class ThreadPool {
+public:
+  static llvm::Expected<ThreadPool> create(int threads);
+  ThreadPool(ThreadPool &&other)
+      : memory(std::move(other.memory)),
+        pool(std::exchange(other.pool, nullptr)) {}
+  ThreadPool &operator=(ThreadPool &&) = delete;
+  ~ThreadPool();
+  /// For onnxc_context; null for one thread.
+  onnxc_executor *executor() const { return pool; }
+
+private:
+  ThreadPool() = default;
+  struct Free {
+    void operator()(void *p) const;
+  };
+  std::unique_ptr<void, Free> memory;
+  onnxc_executor *pool = nullptr;
+};
 
 /// A compiled model with its record checked.
 class LoadedModel {
 public:
   /// Loads the shared library `path` (made with --emit=shared) into this
-  /// process; `label` names the model in errors.
+  /// process; `label` names the model in errors. Runs use up to `threads`
+  /// threads where the model was compiled for them.
   static llvm::Expected<std::unique_ptr<LoadedModel>>
-  open(llvm::StringRef path, llvm::StringRef label);
+  open(llvm::StringRef path, llvm::StringRef label, int threads);
   /// Starts `runner` (words separated by spaces) with `path` as its last
   /// argument: a program that speaks the protocol of remote/remote.c and runs
   /// the model there, in an emulator for example.
@@ -29,6 +52,8 @@ public:
   llvm::ArrayRef<onnxc_tensor_info> inputs() const;
   llvm::ArrayRef<onnxc_tensor_info> outputs() const;
   const std::string &label() const { return name; }
+  /// For onnxc_context; null for one thread.
+  virtual onnxc_executor *executor() const { return nullptr; }
 
   /// Runs the model once, as onnxc_run_fn; an error when it could not be run
   /// or the compiled code did what it must not.

@@ -3,6 +3,7 @@
 #include "Error.h"
 #include "Proto.h"
 #include "codegen/targets/Target.h"
+#include "onnxc_pool.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -57,7 +58,7 @@ llvm::ArrayRef<OptionSpec> compileOptions() {
 
 llvm::Expected<CompileOptions> parseCompileOptions(const Arguments &arguments) {
   CompileOptions options;
-  auto threads = arguments.integer("threads", 1, 1, 1024);
+  auto threads = arguments.integer("threads", 1, 1, ONNXC_POOL_MAX_THREADS);
   if (!threads)
     return threads.takeError();
   options.threads = static_cast<int>(*threads);
@@ -147,13 +148,13 @@ llvm::Expected<std::string> compileToLibrary(llvm::StringRef model,
 
 llvm::Expected<std::unique_ptr<LoadedModel>>
 openModel(llvm::StringRef library, llvm::StringRef label,
-          llvm::StringRef runner) {
+          llvm::StringRef runner, int threads) {
   if (!runner.empty())
     return LoadedModel::openRemote(runner, library, label);
   if (library.ends_with(".o"))
     return userError(label + ": is an object, which cannot be loaded here; "
                              "name a program that runs it with --runner");
-  return LoadedModel::open(library, label);
+  return LoadedModel::open(library, label, threads);
 }
 
 /// The shape that the user or the given tensors set for an input, or null.
@@ -230,6 +231,9 @@ prepare(llvm::StringRef path, const Arguments &arguments, const Shapes &shapes,
         const NamedTensors *given, const WorkFolder &work) {
   Prepared result;
   std::string library = path.str();
+  auto threads = arguments.integer("threads", 1, 1, ONNXC_POOL_MAX_THREADS);
+  if (!threads)
+    return threads.takeError();
   if (!llvm::sys::fs::exists(path))
     return userError(path + ": no such file");
   if (!path.ends_with(".so") && !path.ends_with(".o")) {
@@ -258,7 +262,8 @@ prepare(llvm::StringRef path, const Arguments &arguments, const Shapes &shapes,
     library = *file;
   }
   auto start = std::chrono::steady_clock::now();
-  auto model = openModel(library, path, arguments.get("runner"));
+  auto model = openModel(library, path, arguments.get("runner"),
+                         static_cast<int>(*threads));
   if (!model)
     return model.takeError();
   result.loadMs = milliseconds(start);

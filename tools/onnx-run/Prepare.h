@@ -46,10 +46,11 @@ llvm::Expected<std::string> compileToLibrary(llvm::StringRef model,
                                              CompileOptions options,
                                              llvm::StringRef folder);
 
-/// Loads a library here, or in the program that --runner names.
+/// Loads a library here, or in the program that --runner names (with one
+/// thread there).
 llvm::Expected<std::unique_ptr<LoadedModel>>
 openModel(llvm::StringRef library, llvm::StringRef label,
-          llvm::StringRef runner);
+          llvm::StringRef runner, int threads);
 
 /// A model ready to run.
 struct Prepared {

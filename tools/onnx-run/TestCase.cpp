@@ -209,7 +209,7 @@ runStages(llvm::StringRef directory, const CompileOptions &options,
   if (!library)
     return library.takeError();
   enter("run");
-  auto model = openModel(*library, "model", runner);
+  auto model = openModel(*library, "model", runner, options.threads);
   if (!model)
     return model.takeError();
   for (const std::string &dataSet : dataSets)

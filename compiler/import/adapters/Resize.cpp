@@ -62,12 +62,20 @@ void resizeCoordinates(NodeRewrite &step) {
                  std::string(shrinks && !grows ? "ceil" : "floor"));
 }
 
-// 12 -> 13: one coordinate mode disappeared.
+// 12 -> 13: one coordinate mode disappeared, (x + 0.5) / scale.  Rounded down
+// it is half_pixel, (x + 0.5) / scale - 0.5, rounded to the nearest.
 void resizeRemovedMode(NodeRewrite &step) {
   if (stringAttribute(step.node, "coordinate_transformation_mode")
-          .value_or("") == "tf_half_pixel_for_nn")
+          .value_or("") != "tf_half_pixel_for_nn")
+    return;
+  if (stringAttribute(step.node, "mode").value_or("nearest") != "nearest" ||
+      stringAttribute(step.node, "nearest_mode").value_or("") != "floor")
     step.fail("the coordinate mode tf_half_pixel_for_nn was removed in opset "
-              "13; export with half_pixel");
+              "13 and has a successor only with mode nearest and nearest_mode "
+              "floor; export with half_pixel");
+  setAttribute(step.node, "coordinate_transformation_mode",
+               std::string("half_pixel"));
+  setAttribute(step.node, "nearest_mode", std::string("round_prefer_ceil"));
 }
 
 // 18 -> 19: exporters write empty tensors for inputs that are not there.

@@ -58,12 +58,12 @@ int main(int argc, char **argv) {
   }
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
   onnxc::ImportedModelInfo model;
-  std::string error;
+  onnxc::ImportFailure failure;
   if (!upgraded.empty()) {
     options.keepFunctions = true;
-    if (onnxc::saveUpgradedModel(path, upgraded, options, context, error))
+    if (onnxc::saveUpgradedModel(path, upgraded, options, context, failure))
       return 0;
-    llvm::errs() << "error: " << error << "\n";
+    llvm::errs() << "error: " << failure.message << "\n";
     return 1;
   }
   mlir::OwningOpRef<mlir::ModuleOp> module;
@@ -72,12 +72,12 @@ int main(int argc, char **argv) {
     if (!buffer)
       return 2;
     module = onnxc::importModelBytes((*buffer)->getBuffer(), "", options,
-                                     context, model, error);
+                                     context, model, failure);
   } else {
-    module = onnxc::importModel(path, options, context, model, error);
+    module = onnxc::importModel(path, options, context, model, failure);
   }
   if (!module) {
-    llvm::errs() << "error: " << error << "\n";
+    llvm::errs() << "error: " << failure.message << "\n";
     return 1;
   }
   if (info) {

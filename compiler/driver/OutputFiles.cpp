@@ -1,0 +1,68 @@
+// Output files that appear all together or not at all.
+#include "compiler/driver/OutputFiles.h"
+
+#include "llvm/ADT/SmallString.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Process.h"
+#include "llvm/Support/Signals.h"
+#include "llvm/Support/raw_ostream.h"
+
+namespace fs = llvm::sys::fs;
+
+namespace onnxc {
+
+OutputFiles::~OutputFiles() {
+  for (const Pending &file : pending) {
+    fs::remove(file.temporary);
+    llvm::sys::DontRemoveFileOnSignal(file.temporary);
+  }
+}
+
+std::string OutputFiles::add(llvm::StringRef name, bool isArtefact) {
+  llvm::SmallString<128> path(dir);
+  llvm::sys::path::append(path, name);
+  std::string final = path.str().str();
+  std::string temporary = final + ".tmp" + std::to_string(llvm::sys::Process::getProcessId());
+  pending.push_back({temporary, isArtefact ? final : std::string()});
+  llvm::sys::RemoveFileOnSignal(temporary);
+  return temporary;
+}
+
+std::string OutputFiles::temporary(llvm::StringRef name) { return add(name, true); }
+std::string OutputFiles::scratch(llvm::StringRef name) { return add(name, false); }
+
+bool OutputFiles::commit(std::vector<std::string> &files, std::string &error) {
+  // A rename fails after others succeeded only where a name is taken by a folder.
+  for (const Pending &file : pending)
+    if (!file.final.empty() && fs::is_directory(file.final)) {
+      error = "cannot write '" + file.final + "': it is a folder; give another --name or output folder";
+      return false;
+    }
+  for (const Pending &file : pending) {
+    if (file.final.empty())
+      continue;
+    if (auto ec = fs::rename(file.temporary, file.final)) {
+      error = "cannot write '" + file.final + "': " + ec.message();
+      return false;
+    }
+    files.push_back(file.final);
+  }
+  return true;
+}
+
+bool writeText(llvm::StringRef path, llvm::StringRef text, std::string &error) {
+  std::error_code ec;
+  llvm::raw_fd_ostream out(path, ec);
+  if (!ec) {
+    out << text;
+    out.close();
+    ec = out.error();
+    out.clear_error();
+  }
+  if (ec)
+    error = "cannot write '" + path.str() + "': " + ec.message();
+  return !ec;
+}
+
+} // namespace onnxc

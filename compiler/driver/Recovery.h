@@ -1,0 +1,24 @@
+// Work that may crash, and what is left of a crash: a sentence.
+#ifndef ONNXC_COMPILER_DRIVER_RECOVERY_H
+#define ONNXC_COMPILER_DRIVER_RECOVERY_H
+
+#include "llvm/ADT/STLFunctionalExtras.h"
+#include <string>
+
+namespace onnxc {
+
+/// Runs `work` on a thread of its own with a large stack. Whatever ends it
+/// before its time comes back here: a signal (also a stack overflow), LLVM's
+/// report_fatal_error, an allocation that fails, an exception. Returns whether
+/// `work` came to its end; otherwise `reason` says what stopped it. Objects on
+/// its stack are then not destroyed, so what has to be cleaned up belongs to
+/// the caller.
+///
+/// The first call installs process-wide handlers: LLVM's fatal error and
+/// allocation handlers, and those of crash signals. Outside of `work` a crash
+/// signal does what it did before.
+bool runRecovering(llvm::function_ref<void()> work, std::string &reason);
+
+} // namespace onnxc
+
+#endif

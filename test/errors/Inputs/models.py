@@ -1,0 +1,193 @@
+"""Writes the models of the error tests to a folder: one good one, the others wrong in one way each."""
+
+import os
+import sys
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+FLOAT = TensorProto.FLOAT
+
+
+def value(name, dims, kind=FLOAT):
+    return helper.make_tensor_value_info(name, kind, dims)
+
+
+def node(op, inputs, outputs, name, **attributes):
+    return helper.make_node(op, inputs, outputs, name=name, **attributes)
+
+
+def model(nodes, inputs=None, outputs=None, weights=(), opsets=(("", 17),)):
+    inputs = [value("x", [2, 3])] if inputs is None else inputs
+    outputs = [value("y", [2, 3])] if outputs is None else outputs
+    graph = helper.make_graph(nodes, "g", inputs, outputs, list(weights))
+    return helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid(*o) for o in opsets])
+
+
+def good():
+    return model([node("Relu", ["x"], ["y"], "relu")])
+
+
+def dynamic():
+    return model(
+        [node("Relu", ["x"], ["y"], "relu")], [value("x", ["batch", 3])], [value("y", ["batch", 3])]
+    )
+
+
+def cyclic():
+    return model([node("Add", ["x", "b"], ["a"], "first"), node("Relu", ["a"], ["b"], "second"),
+                  node("Relu", ["b"], ["y"], "third")])
+
+
+def self_reading():
+    return model([node("Add", ["x", "y"], ["y"], "loop")])
+
+
+def wrong_type():
+    return model([node("Conv", ["x", "x"], ["y"], "conv")], [value("x", [1, 2, 3, 3], TensorProto.INT32)],
+                 [value("y", [1, 2, 3, 3], TensorProto.INT32)])
+
+
+def wrong_shape():
+    return model([node("MatMul", ["x", "x"], ["y"], "product")])
+
+
+def wrong_output_type():
+    return model([node("Relu", ["x"], ["y"], "relu")], outputs=[value("y", [2, 3], TensorProto.INT64)])
+
+
+def mixed_types():
+    return model([node("Add", ["x", "z"], ["y"], "add")], [value("x", [2, 3]), value("z", [2, 3], TensorProto.INT64)])
+
+
+def unknown_type():
+    made = good()
+    made.graph.input[0].type.tensor_type.elem_type = 99
+    return made
+
+def missing_attribute():
+    return model([node("Cast", ["x"], ["y"], "cast")])
+
+
+def wrong_attribute():
+    return model([node("Concat", ["x", "x"], ["y"], "concat", axis=7)])
+
+
+def zero_stride():
+    return model([node("MaxPool", ["x"], ["y"], "pool", kernel_shape=[2, 2], strides=[0, 0])],
+                 [value("x", [1, 1, 4, 4])], [value("y", [1, 1, None, None])])
+
+
+def huge_kernel():
+    return model([node("MaxPool", ["x"], ["y"], "pool", kernel_shape=[1 << 40, 2])],
+                 [value("x", [1, 1, 4, 4])], [value("y", [1, 1, None, None])])
+
+
+def huge_pad():
+    return model([node("MaxPool", ["x"], ["y"], "pool", kernel_shape=[2, 2], pads=[1 << 62, 0, 1 << 62, 0])],
+                 [value("x", [1, 1, 4, 4])], [value("y", [1, 1, None, None])])
+
+
+def huge_input():
+    dims = [1 << 31, 1 << 31, 1 << 31]
+    return model([node("Relu", ["x"], ["y"], "relu")], [value("x", dims)], [value("y", dims)])
+
+
+def huge_temporary():
+    """Inputs and output are small, what lies between has 2**66 elements."""
+    shape = numpy_helper.from_array(np.array([1 << 22, 1 << 22, 1 << 22], np.int64), "shape")
+    return model([node("Expand", ["x", "shape"], ["a"], "expand"), node("Exp", ["a"], ["b"], "exp"),
+                  node("ReduceSum", ["b"], ["y"], "sum", keepdims=0)],
+                 [value("x", [1])], [value("y", [])], [shape])
+
+
+def huge_constant():
+    shape = numpy_helper.from_array(np.array([1 << 22, 1 << 22, 1 << 22], np.int64), "shape")
+    return model([node("ConstantOfShape", ["shape"], ["a"], "fill"), node("Add", ["x", "a"], ["y"], "add")],
+                 [value("x", [1])], [value("y", [1 << 22, 1 << 22, 1 << 22])], [shape])
+
+
+def unknown_ops():
+    return model([node("Nonsense", ["x"], ["a"], "first"), node("Relu", ["a"], ["b"], "between"),
+                  node("Magic", ["b"], ["y"], "second", domain="my.domain")], opsets=(("", 17), ("my.domain", 3)))
+
+
+def varint(n):
+    return bytes([n]) if n < 128 else bytes([n & 127 | 128]) + varint(n >> 7)
+
+
+def field(number, content):
+    return varint(number << 3 | 2) + varint(len(content)) + content
+
+
+def nested_too_deep():
+    """In the wire format: Python's protobuf refuses to make such a thing."""
+    graph = b""
+    for _ in range(2000):
+        # GraphProto.node, NodeProto.attribute, AttributeProto.g
+        graph = field(1, field(4, b"If") + field(5, field(1, b"then_branch") + field(6, graph)))
+    return field(7, graph)
+
+
+def nested_ifs(depth):
+    def graph(level):
+        if level == 0:
+            return helper.make_graph([node("Relu", ["x"], [f"o{level}"], f"n{level}")], "g", [], [value(f"o{level}", [2, 3])])
+        inner = node("If", ["c"], [f"o{level}"], f"n{level}", then_branch=graph(level - 1),
+                     else_branch=helper.make_graph([node("Neg", ["x"], [f"e{level}"], f"m{level}")], "g", [],
+                                                   [value(f"e{level}", [2, 3])]))
+        return helper.make_graph([inner], "g", [], [value(f"o{level}", [2, 3])])
+
+    top = graph(depth)
+    return model(list(top.node), [value("x", [2, 3]), value("c", [], TensorProto.BOOL)], [value(f"o{depth}", [2, 3])])
+
+
+def nested():
+    return nested_ifs(20)
+
+
+def long_chain():
+    names = ["x"] + [f"t{i}" for i in range(999)] + ["y"]
+    ops = ["Relu", "Neg", "Abs", "Floor"]
+    return model([node(ops[i % 4], [names[i]], [names[i + 1]], f"n{i}") for i in range(1000)])
+
+
+def external(location):
+    made = model([node("Add", ["x", "w"], ["y"], "add")])
+    weight = made.graph.initializer.add(name="w", data_type=FLOAT, dims=[2, 3], data_location=TensorProto.EXTERNAL)
+    weight.external_data.add(key="location", value=location)
+    return made
+
+
+def external_missing():
+    return external("absent.bin")
+
+
+def external_up():
+    return external("../outside.bin")
+
+
+def external_absolute():
+    return external("/outside.bin")
+
+
+CASES = [good, dynamic, cyclic, self_reading, wrong_type, wrong_shape, wrong_output_type, mixed_types, unknown_type,
+         missing_attribute, wrong_attribute, zero_stride, huge_kernel, huge_pad, huge_input, huge_temporary,
+         huge_constant, unknown_ops, nested, nested_too_deep, long_chain, external_missing, external_up,
+         external_absolute]
+
+
+def main(folder):
+    os.makedirs(folder, exist_ok=True)
+    for case in CASES:
+        with open(os.path.join(folder, case.__name__ + ".onnx"), "wb") as out:
+            made = case()
+            out.write(made if isinstance(made, bytes) else made.SerializeToString())
+    with open(os.path.join(folder, "cut.onnx"), "wb") as out:
+        out.write(good().SerializeToString()[:-20])
+    with open(os.path.join(folder, "noise.onnx"), "wb") as out:
+        out.write(np.random.RandomState(1).bytes(4096))
+
+
+main(sys.argv[1])
