@@ -1,6 +1,6 @@
 # Configuration of the lit tests: which files are tests, which tools they may call.
 #
-# Files ending in .mlir or .test under test/ (not conformance, models and unit)
+# Files ending in .mlir or .test under test/ (not conformance, models, firmware and unit)
 # are tests; they find onnx-compile, onnx-compile-opt, onnx-run, FileCheck, not
 # and count on PATH. %python is the interpreter of build/venv (onnx, numpy,
 # onnxruntime), %cc the C compiler, %include_dir the public C headers.
@@ -12,7 +12,7 @@ import lit.formats
 config.name = "onnx-compile"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".test"]
-config.excludes = ["conformance", "models", "unit", "Inputs", "Output"]
+config.excludes = ["conformance", "models", "firmware", "unit", "Inputs", "Output"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.onnxc_build_dir, "test")
 

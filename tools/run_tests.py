@@ -1,8 +1,9 @@
-"""Runs every test of a built tree and sums up: unit tests, lit, opset adapters, conformance, models.
+"""Runs every test of a built tree and sums up: unit tests, lit, opset adapters,
+conformance, models, firmware.
 
 Called by tools/test. Counts: a conformance test counts when it is on the pass
-list; a model row on test/models/known_failures.txt counts as skipped. The last
-green result is kept in build/test.stamp together with a hash of the programs
+list; other targets than the host's run a tenth of that list in an emulator. A model
+row on test/models/known_failures.txt counts as skipped. The last green result is kept in build/test.stamp together with a hash of the programs
 and the tests' files; while that hash holds, the result is repeated.
 """
 
@@ -19,6 +20,9 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(ROOT, "build")
 STAMP = os.path.join(BUILD, "test.stamp")
 REPORTS = os.path.join(BUILD, "reports")
+
+sys.path.insert(0, os.path.join(ROOT, "test", "targets"))
+import toolchains  # noqa: E402
 
 
 def hashed_files():
@@ -109,13 +113,23 @@ def adapter_tests():
     return passed, failed if failed or not code else 1, 0
 
 
+def conformance_run(arguments):
+    """(passed, failed, 0) of one call of the conformance runner."""
+    code, said = call([os.path.join(ROOT, "test", "conformance", "run"), *arguments])
+    passed, failed = closing_counts(said)
+    return passed, failed if failed or not code else 1, 0
+
+
 def conformance_tests():
     if not os.path.exists(os.path.join(ROOT, "test", "conformance", "pass_list.txt")):
         print("no pass list yet")
         return 0, 0, 0
-    code, said = call([os.path.join(ROOT, "test", "conformance", "run"), "--listed"])
-    passed, failed = closing_counts(said)
-    return passed, failed if failed or not code else 1, 0
+    return conformance_run(["--listed"])
+
+
+def target_tests():
+    counts = [conformance_run(["--target", row, "--tenth"]) for row in toolchains.TOOLCHAINS]
+    return tuple(map(sum, zip(*counts)))
 
 
 def model_tests():
@@ -131,12 +145,22 @@ def model_tests():
     return passed, failed if failed or not code else 1, known
 
 
+def firmware_tests():
+    report = os.path.join(REPORTS, "firmware.json")
+    code, said = call([os.path.join(ROOT, "test", "firmware", "run"), "--json", report])
+    closing = re.findall(r"^(\d+) passed, (\d+) failed, (\d+) skipped", said, re.M)
+    passed, failed, skipped = map(int, closing[-1]) if closing else (0, 0, 0)
+    return passed, failed if failed or not code else 1, skipped
+
+
 SUITES = (
     ("unit tests", unit_tests),
     ("lit tests", lit_tests),
     ("opset adapters", adapter_tests),
     ("conformance", conformance_tests),
+    ("conformance on other targets", target_tests),
     ("models", model_tests),
+    ("firmware", firmware_tests),
 )
 
 

@@ -33,11 +33,17 @@ static std::unique_ptr<TargetMachine> makeMachine(const Target &target, int optL
   TargetOptions options;
   options.AllowFPOpFusion = FPOpFusion::Standard;
   options.FunctionSections = false;
+  // memcpy rather than __aeabi_memcpy: no C library is asked for.
+  options.EABIVersion = EABI::GNU;
+  options.MCOptions.ABIName = target.abi;
+  // Only what is loaded at an address of the loader's choice is position independent.
+  bool fixed = target.bareMetal || triple.isWasm();
   return std::unique_ptr<TargetMachine>(llvmTarget->createTargetMachine(
-      triple, target.cpu, target.features, options, Reloc::PIC_, std::nullopt, codegenLevel(optLevel)));
+      triple, target.cpu, target.features, options,
+      fixed ? Reloc::Static : Reloc::PIC_, std::nullopt, codegenLevel(optLevel)));
 }
 
-static void optimize(Module &m, TargetMachine &machine, int optLevel) {
+static void optimize(Module &m, TargetMachine &machine, bool smallCode, int optLevel) {
   LoopAnalysisManager lam;
   FunctionAnalysisManager fam;
   CGSCCAnalysisManager cgam;
@@ -46,7 +52,8 @@ static void optimize(Module &m, TargetMachine &machine, int optLevel) {
   // Kernels arrive vectorised; what is left as scalar loops gains from LLVM's own.
   tuning.LoopVectorization = optLevel >= 2;
   tuning.SLPVectorization = false;
-  tuning.LoopUnrolling = true;
+  // Tiles are unrolled already; flash is dearer than the last loop counter.
+  tuning.LoopUnrolling = !smallCode;
   PassBuilder builder(&machine, tuning);
   builder.registerModuleAnalyses(mam);
   builder.registerCGSCCAnalyses(cgam);
@@ -80,6 +87,7 @@ std::unique_ptr<Module> buildLLVMModule(mlir::ModuleOp module, const ModelInterf
       g->setExternallyInitialized(true);
       g->setConstant(true);
       g->setAlignment(Align(64));
+      g->setSection(target.weightSection());
     }
   if (interface.threads > 1)
     shareOutLoops(*m, interface.threads);
@@ -92,7 +100,8 @@ std::unique_ptr<Module> buildLLVMModule(mlir::ModuleOp module, const ModelInterf
   for (Function &f : *m) {
     if (f.isDeclaration())
       continue;
-    f.addFnAttr("target-cpu", target.cpu);
+    if (!target.cpu.empty())
+      f.addFnAttr("target-cpu", target.cpu);
     if (!target.features.empty())
       f.addFnAttr("target-features", target.features);
     f.addFnAttr(Attribute::NoUnwind);
@@ -106,7 +115,7 @@ std::unique_ptr<Module> buildLLVMModule(mlir::ModuleOp module, const ModelInterf
     error = "invalid LLVM IR: " + text;
     return nullptr;
   }
-  optimize(*m, *machine, optLevel);
+  optimize(*m, *machine, target.bareMetal, optLevel);
   return m;
 }
 
@@ -118,7 +127,8 @@ bool writeObject(Module &m, TargetMachine &machine, bool assembly, StringRef pat
     return false;
   }
   {
-    legacy::PassManager pm; // its printer flushes when it goes
+    // The printer of assembly flushes when the pass manager goes.
+    legacy::PassManager pm;
     if (machine.addPassesToEmitFile(pm, out, nullptr,
                                     assembly ? CodeGenFileType::AssemblyFile : CodeGenFileType::ObjectFile)) {
       error = "target '" + machine.getTargetTriple().str() + "' cannot write object files";
@@ -157,7 +167,7 @@ bool writeArchive(StringRef objectPath, StringRef path, const Target &target, st
   member->MemberName = "model.o";
   std::vector<NewArchiveMember> members;
   members.push_back(std::move(*member));
-  if (Error e = llvm::writeArchive(path, members, SymtabWritingMode::NormalSymtab, object::Archive::K_GNU,
+  if (Error e = llvm::writeArchive(path, members, SymtabWritingMode::NormalSymtab, object::Archive::getDefaultKindForTriple(Triple(target.triple)),
                                    /*Deterministic=*/true, /*Thin=*/false)) {
     error = toString(std::move(e));
     return false;

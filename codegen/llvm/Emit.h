@@ -63,9 +63,9 @@ std::unique_ptr<llvm::Module> buildLLVMModule(mlir::ModuleOp module, const Model
 
 /// Writes an object (or assembly) file.
 bool writeObject(llvm::Module &module, llvm::TargetMachine &machine, bool assembly, llvm::StringRef path, std::string &error);
-/// Copies the weights to their symbols in a written ELF object.
+/// Copies the weights to their symbols in a written object of any format.
 bool fillWeights(llvm::StringRef objectPath, const std::vector<Weight> &weights, std::string &error);
-/// Links one object into a shared library, with lld as a library.
+/// Links one ELF object into a shared library, with lld as a library.
 bool linkShared(llvm::StringRef objectPath, llvm::StringRef path, std::string &error);
 /// Archives one object.
 bool writeArchive(llvm::StringRef objectPath, llvm::StringRef path, const Target &target, std::string &error);

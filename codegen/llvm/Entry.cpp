@@ -22,15 +22,16 @@ namespace onnxc {
 
 // struct frame { ctx*, list*, outputs*, i32 status }
 // Blocks of the allocator carry a header { prev*, next* } (64 bytes, to keep alignment).
+// WORD stands for the integer type of size_t and addresses.
 // The linker takes a definition that nothing refers to yet only when it is
 // external; everything becomes internal at the end.
 static const char *kSupport = R"(
 %ctx = type { i32, ptr, ptr, ptr, i32, i32, ptr }
-%tensor = type { ptr, i64, i32, i32, [8 x i64] }
+%tensor = type { ptr, WORD, i32, i32, [8 x i64] }
 %frame = type { ptr, ptr, ptr, i32 }
 
-define i64 @onnxc.alloc(i64 %f, i64 %bytes) noinline {
-  %frame = inttoptr i64 %f to ptr
+define WORD @onnxc.alloc(WORD %f, WORD %bytes) noinline {
+  %frame = inttoptr WORD %f to ptr
   %ctx = load ptr, ptr %frame
   %none = icmp eq ptr %ctx, null
   br i1 %none, label %fail, label %try
@@ -38,21 +39,21 @@ try:
   %fnp = getelementptr %ctx, ptr %ctx, i32 0, i32 2
   %fn = load ptr, ptr %fnp
   %nofn = icmp eq ptr %fn, null
-  %neg = icmp slt i64 %bytes, 0
+  %neg = icmp slt WORD %bytes, 0
   %bad = or i1 %nofn, %neg
   br i1 %bad, label %fail, label %call
 call:
   %userp = getelementptr %ctx, ptr %ctx, i32 0, i32 1
   %user = load ptr, ptr %userp
-  %total = add i64 %bytes, 64
-  %p = call ptr %fn(ptr %user, i64 %total, i64 64)
+  %total = add WORD %bytes, 64
+  %p = call ptr %fn(ptr %user, WORD %total, WORD 64)
   %null = icmp eq ptr %p, null
   br i1 %null, label %fail, label %ok
 ok:
   %headp = getelementptr %frame, ptr %frame, i32 0, i32 1
   %head = load ptr, ptr %headp
   store ptr null, ptr %p
-  %nextp = getelementptr ptr, ptr %p, i64 1
+  %nextp = getelementptr ptr, ptr %p, WORD 1
   store ptr %head, ptr %nextp
   %hashead = icmp ne ptr %head, null
   br i1 %hashead, label %link, label %done
@@ -61,25 +62,25 @@ link:
   br label %done
 done:
   store ptr %p, ptr %headp
-  %data = getelementptr i8, ptr %p, i64 64
-  %r = ptrtoint ptr %data to i64
-  ret i64 %r
+  %data = getelementptr i8, ptr %p, WORD 64
+  %r = ptrtoint ptr %data to WORD
+  ret WORD %r
 fail:
   %sp = getelementptr %frame, ptr %frame, i32 0, i32 3
   store i32 6, ptr %sp
-  ret i64 0
+  ret WORD 0
 }
 
-define void @onnxc.free(i64 %f, i64 %address) noinline {
-  %frame = inttoptr i64 %f to ptr
-  %data = inttoptr i64 %address to ptr
-  %p = getelementptr i8, ptr %data, i64 -64
+define void @onnxc.free(WORD %f, WORD %address) noinline {
+  %frame = inttoptr WORD %f to ptr
+  %data = inttoptr WORD %address to ptr
+  %p = getelementptr i8, ptr %data, WORD -64
   %prev = load ptr, ptr %p
-  %nextp = getelementptr ptr, ptr %p, i64 1
+  %nextp = getelementptr ptr, ptr %p, WORD 1
   %next = load ptr, ptr %nextp
   %isfirst = icmp eq ptr %prev, null
   %headp = getelementptr %frame, ptr %frame, i32 0, i32 1
-  %prevnext = getelementptr ptr, ptr %prev, i64 1
+  %prevnext = getelementptr ptr, ptr %prev, WORD 1
   %slot = select i1 %isfirst, ptr %headp, ptr %prevnext
   store ptr %next, ptr %slot
   %hasnext = icmp ne ptr %next, null
@@ -102,8 +103,8 @@ done:
   ret void
 }
 
-define void @onnxc.release_all(i64 %f) noinline {
-  %frame = inttoptr i64 %f to ptr
+define void @onnxc.release_all(WORD %f) noinline {
+  %frame = inttoptr WORD %f to ptr
   %headp = getelementptr %frame, ptr %frame, i32 0, i32 1
   br label %loop
 loop:
@@ -111,25 +112,25 @@ loop:
   %empty = icmp eq ptr %head, null
   br i1 %empty, label %done, label %one
 one:
-  %data = getelementptr i8, ptr %head, i64 64
-  %a = ptrtoint ptr %data to i64
-  call void @onnxc.free(i64 %f, i64 %a)
+  %data = getelementptr i8, ptr %head, WORD 64
+  %a = ptrtoint ptr %data to WORD
+  call void @onnxc.free(WORD %f, WORD %a)
   br label %loop
 done:
   ret void
 }
 
 ; Copies `bytes` from %src to output %t, allocating it when the caller gave no buffer.
-define void @onnxc.store(i64 %f, ptr %t, ptr %src, i64 %bytes) noinline {
-  %frame = inttoptr i64 %f to ptr
+define void @onnxc.store(WORD %f, ptr %t, ptr %src, WORD %bytes) noinline {
+  %frame = inttoptr WORD %f to ptr
   %sp = getelementptr %frame, ptr %frame, i32 0, i32 3
   %data = load ptr, ptr %t
   %given = icmp ne ptr %data, null
   br i1 %given, label %check, label %allocate
 check:
   %capp = getelementptr %tensor, ptr %t, i32 0, i32 1
-  %cap = load i64, ptr %capp
-  %small = icmp ult i64 %cap, %bytes
+  %cap = load WORD, ptr %capp
+  %small = icmp ult WORD %cap, %bytes
   br i1 %small, label %toosmall, label %copy
 toosmall:
   store i32 7, ptr %sp
@@ -146,25 +147,25 @@ try:
 call:
   %userp = getelementptr %ctx, ptr %ctx, i32 0, i32 1
   %user = load ptr, ptr %userp
-  %atleast = call i64 @llvm.umax.i64(i64 %bytes, i64 1)
-  %p = call ptr %fn(ptr %user, i64 %atleast, i64 64)
+  %atleast = call WORD @llvm.umax.WORD(WORD %bytes, WORD 1)
+  %p = call ptr %fn(ptr %user, WORD %atleast, WORD 64)
   %null = icmp eq ptr %p, null
   br i1 %null, label %oom, label %got
 got:
   store ptr %p, ptr %t
   %capq = getelementptr %tensor, ptr %t, i32 0, i32 1
-  store i64 %bytes, ptr %capq
+  store WORD %bytes, ptr %capq
   br label %copy
 oom:
   store i32 6, ptr %sp
   ret void
 copy:
   %dst = phi ptr [ %data, %check ], [ %p, %got ]
-  call void @llvm.memcpy.p0.p0.i64(ptr %dst, ptr %src, i64 %bytes, i1 false)
+  call void @llvm.memcpy.p0.p0.WORD(ptr %dst, ptr %src, WORD %bytes, i1 false)
   ret void
 }
-declare i64 @llvm.umax.i64(i64, i64)
-declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
+declare WORD @llvm.umax.WORD(WORD, WORD)
+declare void @llvm.memcpy.p0.p0.WORD(ptr, ptr, WORD, i1)
 )";
 
 namespace {
@@ -177,7 +178,9 @@ struct EntryBuilder {
   IRBuilder<> b{c};
   Type *i32 = b.getInt32Ty(), *i64 = b.getInt64Ty();
   PointerType *ptr = b.getPtrTy();
-  StructType *tensor = StructType::get(c, {ptr, i64, i32, i32, ArrayType::get(i64, 8)});
+  /// size_t, addresses and `index`: what @main takes sizes in.
+  IntegerType *word = m.getDataLayout().getIntPtrType(c);
+  StructType *tensor = StructType::get(c, {ptr, word, i32, i32, ArrayType::get(i64, 8)});
   StructType *frameType = StructType::get(c, {ptr, ptr, ptr, i32});
   Function *run = nullptr;
 
@@ -189,6 +192,7 @@ struct EntryBuilder {
   }
   Value *dataOf(Value *tensors, unsigned i) { return b.CreateLoad(ptr, field(tensors, i, {0})); }
   Value *dimOf(Value *tensors, unsigned i, unsigned d) { return b.CreateLoad(i64, field(tensors, i, {4, d})); }
+  Value *size(uint64_t n) { return ConstantInt::get(word, n); }
 
   /// Returns `status` when `bad`.
   void refuse(Value *bad, int status) {
@@ -203,10 +207,10 @@ struct EntryBuilder {
   void pushMemref(SmallVectorImpl<Value *> &args, Value *data, ArrayRef<Value *> sizes) {
     args.push_back(data);
     args.push_back(data);
-    args.push_back(b.getInt64(0));
+    args.push_back(size(0));
     args.append(sizes.begin(), sizes.end());
     SmallVector<Value *> strides(sizes.size());
-    Value *stride = b.getInt64(1);
+    Value *stride = size(1);
     for (int i = int(sizes.size()) - 1; i >= 0; --i) {
       strides[i] = stride;
       stride = b.CreateMul(stride, sizes[i]);
@@ -223,7 +227,7 @@ struct EntryBuilder {
   }
 
   void build() {
-    run = Function::Create(FunctionType::get(i32, {ptr, ptr, ptr, ptr, ptr, i64}, false), Function::ExternalLinkage,
+    run = Function::Create(FunctionType::get(i32, {ptr, ptr, ptr, ptr, ptr, word}, false), Function::ExternalLinkage,
                            interface.prefix + "_run", m);
     Value *ctx = run->getArg(1), *inputs = run->getArg(2), *outputs = run->getArg(3), *arena = run->getArg(4),
           *arenaBytes = run->getArg(5);
@@ -235,9 +239,9 @@ struct EntryBuilder {
       refuse(isNull(outputs), 1);
     if (interface.arenaBytes) {
       refuse(isNull(arena), 1);
-      refuse(b.CreateICmpULT(arenaBytes, b.getInt64(interface.arenaBytes)), 4);
-      Value *low = b.CreateAnd(b.CreatePtrToInt(arena, i64), b.getInt64(interface.arenaAlign - 1));
-      refuse(b.CreateICmpNE(low, b.getInt64(0)), 5);
+      refuse(b.CreateICmpULT(arenaBytes, size(interface.arenaBytes)), 4);
+      Value *low = b.CreateAnd(b.CreatePtrToInt(arena, word), size(interface.arenaAlign - 1));
+      refuse(b.CreateICmpNE(low, size(0)), 5);
     }
     for (auto [i, info] : enumerate(interface.inputs)) {
       refuse(b.CreateICmpNE(b.CreateLoad(i32, field(inputs, i, {2})), b.getInt32(info.type)), 3);
@@ -245,7 +249,9 @@ struct EntryBuilder {
       Value *bad = b.getFalse(), *empty = b.getFalse();
       for (auto [d, n] : enumerate(info.dims)) {
         Value *have = dimOf(inputs, i, d);
-        bad = b.CreateOr(bad, n >= 0 ? b.CreateICmpNE(have, b.getInt64(n)) : b.CreateICmpSLT(have, b.getInt64(0)));
+        // As unsigned numbers, negative dims are beyond what fits as well.
+        uint64_t most = APInt::getSignedMaxValue(word->getBitWidth()).getZExtValue();
+        bad = b.CreateOr(bad, n >= 0 ? b.CreateICmpNE(have, b.getInt64(n)) : b.CreateICmpUGT(have, b.getInt64(most)));
         empty = b.CreateOr(empty, b.CreateICmpEQ(have, b.getInt64(0)));
       }
       refuse(bad, 2);
@@ -255,7 +261,7 @@ struct EntryBuilder {
       if (!info.isStatic() || info.bytes() == 0)
         continue;
       refuse(isNull(dataOf(outputs, i)), 1);
-      refuse(b.CreateICmpULT(b.CreateLoad(i64, field(outputs, i, {1})), b.getInt64(info.bytes())), 7);
+      refuse(b.CreateICmpULT(b.CreateLoad(word, field(outputs, i, {1})), size(info.bytes())), 7);
     }
 
     Value *frame = b.CreateAlloca(frameType);
@@ -263,13 +269,13 @@ struct EntryBuilder {
     b.CreateStore(ConstantPointerNull::get(ptr), b.CreateStructGEP(frameType, frame, 1));
     b.CreateStore(outputs, b.CreateStructGEP(frameType, frame, 2));
     b.CreateStore(b.getInt32(0), b.CreateStructGEP(frameType, frame, 3));
-    Value *frameAddress = b.CreatePtrToInt(frame, i64);
+    Value *frameAddress = b.CreatePtrToInt(frame, word);
 
     SmallVector<Value *> args;
     for (auto [i, info] : enumerate(interface.inputs)) {
       SmallVector<Value *> sizes;
       for (auto [d, n] : enumerate(info.dims))
-        sizes.push_back(n >= 0 ? b.getInt64(n) : dimOf(inputs, i, d));
+        sizes.push_back(n >= 0 ? size(n) : b.CreateTrunc(dimOf(inputs, i, d), word));
       pushMemref(args, dataOf(inputs, i), sizes);
     }
     for (auto [i, info] : enumerate(interface.outputs)) {
@@ -278,10 +284,10 @@ struct EntryBuilder {
         continue;
       SmallVector<Value *> sizes;
       for (int64_t n : info.dims)
-        sizes.push_back(b.getInt64(n));
+        sizes.push_back(size(n));
       pushMemref(args, dataOf(outputs, i), sizes);
     }
-    pushMemref(args, arena, {b.getInt64(interface.arenaBytes)});
+    pushMemref(args, arena, {size(interface.arenaBytes)});
     args.push_back(frameAddress);
     b.CreateCall(m.getFunction("main"), args);
     if (interface.usesAllocator)
@@ -297,21 +303,21 @@ struct EntryBuilder {
       return;
     auto params = callee->getFunctionType()->params();
     SmallVector<Type *> types(params.begin(), params.end());
-    types.push_back(i64);
+    types.push_back(word);
     auto *f = Function::Create(FunctionType::get(b.getVoidTy(), types, false), Function::InternalLinkage,
                                "onnxc.store_output." + std::to_string(i), m);
     f->addFnAttr(Attribute::NoInline);
     b.SetInsertPoint(BasicBlock::Create(c, "entry", f));
     Value *frame = f->getArg(types.size() - 1);
     Value *outputs = b.CreateLoad(ptr, b.CreateStructGEP(frameType, b.CreateIntToPtr(frame, ptr), 2));
-    Value *bytes = b.getInt64(info.elementBytes);
+    Value *bytes = size(info.elementBytes);
     unsigned rank = info.dims.size();
     for (unsigned d = 0; d < rank; ++d) {
-      Value *size = f->getArg(3 + d);
-      b.CreateStore(size, field(outputs, i, {4, d}));
-      bytes = b.CreateMul(bytes, size);
+      Value *dim = f->getArg(3 + d);
+      b.CreateStore(b.CreateSExt(dim, i64), field(outputs, i, {4, d}));
+      bytes = b.CreateMul(bytes, dim);
     }
-    Value *start = b.CreateGEP(b.getInt8Ty(), f->getArg(1), b.CreateMul(f->getArg(2), b.getInt64(info.elementBytes)));
+    Value *start = b.CreateGEP(b.getInt8Ty(), f->getArg(1), b.CreateMul(f->getArg(2), size(info.elementBytes)));
     b.CreateCall(m.getFunction("onnxc.store"), {frame, field(outputs, i, {}), start, bytes});
     b.CreateRetVoid();
     for (User *u : make_early_inc_range(callee->users())) {
@@ -338,7 +344,7 @@ struct EntryBuilder {
       auto *stop = BasicBlock::Create(c, "out_of_memory", main);
       call->getParent()->getTerminator()->eraseFromParent();
       b.SetInsertPoint(call->getParent());
-      b.CreateCondBr(b.CreateICmpEQ(call, b.getInt64(0)), stop, rest);
+      b.CreateCondBr(b.CreateICmpEQ(call, size(0)), stop, rest);
       b.SetInsertPoint(stop);
       b.CreateRetVoid();
     }
@@ -385,7 +391,10 @@ struct EntryBuilder {
 bool addEntryPoints(Module &m, const ModelInterface &interface, std::string &error) {
   if (interface.usesAllocator) {
     SMDiagnostic diagnostic;
-    auto support = parseAssemblyString(kSupport, diagnostic, m.getContext());
+    std::string text = kSupport, word = "i" + std::to_string(m.getDataLayout().getPointerSizeInBits());
+    for (size_t at; (at = text.find("WORD")) != std::string::npos;)
+      text.replace(at, 4, word);
+    auto support = parseAssemblyString(text, diagnostic, m.getContext());
     if (!support) {
       error = "support code: " + diagnostic.getMessage().str();
       return false;

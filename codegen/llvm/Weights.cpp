@@ -9,10 +9,12 @@
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
-#include "llvm/Object/ELFObjectFile.h"
+#include "llvm/Object/ObjectFile.h"
+#include "llvm/Object/Wasm.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include <fcntl.h>
+#include <optional>
 #include <unistd.h>
 
 using namespace mlir;
@@ -45,13 +47,39 @@ std::vector<Weight> detachWeights(ModuleOp module) {
       continue;
     weights.push_back({global.getSymName().str(), data});
     global.removeValueAttr();
-    global.setSection(".rodata.onnxc");
     OpBuilder b(global);
     b.createBlock(&global.getInitializerRegion());
     Value zero = LLVM::ZeroOp::create(b, global.getLoc(), global.getGlobalType());
     LLVM::ReturnOp::create(b, global.getLoc(), zero);
   }
   return weights;
+}
+
+/// Where the bytes of a symbol lie in the file; nothing for a symbol without bytes.
+static std::optional<uint64_t> fileOffset(const llvm::object::ObjectFile &object, const llvm::object::SymbolRef &symbol) {
+  const char *start = object.getMemoryBufferRef().getBufferStart();
+  if (auto *wasm = dyn_cast<llvm::object::WasmObjectFile>(&object)) {
+    // Data symbols name a segment; sections are no help.
+    const llvm::object::WasmSymbol &s = wasm->getWasmSymbol(symbol);
+    if (!s.isTypeData() || !s.isDefined())
+      return std::nullopt;
+    const auto &where = s.Info.DataRef;
+    return wasm->dataSegments()[where.Segment].Data.Content.data() - reinterpret_cast<const uint8_t *>(start) + where.Offset;
+  }
+  auto section = symbol.getSection();
+  auto address = symbol.getAddress();
+  std::optional<uint64_t> at;
+  if (section && address && *section != object.section_end() && !(*section)->isVirtual()) {
+    if (auto contents = (*section)->getContents())
+      at = contents->data() - start + (*address - (*section)->getAddress());
+    else
+      llvm::consumeError(contents.takeError());
+  }
+  if (!section)
+    llvm::consumeError(section.takeError());
+  if (!address)
+    llvm::consumeError(address.takeError());
+  return at;
 }
 
 bool fillWeights(llvm::StringRef path, const std::vector<Weight> &weights, std::string &error) {
@@ -64,16 +92,16 @@ bool fillWeights(llvm::StringRef path, const std::vector<Weight> &weights, std::
       error = "cannot read back '" + path.str() + "': " + buffer.getError().message();
       return false;
     }
-    auto object = llvm::object::ObjectFile::createELFObjectFile((*buffer)->getMemBufferRef());
+    auto object = llvm::object::ObjectFile::createObjectFile((*buffer)->getMemBufferRef());
     if (!object) {
       error = "cannot parse the written object: " + llvm::toString(object.takeError());
       return false;
     }
+    llvm::StringRef prefix = (*object)->isMachO() ? "_" : "";
     llvm::StringMap<const Weight *> wanted;
     for (const Weight &w : weights)
-      wanted[w.symbol] = &w;
-    auto *elf = dyn_cast<llvm::object::ELFObjectFileBase>(object->get());
-    for (const llvm::object::ELFSymbolRef sym : elf->symbols()) {
+      wanted[(prefix + w.symbol).str()] = &w;
+    for (const llvm::object::SymbolRef sym : (*object)->symbols()) {
       auto name = sym.getName();
       if (!name) {
         llvm::consumeError(name.takeError());
@@ -82,14 +110,14 @@ bool fillWeights(llvm::StringRef path, const std::vector<Weight> &weights, std::
       auto it = wanted.find(*name);
       if (it == wanted.end())
         continue;
-      auto section = sym.getSection();
-      if (!section || *section == elf->section_end()) {
-        if (!section)
-          llvm::consumeError(section.takeError());
+      auto at = fileOffset(**object, sym);
+      if (!at)
         continue;
+      if (*at + it->second->data.size() > (*buffer)->getBufferSize()) {
+        error = "the written object has no room for weight '" + it->second->symbol + "'";
+        return false;
       }
-      uint64_t at = llvm::object::ELFSectionRef(**section).getOffset() + *sym.getValue();
-      writes.push_back({at, it->second});
+      writes.push_back({*at, it->second});
       wanted.erase(it);
     }
     // A weight whose symbol is gone is one that no kernel reads.

@@ -12,29 +12,58 @@ namespace onnxc {
 /// One row of the target table. A new CPU is a new row; passes ask for these
 /// capabilities and never for names.
 struct Target {
-  std::string name;     ///< as in --target
-  std::string triple;   ///< LLVM triple
-  std::string cpu;      ///< LLVM CPU name
-  std::string features; ///< LLVM feature string
-  std::string description;
-  unsigned vectorBits = 128;   ///< width of a vector register; 0: none
-  unsigned vectorRegs = 16;    ///< number of vector registers
-  unsigned l1Bytes = 32 << 10; ///< data cache next to the core
-  unsigned l2Bytes = 512 << 10;
-  bool fma = false;            ///< fused multiply-add in hardware, scalar and vector
-  bool f16Conversion = false;  ///< f16 <-> f32 in hardware
-  bool masks = false;          ///< masked vector memory operations in hardware
-  unsigned indexBits = 64;     ///< width of `index`
+  // Identity.
+  std::string name;        ///< as in --target
+  std::string triple;      ///< LLVM triple
+  std::string cpu;         ///< LLVM CPU name; empty: the triple's default
+  std::string features;    ///< LLVM feature string
+  std::string abi;         ///< LLVM ABI name where the triple does not settle it (RISC-V)
+  std::string description; ///< a few words for --list-targets
+  std::string tested;      ///< how this project runs or checks its objects
+
+  // Facts that follow from CPU and features (deriveFacts).
+  std::string vectorUnit;    ///< "none" or the instruction set's name
+  unsigned vectorBits = 0;   ///< width of a vector register; 0: none
+  unsigned vectorRegs = 16;  ///< number of vector registers (of scalar float ones without vectors)
+  bool masks = false;        ///< masked vector memory operations in hardware
+  bool f32 = true;           ///< single precision arithmetic in hardware
+  bool f64 = true;           ///< double arithmetic in hardware
+  bool fma = false;          ///< fused multiply-add in hardware, scalar and vector
+  bool sqrt = true;          ///< square root in hardware
+  bool round = false;        ///< floor, ceil, trunc, roundeven in hardware
+  bool minMax = true;        ///< NaN-propagating minimum and maximum without a call
+  bool f16Conversion = false; ///< f16 <-> f32 in hardware
+
+  // Facts of the system.
+  unsigned indexBits = 64;       ///< width of `index`, size_t and pointers
+  unsigned l1Bytes = 32 << 10;   ///< data cache next to the core
+  unsigned l2Bytes = 512 << 10;  ///< next cache; on bare metal the memory that a kernel may touch freely
+  bool bareMetal = false;        ///< no operating system: every size must be known when compiling
+  /// Library calls an object of this row may hold beside memcpy, memmove and
+  /// memset; a name that ends in '*' is a prefix. All come with the compiler
+  /// support library of any toolchain (libgcc, compiler-rt).
+  std::string libraryCalls;
 
   unsigned lanes(unsigned elementBits) const { return vectorBits < elementBits ? 1 : vectorBits / elementBits; }
+  /// "ELF", "COFF", "Mach-O" or "wasm".
+  llvm::StringRef objectFormat() const;
+  /// The section that holds weights, in the spelling of the object format.
+  llvm::StringRef weightSection() const;
+  /// Whether the in-process linker makes shared libraries for it.
+  bool hasSharedLibraries() const { return objectFormat() == "ELF" && !bareMetal; }
 };
 
 /// All rows, in the order of --list-targets.
 llvm::ArrayRef<Target> targetTable();
 
+/// Sets the facts of `target` that follow from its triple, CPU and features
+/// as LLVM's subtarget tables know them. False and `error` when LLVM has no
+/// such architecture.
+bool deriveFacts(Target &target, std::string &error);
+
 /// The row called `name`, or "native" for this machine, or a row made for an
 /// LLVM triple. Returns false and explains in `error` (with the nearest names).
-/// `cpu` and `features` refine the row.
+/// `cpu` and `features` refine the row; facts follow them.
 bool resolveTarget(llvm::StringRef name, llvm::StringRef cpu, llvm::StringRef features, Target &target, std::string &error);
 
 } // namespace onnxc

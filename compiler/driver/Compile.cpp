@@ -2,6 +2,7 @@
 #include "compiler/driver/Compile.h"
 #include "codegen/llvm/Emit.h"
 #include "codegen/llvm/Measure.h"
+#include "compiler/driver/Budget.h"
 #include "compiler/driver/OutputFiles.h"
 #include "compiler/driver/Recovery.h"
 #include "compiler/driver/Report.h"
@@ -93,6 +94,10 @@ public:
     std::string error;
     if (!resolveTarget(options.target, options.cpu, options.features, target, error))
       return userError(error);
+    if (wants("shared") && !target.hasSharedLibraries())
+      return userError("--emit=shared links ELF libraries for an operating system; target '" + target.name + "' has " +
+                       target.objectFormat().str() + (target.bareMetal ? " objects and no loader" : " objects") +
+                       "; use --emit=obj or lib");
     if (!makeFolder("-o", options.outputDir) || (!options.dumpStages.empty() && !makeFolder("--dump-stages", options.dumpStages)))
       return false;
 
@@ -120,6 +125,8 @@ public:
       return false;
     }
     end();
+    if (target.bareMetal && !checkBounds(target, info))
+      return false;
 
     if (wants("mlir") && !text(".mlir", printed(*module)))
       return false;
@@ -152,6 +159,9 @@ public:
     if (!stageFilesOk)
       return false;
 
+    if (target.indexBits == 32 && report.arenaBytes > INT32_MAX)
+      return userError("'" + path.str() + "' needs an arena of " + std::to_string(report.arenaBytes) +
+                       " bytes, which target '" + target.name + "' cannot address; pin smaller dims with --dim");
     ModelInterface interface;
     interface.prefix = options.name;
     interface.hash = info.modelHash;
@@ -181,6 +191,10 @@ public:
           return false;
         }
 
+    if (options.ramBudget)
+      if (std::string table = overRamBudget(interface, *options.ramBudget); !table.empty())
+        return userError(table);
+
     begin("llvm module");
     std::vector<Weight> weights = detachWeights(*module);
     llvm::LLVMContext llvmContext;
@@ -205,7 +219,7 @@ public:
         return userError(error);
     }
     bool reports = wants("report") || !options.reportFile.empty();
-    if (wants("obj") || wants("lib") || wants("shared") || reports) {
+    if (wants("obj") || wants("lib") || wants("shared") || reports || options.flashBudget) {
       std::string stackUsage = files.scratch(options.name + ".su");
       if (reports)
         machine->Options.StackUsageOutput = stackUsage;
@@ -214,6 +228,13 @@ public:
         return userError(error);
       if (!fillWeights(object, weights, error))
         return userError(error);
+      if (options.flashBudget) {
+        std::string table = overFlashBudget(object, weights, *options.flashBudget, error);
+        if (!error.empty())
+          return internalError(error);
+        if (!table.empty())
+          return userError(table);
+      }
       end();
       begin("link");
       if (reports && !writeReports(interface, report, *llvmModule, object, stackUsage))
@@ -230,6 +251,21 @@ public:
   }
 
 private:
+  /// Without an operating system, memory has to be known: every dim of an
+  /// input is a number or has a bound.
+  bool checkBounds(const Target &target, const ImportedModelInfo &info) {
+    for (const auto &input : info.inputs)
+      for (auto [i, d] : llvm::enumerate(input.dims)) {
+        std::string dim = input.dimNames[i].empty() ? input.name + "." + std::to_string(i) : input.dimNames[i];
+        if (d >= 0 || options.dims.count(dim))
+          continue;
+        return userError("input '" + input.name + "': dimension " + std::to_string(i) + " ('" + dim +
+                         "') is not known, and target '" + target.name +
+                         "' needs a bound on memory; pin it with --dim " + dim + "=N or bound it with --dim " + dim +
+                         "=1..N");
+      }
+    return true;
+  }
   bool known(const std::string &kind) {
     static const std::vector<std::string> kinds = {"obj", "lib", "shared", "header", "asm", "llvm", "mlir", "linalg", "kernels", "report"};
     return llvm::is_contained(kinds, kind);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,8 @@ struct CompileOptions {
   std::vector<std::string> emit = {"obj", "header"}; ///< obj lib shared header asm llvm mlir linalg kernels report
   std::string outputDir = ".";
   std::map<std::string, std::string> dims; ///< symbol or input.index -> number
+  std::optional<int64_t> ramBudget;   ///< bytes that arena, inputs and outputs may take
+  std::optional<int64_t> flashBudget; ///< bytes that code, constants and weights may take
   bool verbose = false;            ///< progress and time per stage on stderr
   std::string reportFile;          ///< receives the report, JSON if it ends in .json, else text; empty: none
   std::string dumpStages;          ///< folder that receives the IR after each stage

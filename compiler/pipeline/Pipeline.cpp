@@ -1,6 +1,7 @@
 // The pipeline as a page: what happens to a model, in order, and why there.
 #include "compiler/pipeline/Pipeline.h"
 
+#include "codegen/llvm/LowerToLLVM.h"
 #include "passes/graph/GraphPasses.h"
 #include "passes/lower/Lowering.h"
 #include "passes/math/ExpandMath.h"
@@ -65,6 +66,10 @@ static void buildLLVM(OpPassManager &pm, const PipelineOptions &options) {
   // Math first: its expansion is arith on scalars and vectors.
   ExpandMathOptions math;
   math.hasFMA = options.target.fma;
+  math.hasF64 = options.target.f64;
+  math.hasSqrt = options.target.sqrt;
+  math.hasRound = options.target.round;
+  math.hasMinMax = options.target.minMax;
   math.hasF16Conversion = options.target.f16Conversion;
   pm.addPass(createExpandMathPass(math));
   {
@@ -76,16 +81,7 @@ static void buildLLVM(OpPassManager &pm, const PipelineOptions &options) {
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
   pm.addPass(createSCFToControlFlowPass());
-  ConvertVectorToLLVMPassOptions vectors;
-  vectors.reassociateFPReductions = true;
-  pm.addPass(createConvertVectorToLLVMPass(vectors));
-  pm.addPass(createFinalizeMemRefToLLVMConversionPass());
-  pm.addPass(createConvertMathToLLVMPass());
-  pm.addPass(createConvertFuncToLLVMPass());
-  pm.addPass(createArithToLLVMConversionPass());
-  pm.addPass(createConvertIndexToLLVMPass());
-  pm.addPass(createConvertControlFlowToLLVMPass());
-  pm.addPass(createUBToLLVMConversionPass());
+  pm.addPass(createLowerToLLVMPass(options.target.indexBits));
   pm.addPass(createReconcileUnrealizedCastsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
@@ -139,7 +135,7 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
   before("memory");
   // The arena is planned when kernels are final: scheduling removes temporaries.
   auto main = module.lookupSymbol<func::FuncOp>("main");
-  ArenaPlan plan = planArena(main);
+  ArenaPlan plan = planArena(main, options.target.indexBits);
   if (options.threads > 1)
     passFrame(main);
   report.arenaBytes = plan.bytes;

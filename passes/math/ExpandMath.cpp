@@ -363,6 +363,8 @@ struct ExpandMathPattern : RewritePattern {
 } // namespace mathexp
 
 void expandMath(Operation *root, const ExpandMathOptions &options) {
+  if (!options.hasMinMax)
+    mathexp::expandMinMaxReductions(root);
   SmallVector<Operation *> worklist;
   root->walk([&](Operation *op) {
     if (mathexp::needsExpansion(op, options))

@@ -72,6 +72,9 @@ Expr emitRem(Expr x, Expr y);
 Expr emitMaximum(Expr x, Expr y, bool isMax);
 Expr emitMaxNum(Expr x, Expr y, bool isMax);
 
+/// Horizontal float minima and maxima become ops on halves of the vector.
+void expandMinMaxReductions(mlir::Operation *root);
+
 } // namespace onnxc::mathexp
 
 #endif // ONNXC_PASSES_MATH_FAMILIES_H

@@ -95,17 +95,17 @@ static func::FuncOp declare(func::FuncOp main, StringRef name, FunctionType type
 }
 
 /// memref<...> value over the memory at `address`.
-static Value memrefAt(OpBuilder &b, Location loc, Value address, MemRefType type, ValueRange sizes) {
-  Type i64 = b.getI64Type(), ptr = LLVM::LLVMPointerType::get(b.getContext());
+static Value memrefAt(OpBuilder &b, Location loc, Value address, MemRefType type, ValueRange sizes, unsigned indexBits) {
+  Type word = b.getIntegerType(indexBits), ptr = LLVM::LLVMPointerType::get(b.getContext());
   auto byteType = MemRefType::get({ShapedType::kDynamic}, b.getI8Type());
-  auto array = LLVM::LLVMArrayType::get(i64, 1);
-  auto desc = LLVM::LLVMStructType::getLiteral(b.getContext(), {ptr, ptr, i64, array, array});
-  Value raw = arith::IndexCastOp::create(b, loc, i64, address);
+  auto array = LLVM::LLVMArrayType::get(word, 1);
+  auto desc = LLVM::LLVMStructType::getLiteral(b.getContext(), {ptr, ptr, word, array, array});
+  Value raw = arith::IndexCastOp::create(b, loc, word, address);
   Value p = LLVM::IntToPtrOp::create(b, loc, ptr, raw);
-  Value zero = LLVM::ConstantOp::create(b, loc, i64, b.getI64IntegerAttr(0));
-  Value one = LLVM::ConstantOp::create(b, loc, i64, b.getI64IntegerAttr(1));
+  Value zero = LLVM::ConstantOp::create(b, loc, word, b.getIntegerAttr(word, 0));
+  Value one = LLVM::ConstantOp::create(b, loc, word, b.getIntegerAttr(word, 1));
   // The view below is never asked for the size of its source.
-  Value huge = LLVM::ConstantOp::create(b, loc, i64, b.getI64IntegerAttr(INT64_MAX));
+  Value huge = LLVM::ConstantOp::create(b, loc, word, b.getIntegerAttr(word, APInt::getSignedMaxValue(indexBits)));
   Value d = LLVM::PoisonOp::create(b, loc, desc);
   d = LLVM::InsertValueOp::create(b, loc, d, p, ArrayRef<int64_t>{0});
   d = LLVM::InsertValueOp::create(b, loc, d, p, ArrayRef<int64_t>{1});
@@ -117,7 +117,7 @@ static Value memrefAt(OpBuilder &b, Location loc, Value address, MemRefType type
   return memref::ViewOp::create(b, loc, type, bytes, start, sizes);
 }
 
-ArenaPlan planArena(func::FuncOp main) {
+ArenaPlan planArena(func::FuncOp main, unsigned indexBits) {
   ArenaPlan plan;
   OpBuilder b(main.getContext());
   Location loc = main.getLoc();
@@ -191,7 +191,7 @@ ArenaPlan planArena(func::FuncOp main) {
       bytes = arith::MulIOp::create(b, where, bytes, size);
     }
     Value address = func::CallOp::create(b, where, allocFn, ValueRange{frame, bytes}).getResult(0);
-    Value buffer = memrefAt(b, where, address, type, h.op.getDynamicSizes());
+    Value buffer = memrefAt(b, where, address, type, h.op.getDynamicSizes(), indexBits);
     if (h.freeBefore) {
       b.setInsertionPoint(h.freeBefore);
       func::CallOp::create(b, where, freeFn, ValueRange{frame, address});

@@ -29,7 +29,8 @@ constexpr int64_t kArenaAlign = 64;
 /// frame as an address (index). Allocations whose size is known only at run
 /// time, or that live across loop iterations, become calls to the external
 /// functions @onnxc.alloc(frame, bytes) -> address and @onnxc.free(frame, address).
-ArenaPlan planArena(mlir::func::FuncOp main);
+/// `indexBits`: width of `index` on the target.
+ArenaPlan planArena(mlir::func::FuncOp main, unsigned indexBits);
 
 } // namespace onnxc
 

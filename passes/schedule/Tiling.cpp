@@ -67,11 +67,11 @@ SmallVector<Tiling::Piece> Tiling::pieces(int64_t extent) const {
 namespace {
 
 /// Widest value the bodies compute with, in bits.
-unsigned widestBits(LoopNest &nest) {
+unsigned widestBits(LoopNest &nest, unsigned indexBits) {
   unsigned bits = 8;
   auto look = [&](Type t) {
     if (t.isIndex())
-      bits = std::max(bits, 64u);
+      bits = std::max(bits, indexBits);
     else if (t.isIntOrFloat() && !t.isInteger(1))
       bits = std::max(bits, t.getIntOrFloatBitWidth());
   };
@@ -107,15 +107,17 @@ public:
   }
 
   std::optional<Tiling> choose() {
-    unsigned bits = widestBits(nest);
+    unsigned bits = widestBits(nest, target.indexBits);
     fullLanes = target.lanes(bits);
-    if (fullLanes < 2 || nest.loops.empty())
+    // Without vectors, a tile of scalars still saves loads of a float reduction.
+    bool scalar = fullLanes < 2;
+    if (nest.loops.empty() || (scalar && !(nest.hasReduction() && floatRegisters())))
       return std::nullopt;
     if (!chooseVectorLoop())
       return std::nullopt;
     int64_t extent = sizeOr(nest.loops[t.vectorLoop], kUnknownExtent);
     t.lanes = lanesFor(t.vectorLoop);
-    if (t.lanes < 2)
+    if (t.lanes < 2 && !scalar)
       return std::nullopt;
     for (size_t d = 0; d < nest.loops.size(); ++d)
       (nest.loops[d].reduction ? t.reductions : t.order).push_back(d);
@@ -140,6 +142,12 @@ public:
   }
 
 private:
+  /// The reduction is held in registers of the float unit.
+  bool floatRegisters() {
+    Type element = nest.root.getRegionOutputArgs()[0].getType();
+    return (element.isF32() && target.f32) || (element.isF64() && target.f64);
+  }
+
   // Costs are in vector operations per element of the output.
   static constexpr double kGather = 1.5, kScatter = 1.5, kPack = 2, kLaneSum = 8;
   static constexpr double kNever = 1e9;
@@ -253,7 +261,7 @@ private:
     double bestCost = kNever;
     int64_t bestExtent = 0;
     for (size_t d = 0; d < nest.loops.size(); ++d) {
-      if (nest.loops[d].reduction || !nest.output.dependsOn(d) || lanesFor(d) < 2)
+      if (nest.loops[d].reduction || !nest.output.dependsOn(d) || lanesFor(d) < std::min(2u, fullLanes))
         continue;
       int64_t extent = sizeOr(nest.loops[d], kUnknownExtent);
       double c = cost(d);
@@ -266,7 +274,7 @@ private:
       }
     }
     // Lanes along a reduction: no operand is reused, and the lanes are summed up.
-    if (int r = horizontalLoop(); r >= 0 && 2 * depth() / fullLanes + kLaneSum < bestCost) {
+    if (int r = fullLanes < 2 ? -1 : horizontalLoop(); r >= 0 && 2 * depth() / fullLanes + kLaneSum < bestCost) {
       t.vectorLoop = r;
       t.horizontal = true;
       return true;

@@ -5,6 +5,10 @@
         glob) and compares with pass_list.txt. Exit 1 when a listed test no
         longer passes. The closing line counts all tests that ran: a test that
         the compiler does not support counts as failed.
+    test/conformance/run --target ROW [--features LIST] [--tenth]
+        compiles for another row and runs under an emulator where the row is
+        not this machine's (test/targets/toolchains.py): only the pass list,
+        or every tenth test of it.
     test/conformance/run --listed
         runs only the tests of the pass list; the others count as skipped.
     test/conformance/run --update [--force]
@@ -30,6 +34,9 @@ sys.path.insert(0, HERE)
 import cases  # noqa: E402
 import operators_table  # noqa: E402
 
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "targets"))
+import toolchains  # noqa: E402
+
 PASS_LIST = os.path.join(HERE, "pass_list.txt")
 OPERATORS = os.path.join(ROOT, "docs", "operators.md")
 BATCH = 200
@@ -53,8 +60,9 @@ def write_pass_list(names):
 
 def run_batch(options, work, names):
     """The results that one call of onnx-run wrote, by test name, and its last words."""
-    list_path = os.path.join(work, "list.txt")
-    out_path = os.path.join(work, "results.jsonl")
+    suffix = f".{options.target}" if options.target else ""
+    list_path = os.path.join(work, f"list{suffix}.txt")
+    out_path = os.path.join(work, f"results{suffix}.jsonl")
     with open(list_path, "w") as out:
         for name in names:
             out.write(os.path.join(work, "cases", name) + "\n")
@@ -64,6 +72,11 @@ def run_batch(options, work, names):
     command += ["--jobs", str(options.jobs)]
     if options.target:
         command += ["--target", options.target]
+    if options.features:
+        command += [f"--features={options.features}"]
+    if options.runner:
+        # Emulators reserve more addresses than a test may use here.
+        command += ["--runner", options.runner, "--memory", "0"]
     limit = 60 + 60 * len(names)
     try:
         done = subprocess.run(
@@ -109,8 +122,10 @@ def run_all(options, work, names):
 
 def select(options, index, listed):
     names = sorted(index["cases"])
-    if options.listed:
+    if options.listed or options.runner:
         names = [name for name in names if name in listed]
+    if options.tenth:
+        names = names[::10]
     if options.filter:
         pattern = options.filter
         names = [n for n in names if pattern in n or fnmatch.fnmatch(n, pattern)]
@@ -127,18 +142,25 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--json", metavar="FILE", help="write the results there")
     parser.add_argument("--target", metavar="ROW")
+    parser.add_argument("--features", metavar="LIST", help="LLVM features added to the target's")
+    parser.add_argument("--tenth", action="store_true", help="every tenth of the selected tests")
     parser.add_argument("--listed", action="store_true")
     parser.add_argument("--update", action="store_true")
     parser.add_argument("--force", action="store_true")
     parser.add_argument("--work", default=os.path.join(ROOT, "build", "conformance"))
     parser.add_argument("--onnx-run", default=os.path.join(ROOT, "build", "bin", "onnx-run"))
     options = parser.parse_args()
-    if options.update and (options.filter or options.listed or options.target):
+    if options.update and (options.filter or options.listed or options.target or options.tenth):
         parser.error("--update needs a full run for this machine")
     if not os.path.exists(options.onnx_run):
         print(f"conformance: {options.onnx_run} is missing: build first", file=sys.stderr)
         return 1
 
+    try:
+        options.runner = toolchains.runner(options.target)
+    except toolchains.Missing as missing:
+        print(f"conformance: {missing}", file=sys.stderr)
+        return 1
     index = cases.generate(options.work)
     listed = read_pass_list()
     names = select(options, index, listed)
@@ -150,8 +172,7 @@ def main():
         with open(options.json, "w") as out:
             json.dump({"onnx": index["onnx"], "results": [results[n] for n in names]}, out, indent=1)
 
-    whole = not (options.filter or options.listed)
-    gone = sorted(listed - set(index["cases"])) if whole or options.listed else []
+    gone = sorted(listed - set(index["cases"])) if not options.filter else []
     regressions = sorted((listed & set(names)) - passed)
     for name in gone:
         print(f"listed but no such test in onnx {index['onnx']}: {name}")

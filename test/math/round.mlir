@@ -1,5 +1,6 @@
 // RUN: onnx-compile-opt --expand-math %s | FileCheck %s
 // RUN: onnx-compile-opt --expand-math=round=false %s | FileCheck %s --check-prefix=NOROUND
+// RUN: onnx-compile-opt --expand-math=minmax=false %s | FileCheck %s --check-prefix=NOMINMAX
 
 // Native instructions stay; rows without them get bit tricks.
 // CHECK-LABEL: func @native
@@ -35,4 +36,18 @@ func.func @class(%x: vector<4xf32>) -> (vector<4xi1>, vector<4xi1>) {
   %0 = math.isnan %x : vector<4xf32>
   %1 = math.isinf %x : vector<4xf32>
   return %0, %1 : vector<4xi1>, vector<4xi1>
+}
+
+// Where minima and maxima are no instruction, horizontal ones are taken in
+// halves, so that LLVM does not call fmaxf for each element.
+// NOMINMAX-LABEL: func @reduce
+// NOMINMAX-NOT: vector.reduction
+// NOMINMAX: arith.cmpf ogt, %{{.*}}, %{{.*}} : vector<2xf32>
+// NOMINMAX: arith.cmpf ogt, %{{.*}}, %{{.*}} : f32
+// NOMINMAX-NOT: maxnumf
+// CHECK-LABEL: func @reduce
+// CHECK: vector.reduction <maxnumf>
+func.func @reduce(%x: vector<4xf32>) -> f32 {
+  %0 = vector.reduction <maxnumf>, %x : vector<4xf32> into f32
+  return %0 : f32
 }

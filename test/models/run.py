@@ -1,6 +1,6 @@
 """Model tests: compiled models against ONNX Runtime, which runs in its own process.
 
-    test/models/run [--filter PATTERN] [--json out.json] [--list] [--update]
+    test/models/run [--filter PATTERN] [--target ROW] [--json out.json] [--list] [--update]
 
 Each row of models.json is compiled to a shared library (once with its shapes
 pinned, once more with unknown dimensions kept unknown where the row says so)
@@ -10,7 +10,8 @@ input. Models come from $ONNX_COMPILE_MODELS and from Python packages; what is
 neither here nor there is skipped. known_failures.txt names the rows that the
 compiler cannot do yet: they are run and counted as failed in the table, but
 only other failures make the exit code 1. --update rewrites that list, which
-may only shrink.
+may only shrink. --target compiles for another row; where that is not this
+machine's, the models run in an emulator (test/targets/toolchains.py).
 """
 
 import argparse
@@ -34,6 +35,9 @@ import onnx  # noqa: E402
 import compare  # noqa: E402
 import inputs as model_inputs  # noqa: E402
 import random_weights  # noqa: E402
+
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "targets"))
+import toolchains  # noqa: E402
 
 RUNS = 5
 KNOWN_FAILURES = os.path.join(HERE, "known_failures.txt")
@@ -154,16 +158,22 @@ def check(options, name, row, variant, path):
 
     built = os.path.join(folder, "built")
     shutil.rmtree(built, ignore_errors=True)
-    command = [options.onnx_compile, path, "-o", built, "--emit=shared"]
+    suffix = ".so"
+    command = [options.onnx_compile, path, "-o", built]
+    if options.target:
+        command += ["--target", options.target]
+        if options.target.startswith("wasm"):
+            suffix = ".o"
+    command.append("--emit=shared" if suffix == ".so" else "--emit=obj")
     if variant != "dynamic":
         command += pins(model, row["inputs"])
     result["compile"], trouble = call(command, options.timeout)
     if trouble:
         result["message"] = "compile: " + trouble
         return result
-    libraries = [f for f in os.listdir(built) if f.endswith(".so")]
+    libraries = [f for f in os.listdir(built) if f.endswith(suffix)]
     if len(libraries) != 1:
-        result["message"] = f"compile: wanted one .so, got {sorted(os.listdir(built))}"
+        result["message"] = f"compile: wanted one {suffix}, got {sorted(os.listdir(built))}"
         return result
 
     step = output_step(model) if row["rule"] == "qdq" else None
@@ -172,6 +182,8 @@ def check(options, name, row, variant, path):
         output = os.path.join(built, f"output_{i}.npz")
         command = [options.onnx_run, "run", os.path.join(built, libraries[0])]
         command += ["--input", os.path.join(folder, f"input_{i}.npz"), "--output", output]
+        if options.runner:
+            command += ["--runner", options.runner]
         _, trouble = call(command, options.timeout)
         if trouble:
             result["message"] = f"run {i}: {trouble}"
@@ -215,6 +227,7 @@ def main():
     )
     build = os.path.join(ROOT, "build")
     parser.add_argument("--filter", metavar="PATTERN")
+    parser.add_argument("--target", metavar="ROW")
     parser.add_argument("--json", metavar="FILE")
     parser.add_argument("--list", action="store_true", help="list the rows and stop")
     parser.add_argument("--reference-only", action="store_true", help="only run ONNX Runtime")
@@ -225,6 +238,13 @@ def main():
     parser.add_argument("--onnx-run", default=os.path.join(build, "bin", "onnx-run"))
     options = parser.parse_args()
 
+    if options.update and options.target:
+        parser.error("--update is for this machine's target")
+    try:
+        options.runner = toolchains.runner(options.target)
+    except toolchains.Missing as missing:
+        print(f"models: {missing}", file=sys.stderr)
+        return 1
     with open(os.path.join(HERE, "models.json")) as stream:
         table = json.load(stream)["models"]
     selected = [

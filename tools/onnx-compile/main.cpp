@@ -1,5 +1,6 @@
 // The onnx-compile command: options in, compileModel, messages and exit code out.
 #include "codegen/targets/Target.h"
+#include "compiler/driver/Budget.h"
 #include "compiler/driver/Compile.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -44,15 +45,19 @@ std::vector<Option> optionTable(Arguments &a) {
          return !kinds.empty();
        }},
       {"--name", "identifier", "prefix of symbols and files (default: the model's file name)", text(o.name)},
-      {"--target", "row", "target row or LLVM triple (default: x86_64-linux; native: this machine)", text(o.target)},
+      {"--target", "row", "row of --list-targets or LLVM triple (default: x86_64-linux; native: this machine)", text(o.target)},
       {"--cpu", "cpu", "CPU within the target", text(o.cpu)},
       {"--features", "list", "LLVM features added to the target's", text(o.features)},
-      {"--dim", "symbol=N", "pins a dynamic dimension; may be repeated",
+      {"--dim", "symbol=N", "pins a dynamic dimension, or bounds it with A..B; may be repeated",
        [&o](StringRef v) {
          auto [symbol, value] = v.split('=');
          o.dims[symbol.str()] = value.str();
          return !symbol.empty() && !value.empty();
        }},
+      {"--ram-budget", "bytes", "fails when arena, inputs and outputs take more (suffixes K, M)",
+       [&o](StringRef v) { return (o.ramBudget = onnxc::parseBytes(v)).has_value(); }},
+      {"--flash-budget", "bytes", "fails when code, constants and weights take more (suffixes K, M)",
+       [&o](StringRef v) { return (o.flashBudget = onnxc::parseBytes(v)).has_value(); }},
       {"--threads", "N", "threads of the generated code (default: 1)",
        [&o](StringRef v) { return !v.getAsInteger(10, o.threads) && o.threads >= 1; }},
       {"-O", "0..3", "optimisation level (default: 3)",
@@ -72,6 +77,23 @@ void printHelp(ArrayRef<Option> table) {
   for (const Option &o : table) {
     std::string left = o.flag.str() + (o.value.empty() ? "" : o.flag == "-O" ? o.value.str() : (o.flag.starts_with("--") ? "=" : " ") + o.value.str());
     outs() << "  " << left_justify(left, 24) << o.help << "\n";
+  }
+}
+
+/// A table with a heading, each column as wide as its longest entry.
+void printTargets() {
+  std::vector<std::vector<std::string>> lines = {{"name", "triple", "cpu", "vector", "object", "tested by", "description"}};
+  for (const onnxc::Target &t : onnxc::targetTable())
+    lines.push_back({t.name, t.triple, t.cpu, t.vectorUnit, t.objectFormat().str(), t.tested, t.description});
+  std::vector<size_t> width(lines[0].size());
+  for (const auto &line : lines)
+    for (size_t i = 0; i < line.size(); ++i)
+      width[i] = std::max(width[i], line[i].size());
+  for (const auto &line : lines) {
+    std::string text;
+    for (size_t i = 0; i < line.size(); ++i)
+      text += line[i] + std::string(width[i] + 2 - line[i].size(), ' ');
+    outs() << StringRef(text).rtrim() << "\n";
   }
 }
 
@@ -160,8 +182,7 @@ int main(int argc, char **argv) {
     return 0;
   }
   if (a.listTargets) {
-    for (const onnxc::Target &t : onnxc::targetTable())
-      outs() << left_justify(t.name, 20) << left_justify(t.triple, 30) << left_justify(t.cpu, 14) << t.description << "\n";
+    printTargets();
     return 0;
   }
   if (a.input.empty())

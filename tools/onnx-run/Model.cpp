@@ -42,6 +42,32 @@ static llvm::Error checkRecord(const onnxc_model *model,
   return check({model->outputs, static_cast<size_t>(model->num_outputs)});
 }
 
+namespace {
+class LocalModel : public LoadedModel {
+public:
+  LocalModel(void *handle, const onnxc_model *record, std::string name,
+             ThreadPool pool)
+      : LoadedModel(std::move(name)), handle(handle), pool(std::move(pool)) {
+    model = record;
+  }
+  ~LocalModel() override { dlclose(handle); }
+  llvm::Expected<int32_t> execute(void *state, onnxc_context *context,
+                                  llvm::ArrayRef<onnxc_tensor> inputs,
+                                  llvm::MutableArrayRef<onnxc_tensor> outputs,
+                                  void *arena,
+                                  size_t arenaBytes) const override {
+    return model->run(state, context, inputs.data(), outputs.data(), arena,
+                      arenaBytes);
+  }
+
+  onnxc_executor *executor() const override { return pool.executor(); }
+
+private:
+  void *handle;
+  ThreadPool pool;
+};
+} // namespace
+
 llvm::Expected<std::unique_ptr<LoadedModel>>
 LoadedModel::open(llvm::StringRef path, llvm::StringRef label, int threads) {
   auto pool = ThreadPool::create(threads);
@@ -66,11 +92,9 @@ LoadedModel::open(llvm::StringRef path, llvm::StringRef label, int threads) {
     dlclose(handle);
     return error;
   }
-  return std::unique_ptr<LoadedModel>(
-      new LoadedModel(handle, model, label.str(), std::move(*pool)));
+  return std::make_unique<LocalModel>(handle, model, label.str(),
+                                      std::move(*pool));
 }
-
-LoadedModel::~LoadedModel() { dlclose(handle); }
 
 llvm::ArrayRef<onnxc_tensor_info> LoadedModel::inputs() const {
   return {model->inputs, static_cast<size_t>(model->num_inputs)};
@@ -270,20 +294,31 @@ llvm::Error Session::run() {
   context.error_code = ONNXC_OK;
   context.error_node = -1;
   context.error_message = nullptr;
-  int32_t status = model.record().run(
-      state.size() ? state.data() : nullptr, &context, in.data(), out.data(),
-      arena.size() ? arena.data() : nullptr, arena.size());
-  if (status == ONNXC_OK)
+  auto status =
+      model.execute(state.size() ? state.data() : nullptr, &context, in, out,
+                    arena.size() ? arena.data() : nullptr, arena.size());
+  if (!status)
+    return status.takeError();
+  if (*status == ONNXC_OK)
     return llvm::Error::success();
   std::string text = model.label() +
-                     ": run failed: " + onnxc_status_string(status) +
-                     " (status " + std::to_string(status) + ")";
+                     ": run failed: " + onnxc_status_string(*status) +
+                     " (status " + std::to_string(*status) + ")";
   if (context.error_message)
     text += std::string(": ") + context.error_message;
   if (context.error_node >= 0)
     text += " at node " + std::to_string(context.error_node);
   // A failed run may leave what it allocated so far in the outputs.
   return userError(text);
+}
+
+llvm::Error compiledModelError(llvm::StringRef label,
+                               const llvm::Twine &what) {
+  return llvm::make_error<RunError>(
+      (label + ": compiled model " + what +
+       "; this is a bug of the compiler, please report it with the model")
+          .str(),
+      ExitInternal);
 }
 
 llvm::Error Session::runChecked() {
@@ -298,11 +333,7 @@ llvm::Error Session::runChecked() {
   if (llvm::Error error = run())
     return error;
   auto compilerError = [&](const llvm::Twine &what) {
-    return llvm::make_error<RunError>(
-        (model.label() + ": compiled model " + what +
-         "; this is a bug of the compiler, please report it with the model")
-            .str(),
-        ExitInternal);
+    return compiledModelError(model.label(), what);
   };
   if (!arena.intact())
     return compilerError("wrote past the end of its arena");

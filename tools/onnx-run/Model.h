@@ -31,35 +31,51 @@ private:
   onnxc_executor *pool = nullptr;
 };
 
-/// A shared library made with --emit=shared, its model record checked.
+/// A compiled model with its record checked.
 class LoadedModel {
 public:
-  /// Loads `path`; `label` names the model in errors. Runs use up to
-  /// `threads` threads where the model was compiled for them.
+  /// Loads the shared library `path` (made with --emit=shared) into this
+  /// process; `label` names the model in errors. Runs use up to `threads`
+  /// threads where the model was compiled for them.
   static llvm::Expected<std::unique_ptr<LoadedModel>>
   open(llvm::StringRef path, llvm::StringRef label, int threads);
-  ~LoadedModel();
+  /// Starts `runner` (words separated by spaces) with `path` as its last
+  /// argument: a program that speaks the protocol of remote/remote.c and runs
+  /// the model there, in an emulator for example.
+  static llvm::Expected<std::unique_ptr<LoadedModel>>
+  openRemote(llvm::StringRef runner, llvm::StringRef path,
+             llvm::StringRef label);
+  virtual ~LoadedModel() = default;
   LoadedModel(const LoadedModel &) = delete;
 
   const onnxc_model &record() const { return *model; }
   llvm::ArrayRef<onnxc_tensor_info> inputs() const;
   llvm::ArrayRef<onnxc_tensor_info> outputs() const;
   const std::string &label() const { return name; }
-  onnxc_executor *executor() const { return pool.executor(); }
+  /// For onnxc_context; null for one thread.
+  virtual onnxc_executor *executor() const { return nullptr; }
+
+  /// Runs the model once, as onnxc_run_fn; an error when it could not be run
+  /// or the compiled code did what it must not.
+  virtual llvm::Expected<int32_t>
+  execute(void *state, onnxc_context *context,
+          llvm::ArrayRef<onnxc_tensor> inputs,
+          llvm::MutableArrayRef<onnxc_tensor> outputs, void *arena,
+          size_t arenaBytes) const = 0;
+
+protected:
+  explicit LoadedModel(std::string name) : name(std::move(name)) {}
+  const onnxc_model *model = nullptr;
 
 private:
-  LoadedModel(void *handle, const onnxc_model *model, std::string name,
-              ThreadPool pool)
-      : handle(handle), model(model), name(std::move(name)),
-        pool(std::move(pool)) {}
-  void *handle;
-  const onnxc_model *model;
   std::string name;
-  ThreadPool pool;
 };
 
 /// The declared shape of an input or output, -1 for dynamic dims.
 llvm::ArrayRef<int64_t> dimsOf(const onnxc_tensor_info &info);
+
+/// What compiled code did that it must not, as a bug of the compiler.
+llvm::Error compiledModelError(llvm::StringRef label, const llvm::Twine &what);
 
 /// Aligned memory with a guard behind it.
 class Buffer {

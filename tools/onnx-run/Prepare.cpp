@@ -2,6 +2,7 @@
 #include "Prepare.h"
 #include "Error.h"
 #include "Proto.h"
+#include "codegen/targets/Target.h"
 #include "onnxc_pool.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/FileSystem.h"
@@ -44,7 +45,9 @@ llvm::ArrayRef<OptionSpec> compileOptions() {
       {"threads", "N", "threads of the compiled model (1)"},
       {"opt-level", "0..3", "effort of the compiler (3)"},
       {"target", "ROW",
-       "compile for this target, which must run here (native)"},
+       "compile for this target, which must run here or in --runner (native)"},
+      {"runner", "COMMAND",
+       "runs compiled models: COMMAND FILE, as remote/remote.c does"},
       {"cpu", "NAME", "compile for this CPU instead of the present one"},
       {"features", "LIST", "LLVM feature string, for example -avx512f"},
       {"verbose", nullptr, "show progress and the time of each stage"},
@@ -114,10 +117,17 @@ llvm::Expected<Ranges> parseRanges(const Arguments &arguments) {
 
 //===-- Models ------------------------------------------------------------===//
 
-llvm::Expected<std::string> compileToShared(llvm::StringRef model,
-                                            CompileOptions options,
-                                            llvm::StringRef folder) {
-  options.emit = {"shared"};
+llvm::Expected<std::string> compileToLibrary(llvm::StringRef model,
+                                             CompileOptions options,
+                                             llvm::StringRef folder) {
+  Target target;
+  std::string why;
+  if (!resolveTarget(options.target, options.cpu, options.features, target, why))
+    return userError(why);
+  // Without shared libraries, the runner links the object.
+  bool isShared = target.hasSharedLibraries();
+  llvm::StringRef suffix = isShared ? ".so" : ".o";
+  options.emit = {isShared ? "shared" : "obj"};
   options.outputDir = folder.str();
   CompileResult result;
   if (!compileModel(model, options, result)) {
@@ -129,11 +139,22 @@ llvm::Expected<std::string> compileToShared(llvm::StringRef model,
     return llvm::Error(std::move(error));
   }
   for (const std::string &file : result.files)
-    if (llvm::StringRef(file).ends_with(".so"))
+    if (llvm::StringRef(file).ends_with(suffix))
       return file;
   llvm::SmallString<128> path(folder);
-  llvm::sys::path::append(path, options.name + ".so");
+  llvm::sys::path::append(path, options.name + suffix);
   return path.str().str();
+}
+
+llvm::Expected<std::unique_ptr<LoadedModel>>
+openModel(llvm::StringRef library, llvm::StringRef label,
+          llvm::StringRef runner, int threads) {
+  if (!runner.empty())
+    return LoadedModel::openRemote(runner, library, label);
+  if (library.ends_with(".o"))
+    return userError(label + ": is an object, which cannot be loaded here; "
+                             "name a program that runs it with --runner");
+  return LoadedModel::open(library, label, threads);
 }
 
 /// The shape that the user or the given tensors set for an input, or null.
@@ -215,7 +236,7 @@ prepare(llvm::StringRef path, const Arguments &arguments, const Shapes &shapes,
     return threads.takeError();
   if (!llvm::sys::fs::exists(path))
     return userError(path + ": no such file");
-  if (!path.ends_with(".so")) {
+  if (!path.ends_with(".so") && !path.ends_with(".o")) {
     auto info = readModelInfo(path);
     if (!info)
       return info.takeError();
@@ -234,14 +255,15 @@ prepare(llvm::StringRef path, const Arguments &arguments, const Shapes &shapes,
               pinDims(path, *info, shapes, given, options->dims))
         return error;
     auto start = std::chrono::steady_clock::now();
-    auto file = compileToShared(path, *options, work.folder());
+    auto file = compileToLibrary(path, *options, work.folder());
     if (!file)
       return file.takeError();
     result.compileMs = milliseconds(start);
     library = *file;
   }
   auto start = std::chrono::steady_clock::now();
-  auto model = LoadedModel::open(library, path, static_cast<int>(*threads));
+  auto model = openModel(library, path, arguments.get("runner"),
+                         static_cast<int>(*threads));
   if (!model)
     return model.takeError();
   result.loadMs = milliseconds(start);

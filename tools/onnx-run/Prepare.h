@@ -40,10 +40,17 @@ llvm::ArrayRef<OptionSpec> compileOptions();
 /// --dim, --verbose.
 llvm::Expected<CompileOptions> parseCompileOptions(const Arguments &arguments);
 
-/// Compiles `model` to a shared library in `folder`; returns its path.
-llvm::Expected<std::string> compileToShared(llvm::StringRef model,
-                                            CompileOptions options,
-                                            llvm::StringRef folder);
+/// Compiles `model` to a shared library in `folder`, or to an object where the
+/// target has no shared libraries; returns its path.
+llvm::Expected<std::string> compileToLibrary(llvm::StringRef model,
+                                             CompileOptions options,
+                                             llvm::StringRef folder);
+
+/// Loads a library here, or in the program that --runner names (with one
+/// thread there).
+llvm::Expected<std::unique_ptr<LoadedModel>>
+openModel(llvm::StringRef library, llvm::StringRef label,
+          llvm::StringRef runner, int threads);
 
 /// A model ready to run.
 struct Prepared {
@@ -52,7 +59,7 @@ struct Prepared {
   bool usesHalf = false; ///< known for .onnx files only
 };
 
-/// Loads `path`, a .so or a .onnx file; the latter is compiled for this CPU
+/// Loads `path`, a library or a .onnx file; the latter is compiled for this CPU
 /// first. Its dynamic dims are pinned to `shapes` and to those of `given`,
 /// unless --keep-dynamic.
 llvm::Expected<Prepared>

@@ -189,7 +189,7 @@ runStages(llvm::StringRef directory, const CompileOptions &options,
           llvm::StringRef folder,
           const std::function<void(llvm::StringRef)> &enter,
           const std::function<void(llvm::ArrayRef<std::string>)> &ops,
-          TestOutcome &outcome) {
+          llvm::StringRef runner, TestOutcome &outcome) {
   enter("import");
   std::string path = join(directory, "model.onnx");
   auto info = readModelInfo(path);
@@ -205,11 +205,11 @@ runStages(llvm::StringRef directory, const CompileOptions &options,
     return userError(directory + ": has no folder test_data_set_0");
 
   enter("compile");
-  auto library = compileToShared(path, options, folder);
+  auto library = compileToLibrary(path, options, folder);
   if (!library)
     return library.takeError();
   enter("run");
-  auto model = LoadedModel::open(*library, "model", options.threads);
+  auto model = openModel(*library, "model", runner, options.threads);
   if (!model)
     return model.takeError();
   for (const std::string &dataSet : dataSets)
@@ -232,14 +232,15 @@ TestOutcome
 runTestCase(llvm::StringRef directory, const CompileOptions &options,
             llvm::StringRef folder,
             const std::function<void(llvm::StringRef)> &enter,
-            const std::function<void(llvm::ArrayRef<std::string>)> &ops) {
+            const std::function<void(llvm::ArrayRef<std::string>)> &ops,
+            llvm::StringRef runner) {
   TestOutcome outcome;
   auto tracked = [&](llvm::StringRef stage) {
     outcome.stage = stage.str();
     enter(stage);
   };
   llvm::Error error =
-      runStages(directory, options, folder, tracked, ops, outcome);
+      runStages(directory, options, folder, tracked, ops, runner, outcome);
   llvm::handleAllErrors(
       std::move(error),
       [&](const RunError &e) {

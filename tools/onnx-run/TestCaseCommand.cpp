@@ -112,7 +112,8 @@ static std::string jsonLine(Fields object) {
 }
 
 static void runInChild(llvm::StringRef directory, const CompileOptions &options,
-                       llvm::StringRef folder, const Reporter &reporter) {
+                       llvm::StringRef folder, llvm::StringRef runner,
+                       const Reporter &reporter) {
   // Models may name files relative to their own directory only, but a child
   // that is killed must leave nothing outside of the work folder.
   auto enter = [&](llvm::StringRef stage) {
@@ -124,7 +125,7 @@ static void runInChild(llvm::StringRef directory, const CompileOptions &options,
       array.push_back(llvm::json::fixUTF8(name));
     reporter.line(jsonLine(Fields{{"ops", std::move(array)}}));
   };
-  TestOutcome outcome = runTestCase(directory, options, folder, enter, ops);
+  TestOutcome outcome = runTestCase(directory, options, folder, enter, ops, runner);
   reporter.line(
       jsonLine(Fields{{"status", outcome.status},
                       {"message", llvm::json::fixUTF8(outcome.message)}}));
@@ -273,7 +274,8 @@ static llvm::Expected<Totals> testcase(const Arguments &arguments) {
   };
   auto child = [&](size_t i, const Reporter &reporter) {
     llvm::sys::fs::create_directory(folderOf(i));
-    runInChild((*tests)[i], *options, folderOf(i), reporter);
+    runInChild((*tests)[i], *options, folderOf(i), arguments.get("runner"),
+               reporter);
   };
   auto done = [&](size_t i, const ForkResult &result) {
     llvm::sys::fs::remove_directories(folderOf(i));

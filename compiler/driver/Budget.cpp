@@ -1,0 +1,88 @@
+// Budgets of RAM and flash.
+#include "compiler/driver/Budget.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Object/ObjectFile.h"
+#include "llvm/Support/MemoryBuffer.h"
+
+namespace onnxc {
+
+namespace {
+
+struct Part {
+  std::string what;
+  int64_t bytes;
+};
+
+/// Rows shown; the rest is summed up in one.
+constexpr size_t kRows = 12;
+
+std::string table(llvm::StringRef memory, llvm::StringRef flag, std::vector<Part> parts, int64_t budget) {
+  int64_t total = 0;
+  for (const Part &p : parts)
+    total += p.bytes;
+  if (total <= budget)
+    return {};
+  llvm::stable_sort(parts, [](const Part &a, const Part &b) { return a.bytes > b.bytes; });
+  if (parts.size() > kRows) {
+    Part rest{std::to_string(parts.size() - kRows + 1) + " smaller ones", 0};
+    for (size_t i = kRows - 1; i < parts.size(); ++i)
+      rest.bytes += parts[i].bytes;
+    parts.resize(kRows - 1);
+    parts.push_back(rest);
+  }
+  std::string text = ("the model takes " + llvm::Twine(total) + " bytes of " + memory + ", " + flag + " allows " +
+                      llvm::Twine(budget) + " (" + llvm::Twine(total - budget) + " too many):")
+                         .str();
+  for (const Part &p : parts) {
+    std::string bytes = std::to_string(p.bytes);
+    text += "\n  " + std::string(bytes.size() < 12 ? 12 - bytes.size() : 0, ' ') + bytes + "  " + p.what;
+  }
+  return text;
+}
+
+} // namespace
+
+std::optional<int64_t> parseBytes(llvm::StringRef text) {
+  int64_t unit = text.consume_back("K") ? 1 << 10 : text.consume_back("M") ? 1 << 20 : 1, n;
+  if (text.getAsInteger(10, n) || n < 0 || n > INT64_MAX / unit)
+    return std::nullopt;
+  return n * unit;
+}
+
+std::string overRamBudget(const ModelInterface &interface, int64_t budget) {
+  std::vector<Part> parts = {{"arena", interface.arenaBytes}};
+  for (const TensorInfo &t : interface.inputs)
+    if (t.isStatic())
+      parts.push_back({"input '" + t.name + "'", t.bytes()});
+  for (const TensorInfo &t : interface.outputs)
+    if (t.isStatic())
+      parts.push_back({"output '" + t.name + "'", t.bytes()});
+  return table("RAM", "--ram-budget", std::move(parts), budget);
+}
+
+std::string overFlashBudget(llvm::StringRef objectPath, const std::vector<Weight> &weights, int64_t budget,
+                            std::string &error) {
+  auto file = llvm::object::ObjectFile::createObjectFile(objectPath);
+  if (!file) {
+    error = "cannot read the written object: " + llvm::toString(file.takeError());
+    return {};
+  }
+  int64_t code = 0, constants = 0, large = 0;
+  for (const llvm::object::SectionRef &section : file->getBinary()->sections()) {
+    if (section.isText())
+      code += section.getSize();
+    else if (section.isData() && !section.isVirtual())
+      constants += section.getSize();
+  }
+  std::vector<Part> parts;
+  for (const Weight &w : weights) {
+    parts.push_back({"weight " + w.symbol, int64_t(w.data.size())});
+    large += w.data.size();
+  }
+  parts.push_back({"code", code});
+  parts.push_back({"small constants, texts and the model record", std::max<int64_t>(0, constants - large)});
+  return table("flash", "--flash-budget", std::move(parts), budget);
+}
+
+} // namespace onnxc

@@ -1,0 +1,27 @@
+// What a compiled model takes of a small machine, held against what the user allows.
+#ifndef ONNXC_COMPILER_DRIVER_BUDGET_H
+#define ONNXC_COMPILER_DRIVER_BUDGET_H
+
+#include "codegen/llvm/Emit.h"
+#include "llvm/ADT/StringRef.h"
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace onnxc {
+
+/// Parses a size: bytes, or with the suffix K or M multiples of 1024.
+std::optional<int64_t> parseBytes(llvm::StringRef text);
+
+/// Arena, inputs and outputs of static size against `budget` bytes. Returns a
+/// table of what they are made of, largest first, or nothing when they fit.
+std::string overRamBudget(const ModelInterface &interface, int64_t budget);
+
+/// Code, constants and weights in the written object against `budget` bytes;
+/// as above. `error` when the object cannot be read.
+std::string overFlashBudget(llvm::StringRef objectPath, const std::vector<Weight> &weights, int64_t budget,
+                            std::string &error);
+
+} // namespace onnxc
+
+#endif

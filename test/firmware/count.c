@@ -1,0 +1,38 @@
+/* QEMU plugin: the number of guest instructions, on stderr at the end.
+ *
+ * Debian packages no plugin header; these are the five functions used, as
+ * QEMU's documentation of TCG plugins (API version 1) declares them. */
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdio.h>
+
+typedef uint64_t qemu_plugin_id_t;
+struct qemu_plugin_tb;
+enum { QEMU_PLUGIN_INLINE_ADD_U64 = 0 };
+typedef void (*tb_trans_cb)(qemu_plugin_id_t, struct qemu_plugin_tb *);
+typedef void (*udata_cb)(qemu_plugin_id_t, void *);
+void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t, tb_trans_cb);
+void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *, int op, void *ptr, uint64_t imm);
+void qemu_plugin_register_atexit_cb(qemu_plugin_id_t, udata_cb, void *);
+size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
+
+__attribute__((visibility("default"))) int qemu_plugin_version = 1;
+
+static uint64_t instructions;
+
+static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *block) {
+  (void)id;
+  qemu_plugin_register_vcpu_tb_exec_inline(block, QEMU_PLUGIN_INLINE_ADD_U64, &instructions, qemu_plugin_tb_n_insns(block));
+}
+
+static void finished(qemu_plugin_id_t id, void *data) {
+  (void)id, (void)data;
+  fprintf(stderr, "instructions %" PRIu64 "\n", instructions);
+}
+
+__attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, char **argv) {
+  (void)info, (void)argc, (void)argv;
+  qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
+  qemu_plugin_register_atexit_cb(id, finished, 0);
+  return 0;
+}
