@@ -37,7 +37,7 @@ struct PlanArenaPass : PassWrapper<PlanArenaPass, OperationPass<ModuleOp>> {
   StringRef getDescription() const override { return "allocations of @main become slices of one arena"; }
   void getDependentDialects(DialectRegistry &registry) const override { registerPipelineDialects(registry); }
   void runOnOperation() override {
-    ArenaPlan plan = planArena(getOperation().lookupSymbol<func::FuncOp>("main"));
+    ArenaPlan plan = planArena(getOperation().lookupSymbol<func::FuncOp>("main"), /*indexBits=*/64);
     Builder b(&getContext());
     getOperation()->setAttr("onnxc.arena_bytes", b.getI64IntegerAttr(plan.bytes));
     getOperation()->setAttr("onnxc.arena_lower_bound", b.getI64IntegerAttr(plan.lowerBound));
