@@ -1,9 +1,11 @@
 // compile(): import, pipeline, code generation, artefacts.
 #include "compiler/driver/Compile.h"
 #include "codegen/llvm/Emit.h"
+#include "codegen/llvm/Measure.h"
 #include "compiler/driver/Budget.h"
 #include "compiler/driver/OutputFiles.h"
 #include "compiler/driver/Recovery.h"
+#include "compiler/driver/Report.h"
 #include "compiler/import/Import.h"
 #include "compiler/pipeline/Pipeline.h"
 #include "runtime-lite/include/onnxc.h"
@@ -87,7 +89,7 @@ public:
   bool run() {
     for (const std::string &kind : options.emit)
       if (!known(kind))
-        return userError("unknown artefact '" + kind + "' in --emit; known are obj, lib, shared, header, asm, llvm, mlir, linalg, kernels");
+        return userError("unknown artefact '" + kind + "' in --emit; known are obj, lib, shared, header, asm, llvm, mlir, linalg, kernels, report");
     Target target;
     std::string error;
     if (!resolveTarget(options.target, options.cpu, options.features, target, error))
@@ -218,7 +220,11 @@ public:
       if (!writeObject(*copy, *machine, true, files.temporary(options.name + ".s"), error))
         return userError(error);
     }
-    if (wants("obj") || wants("lib") || wants("shared") || options.flashBudget) {
+    bool reports = wants("report") || !options.reportFile.empty();
+    if (wants("obj") || wants("lib") || wants("shared") || reports || options.flashBudget) {
+      std::string stackUsage = files.scratch(options.name + ".su");
+      if (reports)
+        machine->Options.StackUsageOutput = stackUsage;
       std::string object = wants("obj") ? files.temporary(options.name + ".o") : files.scratch(options.name + ".o");
       if (!writeObject(*llvmModule, *machine, false, object, error))
         return userError(error);
@@ -233,6 +239,8 @@ public:
       }
       end();
       begin("link");
+      if (reports && !writeReports(interface, report, *llvmModule, object, stackUsage))
+        return false;
       if (wants("lib") && !writeArchive(object, files.temporary("lib" + options.name + ".a"), target, error))
         return userError(error);
       if (wants("shared") && !linkShared(object, files.temporary(options.name + ".so"), error))
@@ -261,13 +269,46 @@ private:
     return true;
   }
   bool known(const std::string &kind) {
-    static const std::vector<std::string> kinds = {"obj", "lib", "shared", "header", "asm", "llvm", "mlir", "linalg", "kernels"};
+    static const std::vector<std::string> kinds = {"obj", "lib", "shared", "header", "asm", "llvm", "mlir", "linalg", "kernels", "report"};
     return llvm::is_contained(kinds, kind);
   }
   bool wants(const std::string &kind) { return llvm::is_contained(options.emit, kind); }
   bool text(const std::string &suffix, const std::string &content) {
     std::string error;
     return writeText(files.temporary(options.name + suffix), content, error) || userError(error);
+  }
+  /// --emit=report, --report=FILE.
+  bool writeReports(const ModelInterface &interface, const PipelineReport &pipeline, const llvm::Module &module,
+                    const std::string &object, const std::string &stackUsage) {
+    std::string error;
+    ObjectSizes sizes;
+    if (!measureObject(object, sizes, error))
+      return internalError(error);
+    ModelReport report;
+    report.model = options.name;
+    report.target = options.target;
+    report.compilerVersion = kVersion;
+    report.threads = options.threads;
+    auto sum = [](const std::vector<TensorInfo> &tensors) {
+      int64_t total = 0;
+      for (const TensorInfo &tensor : tensors)
+        total = total < 0 || !tensor.isStatic() ? -1 : total + tensor.bytes();
+      return total;
+    };
+    report.inputBytes = sum(interface.inputs);
+    report.outputBytes = sum(interface.outputs);
+    report.codeBytes = sizes.code;
+    report.weightBytes = sizes.weights;
+    report.constantBytes = sizes.constants;
+    report.stackBytes = stackBound(module, stackUsage, options.name + "_run");
+    report.pipeline = pipeline;
+    if (wants("report") && !text(".report.json", reportJson(report)))
+      return false;
+    llvm::StringRef file = options.reportFile;
+    if (file.empty())
+      return true;
+    std::string content = file.ends_with(".json") ? reportJson(report) : reportText(report);
+    return writeText(files.temporaryAt(file), content, error) || userError(error);
   }
   bool makeFolder(const std::string &option, const std::string &folder) {
     namespace fs = llvm::sys::fs;

@@ -25,6 +25,7 @@ struct CompileOptions {
   std::optional<int64_t> ramBudget;   ///< bytes that arena, inputs and outputs may take
   std::optional<int64_t> flashBudget; ///< bytes that code, constants and weights may take
   bool verbose = false;            ///< progress and time per stage on stderr
+  std::string reportFile;          ///< receives the report, JSON if it ends in .json, else text; empty: none
   std::string dumpStages;          ///< folder that receives the IR after each stage
   std::string command;             ///< what the user typed, quoted in messages about our bugs
   std::function<void(llvm::StringRef)> onStage; ///< called as each stage begins

@@ -19,18 +19,22 @@ OutputFiles::~OutputFiles() {
   }
 }
 
-std::string OutputFiles::add(llvm::StringRef name, bool isArtefact) {
+std::string OutputFiles::within(llvm::StringRef name) const {
   llvm::SmallString<128> path(dir);
   llvm::sys::path::append(path, name);
-  std::string final = path.str().str();
+  return path.str().str();
+}
+
+std::string OutputFiles::add(std::string final, bool isArtefact) {
   std::string temporary = final + ".tmp" + std::to_string(llvm::sys::Process::getProcessId());
   pending.push_back({temporary, isArtefact ? final : std::string()});
   llvm::sys::RemoveFileOnSignal(temporary);
   return temporary;
 }
 
-std::string OutputFiles::temporary(llvm::StringRef name) { return add(name, true); }
-std::string OutputFiles::scratch(llvm::StringRef name) { return add(name, false); }
+std::string OutputFiles::temporary(llvm::StringRef name) { return add(within(name), true); }
+std::string OutputFiles::temporaryAt(llvm::StringRef path) { return add(path.str(), true); }
+std::string OutputFiles::scratch(llvm::StringRef name) { return add(within(name), false); }
 
 bool OutputFiles::commit(std::vector<std::string> &files, std::string &error) {
   // A rename fails after others succeeded only where a name is taken by a folder.

@@ -19,6 +19,8 @@ public:
 
   /// The path to write the artefact `name` to.
   std::string temporary(llvm::StringRef name);
+  /// The same for an artefact with a path of its own.
+  std::string temporaryAt(llvm::StringRef path);
   /// The path of an intermediate file, which is never an artefact.
   std::string scratch(llvm::StringRef name);
   /// Gives the artefacts their names and appends these to `files`. False and `error` on failure.
@@ -28,7 +30,8 @@ private:
   struct Pending {
     std::string temporary, final; ///< final: empty for an intermediate file
   };
-  std::string add(llvm::StringRef name, bool isArtefact);
+  std::string add(std::string path, bool isArtefact);
+  std::string within(llvm::StringRef name) const;
   std::string dir;
   std::vector<Pending> pending;
 };

@@ -26,7 +26,9 @@ namespace {
 std::string typeName(const TypeProto &type) {
   switch (type.value_case()) {
   case TypeProto::kTensorType:
-    if (type.tensor_type().elem_type() == 0)
+    // A number that is no type is reported where the tensor is read.
+    if (type.tensor_type().elem_type() == 0 ||
+        !::onnx::TensorProto::DataType_IsValid(type.tensor_type().elem_type()))
       return "";
     break;
   case TypeProto::kSequenceType:

@@ -2,18 +2,57 @@
 #include "compiler/pipeline/Passes.h"
 #include "dialects/onnx/InferShapes.h"
 #include "passes/graph/GraphPasses.h"
+#include "compiler/pipeline/Pipeline.h"
+#include "passes/lower/Lowering.h"
 #include "passes/math/ExpandMath.h"
+#include "passes/memory/PlanArena.h"
 #include "passes/schedule/Schedule.h"
 
 #include "mlir/Transforms/Passes.h"
 
+using namespace mlir;
+
 namespace onnxc {
+namespace {
+
+/// Steps of the pipeline that are plain functions, as passes for tests.
+struct LowerPass : PassWrapper<LowerPass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(LowerPass)
+  StringRef getArgument() const override { return "onnxc-lower"; }
+  StringRef getDescription() const override { return "onnx to linalg on tensors"; }
+  void getDependentDialects(DialectRegistry &registry) const override { registerPipelineDialects(registry); }
+  void runOnOperation() override {
+    std::vector<lower::Unsupported> unsupported;
+    if (succeeded(lower::lowerModule(getOperation(), unsupported)))
+      return;
+    for (const lower::Unsupported &u : unsupported)
+      getOperation().emitError() << "node '" << u.node << "': " << u.op << ": " << u.reason;
+    signalPassFailure();
+  }
+};
+
+struct PlanArenaPass : PassWrapper<PlanArenaPass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(PlanArenaPass)
+  StringRef getArgument() const override { return "onnxc-plan-arena"; }
+  StringRef getDescription() const override { return "allocations of @main become slices of one arena"; }
+  void getDependentDialects(DialectRegistry &registry) const override { registerPipelineDialects(registry); }
+  void runOnOperation() override {
+    ArenaPlan plan = planArena(getOperation().lookupSymbol<func::FuncOp>("main"), /*indexBits=*/64);
+    Builder b(&getContext());
+    getOperation()->setAttr("onnxc.arena_bytes", b.getI64IntegerAttr(plan.bytes));
+    getOperation()->setAttr("onnxc.arena_lower_bound", b.getI64IntegerAttr(plan.lowerBound));
+  }
+};
+
+} // namespace
 
 void registerAllPasses() {
   mlir::registerTransformsPasses();
   onnx::registerOnnxPasses();
   registerMathPasses();
   registerGraphPasses();
+  PassRegistration<LowerPass>();
+  PassRegistration<PlanArenaPass>();
   mlir::registerPass([] { return createFuseElementwisePass(); });
   mlir::registerPass([] { return createBufferizePass(); });
   mlir::registerPass([] { return createOutlineKernelsPass(); });

@@ -109,6 +109,8 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
   if (!stage("graph", buildGraph))
     return failure();
 
+  report.nodes = listNodes(module);
+
   before("linalg");
   std::vector<lower::Unsupported> unsupported;
   if (failed(lower::lowerModule(module, unsupported))) {
@@ -122,6 +124,7 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
     report.error = "lowering made invalid IR";
     return failure();
   }
+  countMacs(module, report.nodes); // here, where each op still belongs to one node
   if (options.afterStage)
     options.afterStage("linalg", module);
 
@@ -137,6 +140,8 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
     passFrame(main);
   report.arenaBytes = plan.bytes;
   report.arenaLowerBound = plan.lowerBound;
+  for (const ArenaPlan::PeakBuffer &buffer : plan.peak)
+    report.peak.push_back({nodeName(buffer.location), buffer.bytes});
   report.buffers = plan.buffers;
   report.dynamicBuffers = plan.dynamic;
   for (auto f : module.getOps<func::FuncOp>())

@@ -4,6 +4,7 @@
 #define ONNXC_COMPILER_PIPELINE_PIPELINE_H
 
 #include "codegen/targets/Target.h"
+#include "compiler/pipeline/NodeCosts.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/DialectRegistry.h"
 #include <functional>
@@ -22,6 +23,13 @@ struct PipelineOptions {
 };
 
 struct PipelineReport {
+  /// A buffer that is alive when most of the arena is, and the node that fills it.
+  struct PeakBuffer {
+    std::string node;
+    int64_t bytes;
+  };
+  std::vector<PeakBuffer> peak;
+  std::vector<NodeCost> nodes;
   int64_t arenaBytes = 0, arenaLowerBound = 0, buffers = 0, dynamicBuffers = 0, kernels = 0;
   std::vector<std::string> unsupported; ///< one line per op that could not be lowered
   std::string error;                    ///< what failed, when run() returns failure and `unsupported` is empty

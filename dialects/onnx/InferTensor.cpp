@@ -314,10 +314,13 @@ LogicalResult SplitOp::inferShapes(TypeList &types) {
         return failure();
     }
   } else if (!isDynamic(size) && parts > 0) {
-    // The last part is the smaller one.
-    int64_t part = (size + parts - 1) / parts;
-    for (int64_t k = 0; k < parts; ++k)
-      sizes[k] = std::min(part, std::max<int64_t>(size - k * part, 0));
+    // The last part is the smaller one. Where nothing is left for it the op is
+    // wrong, but may stand in a branch that is never taken.
+    int64_t part = (size + parts - 1) / parts, last = size - (parts - 1) * part;
+    if (last >= 0) {
+      sizes.assign(parts, part);
+      sizes.back() = last;
+    }
   }
   Dims dims(type.getShape());
   for (auto [result, part] : llvm::zip(types, sizes)) {

@@ -43,7 +43,7 @@ struct Range {
 static Range clampRange(Lowering &l, Value start, Value end, Value step, Value dim) {
   Value zero = c64(l, 0), one = c64(l, 1), minusOne = c64(l, -1);
   // A step beyond the dim takes one element, whatever its size.
-  if (auto known = known64(step); !known || std::abs(*known) > (int64_t(1) << 30)) {
+  if (auto known = known64(step); !known || *known > (int64_t(1) << 30) || *known < -(int64_t(1) << 30)) {
     Value beyond = add64(l, dim, one);
     step = max64(l, min64(l, step, beyond), sub64(l, zero, beyond));
   }

@@ -66,13 +66,22 @@ static void place(SmallVectorImpl<Buffer> &buffers, ArenaPlan &plan) {
     plan.bytes = std::max(plan.bytes, at + b->bytes);
     placed.push_back(b);
   }
-  for (Buffer &b : buffers) {
+  auto liveWith = [&](const Buffer &b) {
+    return llvm::make_filter_range(buffers, [&](const Buffer &c) { return c.first <= b.first && b.first <= c.last; });
+  };
+  const Buffer *largest = nullptr;
+  for (const Buffer &b : buffers) {
     int64_t live = 0;
-    for (Buffer &c : buffers)
-      if (c.first <= b.first && b.first <= c.last)
-        live += c.bytes;
-    plan.lowerBound = std::max(plan.lowerBound, live);
+    for (const Buffer &c : liveWith(b))
+      live += c.bytes;
+    if (live > plan.lowerBound) {
+      plan.lowerBound = live;
+      largest = &b;
+    }
   }
+  if (largest)
+    for (const Buffer &c : liveWith(*largest))
+      plan.peak.push_back({c.op->getLoc(), c.bytes});
 }
 
 static func::FuncOp declare(func::FuncOp main, StringRef name, FunctionType type) {

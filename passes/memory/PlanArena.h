@@ -4,6 +4,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include <cstdint>
+#include <vector>
 
 namespace onnxc {
 
@@ -12,6 +13,12 @@ struct ArenaPlan {
   int64_t lowerBound = 0; ///< largest sum of simultaneously live buffers
   int64_t buffers = 0;    ///< planned allocations
   int64_t dynamic = 0;    ///< allocations left to the caller's allocator
+  /// The buffers that are alive when most bytes are: what sets the lower bound.
+  struct PeakBuffer {
+    mlir::Location location; ///< of the allocation
+    int64_t bytes;
+  };
+  std::vector<PeakBuffer> peak;
 };
 
 /// Every buffer starts at a multiple of this.

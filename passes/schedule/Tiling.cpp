@@ -265,6 +265,8 @@ private:
         continue;
       int64_t extent = sizeOr(nest.loops[d], kUnknownExtent);
       double c = cost(d);
+      if (c >= kNever)
+        continue;
       if (c < bestCost || (c == bestCost && extent > bestExtent)) {
         best = d;
         bestCost = c;

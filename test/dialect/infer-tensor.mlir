@@ -73,3 +73,12 @@ func.func @conversions(%x: tensor<2x?xf32>) {
   %2 = onnx.Size %x : (tensor<2x?xf32>) -> tensor<*xi64>
   return
 }
+
+// Five elements do not make four parts of two: that is left open.
+// CHECK-LABEL: func.func @split_too_few
+// CHECK: onnx.Split {{.*}} -> (tensor<?xi64>, tensor<?xi64>, tensor<?xi64>, tensor<?xi64>)
+func.func @split_too_few(%x: tensor<5xi64>) {
+  %none = onnx.NoValue
+  %0:4 = onnx.Split %x, %none {axis = 0 : i64} : (tensor<5xi64>, none) -> (tensor<*xi64>, tensor<*xi64>, tensor<*xi64>, tensor<*xi64>)
+  return
+}

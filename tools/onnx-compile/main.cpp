@@ -37,7 +37,7 @@ std::vector<Option> optionTable(Arguments &a) {
   auto flag = [](bool &to) { return [&to](StringRef) { return to = true; }; };
   return {
       {"-o", "folder", "output folder (default: the current one)", text(o.outputDir)},
-      {"--emit", "kinds", "artefacts, comma separated: obj, lib, shared, header, asm, llvm, mlir, linalg, kernels (default: obj,header)",
+      {"--emit", "kinds", "artefacts, comma separated: obj, lib, shared, header, asm, llvm, mlir, linalg, kernels, report (default: obj,header)",
        [&o](StringRef v) {
          SmallVector<StringRef> kinds;
          v.split(kinds, ',', -1, false);
@@ -62,6 +62,7 @@ std::vector<Option> optionTable(Arguments &a) {
        [&o](StringRef v) { return !v.getAsInteger(10, o.threads) && o.threads >= 1; }},
       {"-O", "0..3", "optimisation level (default: 3)",
        [&o](StringRef v) { return !v.getAsInteger(10, o.optLevel) && o.optLevel >= 0 && o.optLevel <= 3; }},
+      {"--report", "file", "what the model costs in memory, flash, arithmetic and stack, by node; JSON if the name ends in .json", text(o.reportFile)},
       {"--dump-stages", "folder", "writes the IR after each stage to this folder", text(o.dumpStages)},
       {"--verbose", "", "progress and time per stage", flag(o.verbose)},
       {"--list-targets", "", "shows the target rows", flag(a.listTargets)},

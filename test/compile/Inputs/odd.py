@@ -102,6 +102,8 @@ MODELS = {
     "slice_dynamic": (op("y = Slice (x, s, e)", "float[A,B] x, int64[1] s, int64[1] e"),
                       [{"x": ramp(4, 2), "s": np.array([a]), "e": np.array([b])}
                        for a, b in [(1, 3), (-2, 100), (3, 1), (100, 200), (-100, 1)]]),
+    "slice_least_step": (op("s = Constant <value = int64[1] {3}> () m = Constant <value = int64[1] {-9223372036854775808}> () "
+                            "a = Constant <value = int64[1] {0}> () y = Slice (x, s, m, a, m)", "float[4,2] x"), [{"x": ramp(4, 2)}]),
     "reshape_dynamic": (op("y = Reshape (x, n)", "float[A,B] x, int64[3] n", "float[C,D,E] y"),
                         [{"x": ramp(2, 6), "n": np.array(n)} for n in ([3, 2, 2], [0, -1, 1], [1, -1, 4])]),
     "expand_dynamic": (op("y = Expand (x, n)", "float[A,B] x, int64[3] n", "float[C,D,E] y"),

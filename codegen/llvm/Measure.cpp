@@ -1,0 +1,92 @@
+// What an object costs: sizes of its sections and the stack it needs.
+#include "codegen/llvm/Measure.h"
+
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/IR/InstIterator.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Object/ObjectFile.h"
+#include "llvm/Support/MemoryBuffer.h"
+
+using namespace llvm;
+
+namespace onnxc {
+
+bool measureObject(StringRef path, ObjectSizes &sizes, std::string &error) {
+  auto object = object::ObjectFile::createObjectFile(path);
+  if (!object) {
+    error = "cannot read back '" + path.str() + "': " + toString(object.takeError());
+    return false;
+  }
+  for (const object::SectionRef &section : object->getBinary()->sections()) {
+    auto name = section.getName();
+    if (!name) {
+      consumeError(name.takeError());
+      continue;
+    }
+    if (section.isText())
+      sizes.code += section.getSize();
+    else if (name->contains("rodata.onnxc"))
+      sizes.weights += section.getSize();
+    else if (name->contains("rodata") || name->contains("data.rel.ro"))
+      sizes.constants += section.getSize();
+  }
+  return true;
+}
+
+namespace {
+
+class StackWalk {
+public:
+  StackWalk(const Module &module, const StringMap<int64_t> &frames)
+      : frames(frames), returnAddress(module.getDataLayout().getPointerSize()) {}
+
+  int64_t need(const Function &f) {
+    if (f.isDeclaration())
+      return 0;
+    auto [place, isNew] = known.try_emplace(&f, kOpen);
+    if (!isNew)
+      return place->second;
+    auto frame = frames.find(f.getName());
+    int64_t deepest = frame == frames.end() ? kOpen : 0;
+    // A function whose address is taken may be called from here as well.
+    for (const Instruction &inst : instructions(f))
+      for (const Value *operand : inst.operand_values())
+        if (auto *callee = dyn_cast<Function>(operand); callee && deepest != kOpen) {
+          int64_t below = need(*callee);
+          deepest = below == kOpen ? kOpen : std::max(deepest, below);
+        }
+    int64_t total = deepest == kOpen ? kOpen : deepest + frame->second + returnAddress;
+    known[&f] = total;
+    return total;
+  }
+
+private:
+  static constexpr int64_t kOpen = -1; ///< being walked, or unknown
+  const StringMap<int64_t> &frames;
+  int64_t returnAddress;
+  DenseMap<const Function *, int64_t> known;
+};
+
+} // namespace
+
+int64_t stackBound(const Module &module, StringRef usagePath, StringRef function) {
+  auto usage = MemoryBuffer::getFile(usagePath, /*IsText=*/true);
+  const Function *root = module.getFunction(function);
+  if (!usage || !root)
+    return -1;
+  // module:function <tab> bytes <tab> static|dynamic
+  StringMap<int64_t> frames;
+  SmallVector<StringRef> lines;
+  (*usage)->getBuffer().split(lines, '\n', -1, /*KeepEmpty=*/false);
+  for (StringRef line : lines) {
+    auto [place, rest] = line.split('\t');
+    auto [bytes, kind] = rest.split('\t');
+    int64_t size;
+    if (kind == "static" && !bytes.getAsInteger(10, size))
+      frames[place.rsplit(':').second] = size;
+  }
+  return StackWalk(module, frames).need(*root);
+}
+
+} // namespace onnxc

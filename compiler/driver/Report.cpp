@@ -1,0 +1,93 @@
+// What a compiled model costs: memory, flash, arithmetic, stack; and where.
+#include "compiler/driver/Report.h"
+
+#include "llvm/Support/Format.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace llvm;
+
+namespace onnxc {
+
+/// -1 when any node's is unknown.
+static int64_t totalMacs(const ModelReport &report) {
+  int64_t total = 0;
+  for (const NodeCost &node : report.pipeline.nodes) {
+    if (node.macs < 0)
+      return -1;
+    total += node.macs;
+  }
+  return total;
+}
+
+static json::Value numberOrNull(int64_t n) { return n < 0 ? json::Value(nullptr) : json::Value(n); }
+
+std::string reportJson(const ModelReport &report) {
+  const PipelineReport &p = report.pipeline;
+  json::Array nodes, peak;
+  for (const NodeCost &node : p.nodes)
+    nodes.push_back(json::Object{{"name", node.name},
+                                 {"op", node.op},
+                                 {"macs", numberOrNull(node.macs)},
+                                 {"weight_bytes", numberOrNull(node.weightBytes)},
+                                 {"output_bytes", numberOrNull(node.outputBytes)}});
+  for (const PipelineReport::PeakBuffer &buffer : p.peak)
+    peak.push_back(json::Object{{"node", buffer.node}, {"bytes", buffer.bytes}});
+  json::Object ram{{"arena_bytes", p.arenaBytes},
+                   {"arena_lower_bound_bytes", p.arenaLowerBound},
+                   {"input_bytes", numberOrNull(report.inputBytes)},
+                   {"output_bytes", numberOrNull(report.outputBytes)},
+                   {"stack_bytes", numberOrNull(report.stackBytes)},
+                   {"run_time_allocations", p.dynamicBuffers},
+                   {"peak", std::move(peak)}};
+  json::Object flash{{"weight_bytes", report.weightBytes}, {"constant_bytes", report.constantBytes}, {"code_bytes", report.codeBytes}};
+  json::Object all{{"model", report.model},
+                   {"target", report.target},
+                   {"compiler_version", report.compilerVersion},
+                   {"threads", report.threads},
+                   {"macs", numberOrNull(totalMacs(report))},
+                   {"kernels", p.kernels},
+                   {"ram", std::move(ram)},
+                   {"flash", std::move(flash)},
+                   {"nodes", std::move(nodes)}};
+  std::string text;
+  raw_string_ostream(text) << formatv("{0:2}", json::Value(std::move(all))) << "\n";
+  return text;
+}
+
+static std::string number(int64_t n) { return n < 0 ? "at run time" : std::to_string(n); }
+
+std::string reportText(const ModelReport &report) {
+  const PipelineReport &p = report.pipeline;
+  std::string text;
+  raw_string_ostream os(text);
+  auto line = [&](const char *what, int64_t n, const char *remark = "") {
+    os << "  " << left_justify(what, 22) << right_justify(number(n), 14) << remark << "\n";
+  };
+  os << report.model << " for " << report.target << ", " << report.threads << (report.threads == 1 ? " thread" : " threads")
+     << ", onnx-compile " << report.compilerVersion << "\n";
+  line("multiply-adds", totalMacs(report));
+  line("kernels", p.kernels);
+  os << "RAM, bytes\n";
+  line("arena", p.arenaBytes);
+  line("arena, lower bound", p.arenaLowerBound, "  (largest sum of buffers alive together)");
+  line("inputs", report.inputBytes);
+  line("outputs", report.outputBytes);
+  line("stack of a run", report.stackBytes, "  (at most)");
+  line("allocations in a run", p.dynamicBuffers);
+  os << "flash, bytes\n";
+  line("weights", report.weightBytes);
+  line("constants", report.constantBytes);
+  line("code", report.codeBytes);
+  os << "alive when most of the arena is\n";
+  for (const PipelineReport::PeakBuffer &buffer : p.peak)
+    os << "  " << right_justify(number(buffer.bytes), 14) << "  " << (buffer.node.empty() ? "(no node)" : buffer.node) << "\n";
+  os << "nodes\n"
+     << "  " << right_justify("multiply-adds", 14) << right_justify("weights", 14) << right_justify("output", 14) << "  op, name\n";
+  for (const NodeCost &node : p.nodes)
+    os << "  " << right_justify(number(node.macs), 14) << right_justify(number(node.weightBytes), 14)
+       << right_justify(number(node.outputBytes), 14) << "  " << left_justify(node.op, 18) << " " << node.name << "\n";
+  return text;
+}
+
+} // namespace onnxc

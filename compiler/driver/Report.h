@@ -1,0 +1,28 @@
+// What a compiled model costs: memory, flash, arithmetic, stack; and where.
+#ifndef ONNXC_COMPILER_DRIVER_REPORT_H
+#define ONNXC_COMPILER_DRIVER_REPORT_H
+
+#include "compiler/pipeline/Pipeline.h"
+#include <cstdint>
+#include <string>
+
+namespace onnxc {
+
+/// All sizes in bytes; -1 where they depend on sizes known at run time.
+struct ModelReport {
+  std::string model, target, compilerVersion;
+  int threads = 1;
+  int64_t inputBytes = 0, outputBytes = 0;
+  int64_t codeBytes = 0, weightBytes = 0, constantBytes = 0;
+  int64_t stackBytes = -1; ///< of one run, a bound
+  PipelineReport pipeline; ///< arena, peak, nodes
+};
+
+/// A JSON object; its keys are part of the interface.
+std::string reportJson(const ModelReport &report);
+/// For people: totals, what sets the peak memory, a table of nodes.
+std::string reportText(const ModelReport &report);
+
+} // namespace onnxc
+
+#endif

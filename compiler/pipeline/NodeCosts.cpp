@@ -1,0 +1,86 @@
+// What each node of a model costs, for the report.
+#include "compiler/pipeline/NodeCosts.h"
+#include "dialects/onnx/Onnx.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "llvm/ADT/StringMap.h"
+
+using namespace mlir;
+
+namespace onnxc {
+
+std::string nodeName(Location location) {
+  if (auto name = dyn_cast<NameLoc>(location))
+    return name.getName().str();
+  if (auto fused = dyn_cast<FusedLoc>(location))
+    for (Location part : fused.getLocations())
+      if (std::string name = nodeName(part); !name.empty())
+        return name;
+  return "";
+}
+
+static int64_t bytesOf(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor)
+    return 0;
+  if (!tensor.hasStaticShape())
+    return -1;
+  Type element = tensor.getElementType();
+  return tensor.getNumElements() * (element.isIntOrFloat() ? llvm::divideCeil(element.getIntOrFloatBitWidth(), 8) : 0);
+}
+
+std::vector<NodeCost> listNodes(ModuleOp module) {
+  std::vector<NodeCost> nodes;
+  module.walk<WalkOrder::PreOrder>([&](Operation *op) {
+    if (!isa_and_nonnull<onnx::OnnxDialect>(op->getDialect()) || isa<onnx::ConstantOp, onnx::NoValueOp, onnx::YieldOp>(op))
+      return;
+    NodeCost node;
+    node.name = nodeName(op->getLoc());
+    node.op = op->getName().stripDialect().str();
+    for (Value operand : op->getOperands())
+      if (operand.getDefiningOp<onnx::ConstantOp>())
+        node.weightBytes += bytesOf(operand.getType());
+    for (Type type : op->getResultTypes()) {
+      int64_t bytes = bytesOf(type);
+      node.outputBytes = bytes < 0 || node.outputBytes < 0 ? -1 : node.outputBytes + bytes;
+    }
+    nodes.push_back(std::move(node));
+  });
+  return nodes;
+}
+
+/// Iterations of an op that multiplies and accumulates; 0 for any other, -1 when its loops are not known.
+static int64_t macsOf(linalg::LinalgOp op) {
+  if (op.getNumReductionLoops() == 0)
+    return 0;
+  bool multiplies = false;
+  for (Operation &inner : *op.getBlock())
+    multiplies |= isa<arith::MulFOp, arith::MulIOp>(inner);
+  if (!multiplies)
+    return 0;
+  int64_t count = 1;
+  for (int64_t extent : op.getStaticLoopRanges()) {
+    if (ShapedType::isDynamic(extent))
+      return -1;
+    count *= extent;
+  }
+  return count;
+}
+
+void countMacs(ModuleOp module, std::vector<NodeCost> &nodes) {
+  llvm::StringMap<NodeCost *> byName;
+  for (NodeCost &node : nodes)
+    byName.try_emplace(node.name, &node);
+  module.walk([&](linalg::LinalgOp op) {
+    int64_t macs = macsOf(op);
+    auto found = byName.find(nodeName(op->getLoc()));
+    if (macs == 0 || found == byName.end())
+      return;
+    NodeCost &node = *found->second;
+    node.macs = macs < 0 || node.macs < 0 ? -1 : node.macs + macs;
+  });
+}
+
+} // namespace onnxc
