@@ -6,6 +6,7 @@
 # onnxruntime), %cc the C compiler, %include_dir the public C headers.
 import os
 import platform
+import shutil
 
 import lit.formats
 
@@ -36,3 +37,6 @@ if os.geteuid() == 0:
 for tool in ("onnx-compile", "onnx-compile-opt", "onnx-run"):
     if os.path.exists(os.path.join(config.onnxc_build_dir, "bin", tool)):
         config.available_features.add(tool)
+cross_tools = ("arm-none-eabi-gcc", "aarch64-linux-gnu-gcc", "riscv64-linux-gnu-gcc", "qemu-system-arm", "qemu-aarch64", "qemu-riscv64")
+if all(shutil.which(tool) for tool in cross_tools):
+    config.available_features.add("cross-toolchains")

@@ -2,9 +2,10 @@
 conformance, models, firmware.
 
 Called by tools/test. Counts: a conformance test counts when it is on the pass
-list; other targets than the host's run a tenth of that list in an emulator. A model
-row on test/models/known_failures.txt counts as skipped. The last green result is kept in build/test.stamp together with a hash of the programs
-and the tests' files; while that hash holds, the result is repeated.
+list; other targets than the host's run a tenth of that list in an emulator. A
+model row on test/models/known_failures.txt counts as skipped. The last green
+result is kept in build/test.stamp together with a hash of the programs and the
+tests' files; while that hash holds, the result is repeated.
 """
 
 import hashlib

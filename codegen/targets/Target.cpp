@@ -23,6 +23,7 @@ namespace {
 struct Row {
   const char *name, *triple, *cpu, *features, *abi, *description, *tested;
   unsigned l1Bytes, l2Bytes;
+  unsigned unrollOps;
   bool bareMetal;
   const char *libraryCalls;
 };
@@ -37,25 +38,25 @@ constexpr unsigned K = 1 << 10;
 #define ARM_DOUBLE ARM_INT64 " __aeabi_d* __aeabi_cd* __aeabi_*2d __aeabi_*2f"
 
 const Row kRows[] = {
-    // name, triple, CPU, features, ABI, description, tested by, L1, L2 bytes, bare metal, library calls
-    {"x86_64-linux", "x86_64-unknown-linux-gnu", "x86-64-v3", "", "", "x86-64 with AVX2 and FMA", "the host", 32 * K, 512 * K, false, ""},
-    {"x86_64-v2-linux", "x86_64-unknown-linux-gnu", "x86-64-v2", "", "", "x86-64 with SSE4.2", "the host", 32 * K, 512 * K, false, ""},
-    {"x86_64-v4-linux", "x86_64-unknown-linux-gnu", "x86-64-v4", "", "", "x86-64 with AVX-512", "the host", 32 * K, 512 * K, false, ""},
-    {"aarch64-linux", "aarch64-unknown-linux-gnu", "generic", "", "", "AArch64 (+dotprod, +i8mm, +sve by --features)", "QEMU user mode", 32 * K, 512 * K, false, ""},
-    {"armv7-linux", "armv7-unknown-linux-gnueabihf", "generic", "+neon", "", "ARMv7-A, hard float (--cpu=cortex-a7 has fused multiply-add)", "QEMU user mode", 32 * K, 256 * K, false, ARM_INT64},
-    {"aarch64-android", "aarch64-linux-android", "generic", "", "", "Android on AArch64", "LLVM's readers", 32 * K, 512 * K, false, ""},
-    {"cortex-m0", "thumbv6m-none-eabi", "cortex-m0", "", "", "Cortex-M0 and M0+, soft float", "LLVM's readers", 8 * K, 32 * K, true, ARM_FLOAT},
-    {"cortex-m3", "thumbv7m-none-eabi", "cortex-m3", "", "", "Cortex-M3, soft float", "LLVM's readers", 16 * K, 64 * K, true, ARM_FLOAT},
-    {"cortex-m4", "thumbv7em-none-eabihf", "cortex-m4", "", "", "Cortex-M4F, single precision", "QEMU mps2-an386", 16 * K, 128 * K, true, ARM_DOUBLE},
-    {"cortex-m7", "thumbv7em-none-eabihf", "cortex-m7", "", "", "Cortex-M7, double precision", "LLVM's readers", 16 * K, 256 * K, true, ARM_INT64},
-    {"cortex-m33", "thumbv8m.main-none-eabihf", "cortex-m33", "", "", "Cortex-M33, single precision", "LLVM's readers", 16 * K, 128 * K, true, ARM_DOUBLE},
-    {"cortex-m55", "thumbv8.1m.main-none-eabihf", "cortex-m55", "", "", "Cortex-M55 with Helium", "QEMU mps3-an547", 16 * K, 256 * K, true, ARM_INT64},
-    {"cortex-m85", "thumbv8.1m.main-none-eabihf", "cortex-m85", "", "", "Cortex-M85 with Helium", "LLVM's readers", 32 * K, 256 * K, true, ARM_INT64},
-    {"riscv64-linux", "riscv64-unknown-linux-gnu", "generic-rv64", "+m,+a,+f,+d,+c", "lp64d", "RV64GC (+v by --features)", "QEMU user mode", 32 * K, 512 * K, false, ""},
-    {"wasm32-wasi", "wasm32-unknown-wasi", "generic", "", "", "WebAssembly (+simd128 by --features)", "Node's WASI", 32 * K, 256 * K, false, ""},
-    {"x86_64-windows", "x86_64-pc-windows-msvc", "x86-64-v3", "", "", "Windows on x86-64", "LLVM's readers", 32 * K, 512 * K, false, "_fltused __chkstk"},
-    {"arm64-macos", "arm64-apple-macosx11.0.0", "apple-m1", "", "", "macOS on Apple silicon", "LLVM's readers", 64 * K, 4096 * K, false, ""},
-    {"arm64-ios", "arm64-apple-ios14.0.0", "apple-a12", "", "", "iOS", "LLVM's readers", 64 * K, 2048 * K, false, ""},
+    // name, triple, CPU, features, ABI, description, tested by, L1, L2 bytes, unrolled operations, bare metal, library calls
+    {"x86_64-linux", "x86_64-unknown-linux-gnu", "x86-64-v3", "", "", "x86-64 with AVX2 and FMA", "the host", 32 * K, 512 * K, 160, false, ""},
+    {"x86_64-v2-linux", "x86_64-unknown-linux-gnu", "x86-64-v2", "", "", "x86-64 with SSE4.2", "the host", 32 * K, 512 * K, 160, false, ""},
+    {"x86_64-v4-linux", "x86_64-unknown-linux-gnu", "x86-64-v4", "", "", "x86-64 with AVX-512", "the host", 32 * K, 512 * K, 160, false, ""},
+    {"aarch64-linux", "aarch64-unknown-linux-gnu", "generic", "", "", "AArch64 (+dotprod, +i8mm, +sve by --features)", "QEMU user mode", 32 * K, 512 * K, 160, false, ""},
+    {"armv7-linux", "armv7-unknown-linux-gnueabihf", "generic", "+neon", "", "ARMv7-A, hard float (--cpu=cortex-a7 has fused multiply-add)", "QEMU user mode", 32 * K, 256 * K, 160, false, ARM_INT64},
+    {"aarch64-android", "aarch64-linux-android", "generic", "", "", "Android on AArch64", "LLVM's readers", 32 * K, 512 * K, 160, false, ""},
+    {"cortex-m0", "thumbv6m-none-eabi", "cortex-m0", "", "", "Cortex-M0 and M0+, soft float", "LLVM's readers", 8 * K, 32 * K, 32, true, ARM_FLOAT},
+    {"cortex-m3", "thumbv7m-none-eabi", "cortex-m3", "", "", "Cortex-M3, soft float", "LLVM's readers", 16 * K, 64 * K, 32, true, ARM_FLOAT},
+    {"cortex-m4", "thumbv7em-none-eabihf", "cortex-m4", "", "", "Cortex-M4F, single precision", "QEMU mps2-an386", 16 * K, 128 * K, 32, true, ARM_DOUBLE},
+    {"cortex-m7", "thumbv7em-none-eabihf", "cortex-m7", "", "", "Cortex-M7, double precision", "LLVM's readers", 16 * K, 256 * K, 32, true, ARM_INT64},
+    {"cortex-m33", "thumbv8m.main-none-eabihf", "cortex-m33", "", "", "Cortex-M33, single precision", "LLVM's readers", 16 * K, 128 * K, 32, true, ARM_DOUBLE},
+    {"cortex-m55", "thumbv8.1m.main-none-eabihf", "cortex-m55", "", "", "Cortex-M55 with Helium", "QEMU mps3-an547", 16 * K, 256 * K, 32, true, ARM_INT64},
+    {"cortex-m85", "thumbv8.1m.main-none-eabihf", "cortex-m85", "", "", "Cortex-M85 with Helium", "LLVM's readers", 32 * K, 256 * K, 32, true, ARM_INT64},
+    {"riscv64-linux", "riscv64-unknown-linux-gnu", "generic-rv64", "+m,+a,+f,+d,+c", "lp64d", "RV64GC (+v by --features)", "QEMU user mode", 32 * K, 512 * K, 160, false, ""},
+    {"wasm32-wasi", "wasm32-unknown-wasi", "generic", "", "", "WebAssembly (+simd128 by --features)", "Node's WASI", 32 * K, 256 * K, 160, false, ""},
+    {"x86_64-windows", "x86_64-pc-windows-msvc", "x86-64-v3", "", "", "Windows on x86-64", "LLVM's readers", 32 * K, 512 * K, 160, false, "_fltused __chkstk"},
+    {"arm64-macos", "arm64-apple-macosx11.0.0", "apple-m1", "", "", "macOS on Apple silicon", "LLVM's readers", 64 * K, 4096 * K, 160, false, ""},
+    {"arm64-ios", "arm64-apple-ios14.0.0", "apple-a12", "", "", "iOS", "LLVM's readers", 64 * K, 2048 * K, 160, false, ""},
 };
 
 //===-- Facts from features -----------------------------------------------===//
@@ -260,6 +261,7 @@ llvm::ArrayRef<Target> targetTable() {
       t.tested = r.tested;
       t.l1Bytes = r.l1Bytes;
       t.l2Bytes = r.l2Bytes;
+      t.unrollOps = r.unrollOps;
       t.bareMetal = r.bareMetal;
       t.libraryCalls = r.libraryCalls;
       std::string error;
@@ -367,6 +369,7 @@ bool resolveTarget(llvm::StringRef name, llvm::StringRef cpu, llvm::StringRef fe
       target.features.clear();
     target.libraryCalls = triple.isARM() || triple.isThumb() ? ARM_FLOAT : "";
     target.bareMetal = triple.getOS() == llvm::Triple::UnknownOS && !triple.isWasm();
+    target.unrollOps = findRow(target.bareMetal ? "cortex-m4" : "x86_64-linux")->unrollOps;
   }
   if (!checkNames(target, cpu, features, error))
     return false;

@@ -38,6 +38,7 @@ struct Target {
   unsigned indexBits = 64;       ///< width of `index`, size_t and pointers
   unsigned l1Bytes = 32 << 10;   ///< data cache next to the core
   unsigned l2Bytes = 512 << 10;  ///< next cache; on bare metal the memory that a kernel may touch freely
+  unsigned unrollOps = 160;      ///< reductions up to this many operations per tile are written out, not looped over
   bool bareMetal = false;        ///< no operating system: every size must be known when compiling
   /// Library calls an object of this row may hold beside memcpy, memmove and
   /// memset; a name that ends in '*' is a prefix. All come with the compiler
@@ -49,8 +50,9 @@ struct Target {
   llvm::StringRef objectFormat() const;
   /// The section that holds weights, in the spelling of the object format.
   llvm::StringRef weightSection() const;
-  /// Whether the in-process linker makes shared libraries for it.
-  bool hasSharedLibraries() const { return objectFormat() == "ELF" && !bareMetal; }
+  /// Whether the in-process linker makes shared libraries for it: ELF, with a
+  /// loader, and complete without a toolchain's compiler support library.
+  bool hasSharedLibraries() const { return objectFormat() == "ELF" && !bareMetal && libraryCalls.empty(); }
 };
 
 /// All rows, in the order of --list-targets.

@@ -95,9 +95,11 @@ public:
     if (!resolveTarget(options.target, options.cpu, options.features, target, error))
       return userError(error);
     if (wants("shared") && !target.hasSharedLibraries())
-      return userError("--emit=shared links ELF libraries for an operating system; target '" + target.name + "' has " +
-                       target.objectFormat().str() + (target.bareMetal ? " objects and no loader" : " objects") +
-                       "; use --emit=obj or lib");
+      return userError("--emit=shared makes ELF libraries that need no toolchain; target '" + target.name + "' " +
+                       (target.objectFormat() != "ELF" ? "has " + target.objectFormat().str() + " objects"
+                        : target.bareMetal             ? "has no loader"
+                                                       : "needs a compiler support library (libgcc, compiler-rt)") +
+                       "; use --emit=obj or lib and link with your toolchain");
     if (!makeFolder("-o", options.outputDir) || (!options.dumpStages.empty() && !makeFolder("--dump-stages", options.dumpStages)))
       return false;
 

@@ -29,8 +29,6 @@ int64_t reductionDepth(const LoopNest &nest) {
 
 namespace {
 
-/// Reduction loops are unrolled completely up to this many multiply-adds per tile.
-constexpr int64_t kUnrollBudget = 160;
 /// A long innermost reduction loop is unrolled by this factor.
 constexpr int64_t kReductionUnroll = 4;
 
@@ -318,7 +316,7 @@ private:
     if (d == t.tileLoop)
       return emitTileLoop(level, tile);
     bool clipped = llvm::any_of(clips, [&](const Clip &c) { return c.parallel == d; });
-    if (clipped && !t.horizontal && reductionDepth(nest) * t.tile * t.vectors <= kUnrollBudget)
+    if (clipped && !t.horizontal && reductionDepth(nest) * t.tile * t.vectors <= int64_t(target.unrollOps))
       return emitRows(level, tile, d);
     loop(zero, value(nest.loops[d].extent), 1, nest.loops[d].size(), [&](Value iv) {
       enter(d, iv);
@@ -673,7 +671,7 @@ private:
         return false;
       work *= *n;
     }
-    return work <= kUnrollBudget;
+    return work <= int64_t(target.unrollOps);
   }
 
   SmallVector<Value> emitReductions(size_t level, ArrayRef<Point> points, ArrayRef<Value> accs, unsigned lanes) {
@@ -684,7 +682,8 @@ private:
       return emitColumns(level, points, accs, lanes);
     bool innermost = level + 1 == t.reductions.size();
     auto n = nest.loops[d].size();
-    int64_t step = innermost && n && *n >= 2 * kReductionUnroll && !isBoundedReduction(d) ? kReductionUnroll : 1;
+    bool fits = kReductionUnroll * int64_t(accs.size()) <= int64_t(target.unrollOps);
+    int64_t step = innermost && fits && n && *n >= 2 * kReductionUnroll && !isBoundedReduction(d) ? kReductionUnroll : 1;
     SmallVector<Value> current(accs);
     if (!innermost || step == 1) {
       auto [from, to] = reductionRange(d);

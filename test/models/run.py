@@ -158,13 +158,10 @@ def check(options, name, row, variant, path):
 
     built = os.path.join(folder, "built")
     shutil.rmtree(built, ignore_errors=True)
-    suffix = ".so"
-    command = [options.onnx_compile, path, "-o", built]
+    suffix = toolchains.library_suffix(options.target)
+    command = [options.onnx_compile, path, "-o", built, "--emit=shared" if suffix == ".so" else "--emit=obj"]
     if options.target:
         command += ["--target", options.target]
-        if options.target.startswith("wasm"):
-            suffix = ".o"
-    command.append("--emit=shared" if suffix == ".so" else "--emit=obj")
     if variant != "dynamic":
         command += pins(model, row["inputs"])
     result["compile"], trouble = call(command, options.timeout)

@@ -3,7 +3,8 @@
  * ends of its standard input and output.
  *
  *   remote model.so        where there is dlopen
- *   remote                 with the model's object linked in (WebAssembly)
+ *   remote                 with the model's object linked in, where there is
+ *                          not (compile with -DONNXC_REMOTE_LINKED)
  *
  * Everything is little endian, numbers are int64:
  *   greeting   "onnxcrun", arena bytes, state bytes, number of inputs, of
@@ -19,7 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#ifndef __wasm__
+#ifndef ONNXC_REMOTE_LINKED
 #include <dlfcn.h>
 #endif
 
@@ -206,7 +207,7 @@ static void serve(const onnxc_model *model) {
   }
 }
 
-#ifdef __wasm__
+#ifdef ONNXC_REMOTE_LINKED
 const onnxc_model *onnxc_model_entry(void);
 static const onnxc_model *load(int argc, char **argv) {
   (void)argc, (void)argv;
