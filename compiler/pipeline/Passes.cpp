@@ -1,5 +1,6 @@
 // Registration of every pass under its command-line name.
 #include "compiler/pipeline/Passes.h"
+#include "codegen/targets/Target.h"
 #include "dialects/onnx/InferShapes.h"
 #include "passes/graph/GraphPasses.h"
 #include "compiler/pipeline/Pipeline.h"
@@ -56,6 +57,7 @@ void registerAllPasses() {
   mlir::registerPass([] { return createFuseElementwisePass(); });
   mlir::registerPass([] { return createBufferizePass(); });
   mlir::registerPass([] { return createOutlineKernelsPass(); });
+  mlir::registerPass([] { return createImplicitPaddingPass(targetTable().front()); });
   mlir::registerPass([] { return createHoistTemporariesPass(); });
   mlir::registerPass([] { return createParallelizeKernelsPass(/*threads=*/2); });
 }
