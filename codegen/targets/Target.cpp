@@ -107,6 +107,7 @@ const VectorRule kVectorRules[] = {
 };
 
 const FactRule kFactRules[] = {
+    {kX86, &Target::memoryOperands, "*"},
     {kX86, &Target::f32, "sse"},
     {kA64, &Target::f32, "fp-armv8"},
     {kArm, &Target::f32, "vfp2sp"},

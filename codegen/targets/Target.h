@@ -26,6 +26,7 @@ struct Target {
   unsigned vectorBits = 0;   ///< width of a vector register; 0: none
   unsigned vectorRegs = 16;  ///< number of vector registers (of scalar float ones without vectors)
   bool masks = false;        ///< masked vector memory operations in hardware
+  bool memoryOperands = false; ///< arithmetic reads an operand from memory without a load of its own
   bool f32 = true;           ///< single precision arithmetic in hardware
   bool f64 = true;           ///< double arithmetic in hardware
   bool fma = false;          ///< fused multiply-add in hardware, scalar and vector

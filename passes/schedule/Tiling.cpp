@@ -315,6 +315,27 @@ private:
     moveLast(t.vectorLoop);
   }
 
+  /// Vectors and rows of the accumulator tile of a contraction. Registers hold
+  /// the accumulators, the vectors of one row of the panel, and one broadcast.
+  void chooseTileShape(int64_t extent, int64_t rows, unsigned regs) {
+    auto rowsFor = [&](unsigned vectors) {
+      unsigned limit = std::min<int64_t>(std::max(1u, (regs - vectors - 2) / vectors), rows);
+      // A remainder is a second copy of the tile, which flash has no room for.
+      if (target.bareMetal)
+        for (unsigned n = limit; 2 * n > limit; --n)
+          if (rows % n == 0)
+            return n;
+      return balanced(rows, limit);
+    };
+    t.vectors = extent >= 2 * t.lanes ? 2 : 1;
+    // Each broadcast is a load where it cannot be an operand: wider tiles need
+    // fewer loads per multiply-add.
+    auto loads = [&](unsigned vectors) { return 1.0 / vectors + 1.0 / rowsFor(vectors); };
+    if (!target.memoryOperands && extent % (4 * t.lanes) == 0 && regs >= 16 && loads(4) < loads(t.vectors))
+      t.vectors = 4;
+    t.tile = rowsFor(t.vectors);
+  }
+
   void chooseReduction(int64_t extent) {
     int v = t.vectorLoop;
     // The loop to unroll: the innermost parallel one along which some input stays put.
@@ -340,10 +361,7 @@ private:
     if (t.tileLoop < 0) {
       t.vectors = std::min<int64_t>(8, std::max<int64_t>(1, extent / t.lanes));
     } else if (contraction) {
-      t.vectors = extent >= 2 * t.lanes ? 2 : 1;
-      // Accumulators, the vectors of one row of the panel, one broadcast.
-      unsigned limit = (regs - t.vectors - 2) / t.vectors;
-      t.tile = balanced(sizeOr(nest.loops[t.tileLoop], limit), limit);
+      chooseTileShape(extent, sizeOr(nest.loops[t.tileLoop], kUnknownExtent), regs);
     } else {
       t.vectors = 1;
       t.tile = balanced(sizeOr(nest.loops[t.tileLoop], 4), 4);
