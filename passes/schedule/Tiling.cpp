@@ -103,7 +103,9 @@ public:
   Chooser(LoopNest &nest, const Target &target, const CallFacts &facts) : nest(nest), target(target), isWeight(facts.isWeight) {
     // Computed twice, a result must not depend on what the first time wrote.
     bool readsOutput = nest.root.getRegionOutputArgs()[0].hasNUsesOrMore(1) && !nest.fill;
-    t.overlapTail = facts.outputApart && !readsOutput;
+    auto isOutput = [&](const Access &a) { return a.operand == nest.output.operand; };
+    t.overlapTail = facts.outputApart && !readsOutput && llvm::none_of(nest.inputs, isOutput) &&
+                    llvm::none_of(nest.epilogueInputs, isOutput);
   }
 
   std::optional<Tiling> choose() {

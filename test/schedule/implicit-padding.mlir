@@ -4,9 +4,9 @@
 // CHECK-LABEL: func.func @main
 // CHECK-SAME: %[[X:.*]]: memref<1x8x8x16xf32>, %[[W:.*]]: memref<3x3x16x16xf32>, %[[Y:.*]]: memref<1x8x8x16xf32>
 // CHECK-NOT: memref<1x10x10x16xf32>
-// CHECK: call @[[CONV:kernel[_0-9]+]](%[[X]], %[[W]], %[[Y]])
+// CHECK: call @[[CONV:kernel[_0-9]+]](%[[Y]], %[[X]], %[[W]])
 // CHECK-NEXT: return
-// CHECK: func.func private @[[CONV]](%[[IN:.*]]: memref<1x8x8x16xf32>
+// CHECK: func.func private @[[CONV]](%{{.*}}: memref<1x8x8x16xf32>, %[[IN:.*]]: memref<1x8x8x16xf32>, %{{.*}}: memref<3x3x16x16xf32>)
 // CHECK-NEXT: builtin.unrealized_conversion_cast %[[IN]] : memref<1x8x8x16xf32> to memref<1x10x10x16xf32> {onnxc.below = array<i64: 0, 1, 1, 0>, onnxc.value = 0.000000e+00 : f32}
 func.func @main(%x: memref<1x8x8x16xf32>, %w: memref<3x3x16x16xf32>, %y: memref<1x8x8x16xf32>) {
   %zero = arith.constant 0.0 : f32
