@@ -12,25 +12,21 @@ using namespace llvm;
 
 namespace onnxc {
 
-bool measureObject(StringRef path, ObjectSizes &sizes, std::string &error) {
+bool measureObject(StringRef path, const std::vector<Weight> &weights, ObjectSizes &sizes, std::string &error) {
   auto object = object::ObjectFile::createObjectFile(path);
   if (!object) {
     error = "cannot read back '" + path.str() + "': " + toString(object.takeError());
     return false;
   }
-  for (const object::SectionRef &section : object->getBinary()->sections()) {
-    auto name = section.getName();
-    if (!name) {
-      consumeError(name.takeError());
-      continue;
-    }
+  int64_t data = 0;
+  for (const object::SectionRef &section : object->getBinary()->sections())
     if (section.isText())
       sizes.code += section.getSize();
-    else if (name->contains("rodata.onnxc"))
-      sizes.weights += section.getSize();
-    else if (name->contains("rodata") || name->contains("data.rel.ro"))
-      sizes.constants += section.getSize();
-  }
+    else if (section.isData() && !section.isVirtual())
+      data += section.getSize();
+  for (const Weight &w : weights)
+    sizes.weights += w.data.size();
+  sizes.constants = std::max<int64_t>(0, data - sizes.weights);
   return true;
 }
 

@@ -2,6 +2,7 @@
 #ifndef ONNXC_CODEGEN_LLVM_MEASURE_H
 #define ONNXC_CODEGEN_LLVM_MEASURE_H
 
+#include "codegen/llvm/Emit.h"
 #include "llvm/ADT/StringRef.h"
 #include <cstdint>
 #include <string>
@@ -12,13 +13,16 @@ class Module;
 
 namespace onnxc {
 
-/// Bytes of an object's sections that stay in memory at run time.
+/// Bytes of an object that stay in memory at run time.
 struct ObjectSizes {
-  int64_t code = 0, weights = 0, constants = 0;
+  int64_t code = 0;
+  int64_t weights = 0;   ///< of `weights` below, without the padding between them
+  int64_t constants = 0; ///< all other data: small constants, texts, the model record, padding
 };
 
-/// Reads the sizes of a written object. False and `error` on failure.
-bool measureObject(llvm::StringRef path, ObjectSizes &sizes, std::string &error);
+/// Reads the sizes of a written object of any format; `weights` are what it was
+/// filled with. False and `error` when it cannot be read.
+bool measureObject(llvm::StringRef path, const std::vector<Weight> &weights, ObjectSizes &sizes, std::string &error);
 
 /// The stack that a call of `function` needs at most, in bytes, without that of
 /// functions outside of the module. `usagePath`: the list of stack sizes that

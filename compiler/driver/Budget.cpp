@@ -2,8 +2,6 @@
 #include "compiler/driver/Budget.h"
 
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Object/ObjectFile.h"
-#include "llvm/Support/MemoryBuffer.h"
 
 namespace onnxc {
 
@@ -61,27 +59,12 @@ std::string overRamBudget(const ModelInterface &interface, int64_t budget) {
   return table("RAM", "--ram-budget", std::move(parts), budget);
 }
 
-std::string overFlashBudget(llvm::StringRef objectPath, const std::vector<Weight> &weights, int64_t budget,
-                            std::string &error) {
-  auto file = llvm::object::ObjectFile::createObjectFile(objectPath);
-  if (!file) {
-    error = "cannot read the written object: " + llvm::toString(file.takeError());
-    return {};
-  }
-  int64_t code = 0, constants = 0, large = 0;
-  for (const llvm::object::SectionRef &section : file->getBinary()->sections()) {
-    if (section.isText())
-      code += section.getSize();
-    else if (section.isData() && !section.isVirtual())
-      constants += section.getSize();
-  }
+std::string overFlashBudget(const ObjectSizes &sizes, const std::vector<Weight> &weights, int64_t budget) {
   std::vector<Part> parts;
-  for (const Weight &w : weights) {
+  for (const Weight &w : weights)
     parts.push_back({"weight " + w.symbol, int64_t(w.data.size())});
-    large += w.data.size();
-  }
-  parts.push_back({"code", code});
-  parts.push_back({"small constants, texts and the model record", std::max<int64_t>(0, constants - large)});
+  parts.push_back({"code", sizes.code});
+  parts.push_back({"small constants, texts and the model record", sizes.constants});
   return table("flash", "--flash-budget", std::move(parts), budget);
 }
 

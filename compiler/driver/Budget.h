@@ -2,7 +2,7 @@
 #ifndef ONNXC_COMPILER_DRIVER_BUDGET_H
 #define ONNXC_COMPILER_DRIVER_BUDGET_H
 
-#include "codegen/llvm/Emit.h"
+#include "codegen/llvm/Measure.h"
 #include "llvm/ADT/StringRef.h"
 #include <cstdint>
 #include <optional>
@@ -17,10 +17,8 @@ std::optional<int64_t> parseBytes(llvm::StringRef text);
 /// table of what they are made of, largest first, or nothing when they fit.
 std::string overRamBudget(const ModelInterface &interface, int64_t budget);
 
-/// Code, constants and weights in the written object against `budget` bytes;
-/// as above. `error` when the object cannot be read.
-std::string overFlashBudget(llvm::StringRef objectPath, const std::vector<Weight> &weights, int64_t budget,
-                            std::string &error);
+/// Code, constants and each of the weights in an object against `budget` bytes; as above.
+std::string overFlashBudget(const ObjectSizes &sizes, const std::vector<Weight> &weights, int64_t budget);
 
 } // namespace onnxc
 

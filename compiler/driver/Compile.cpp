@@ -230,16 +230,15 @@ public:
         return userError(error);
       if (!fillWeights(object, weights, error))
         return userError(error);
-      if (options.flashBudget) {
-        std::string table = overFlashBudget(object, weights, *options.flashBudget, error);
-        if (!error.empty())
-          return internalError(error);
-        if (!table.empty())
+      ObjectSizes sizes;
+      if ((reports || options.flashBudget) && !measureObject(object, weights, sizes, error))
+        return internalError(error);
+      if (options.flashBudget)
+        if (std::string table = overFlashBudget(sizes, weights, *options.flashBudget); !table.empty())
           return userError(table);
-      }
       end();
       begin("link");
-      if (reports && !writeReports(interface, report, *llvmModule, object, stackUsage))
+      if (reports && !writeReports(interface, report, *llvmModule, sizes, stackUsage))
         return false;
       if (wants("lib") && !writeArchive(object, files.temporary("lib" + options.name + ".a"), target, error))
         return userError(error);
@@ -279,11 +278,7 @@ private:
   }
   /// --emit=report, --report=FILE.
   bool writeReports(const ModelInterface &interface, const PipelineReport &pipeline, const llvm::Module &module,
-                    const std::string &object, const std::string &stackUsage) {
-    std::string error;
-    ObjectSizes sizes;
-    if (!measureObject(object, sizes, error))
-      return internalError(error);
+                    const ObjectSizes &sizes, const std::string &stackUsage) {
     ModelReport report;
     report.model = options.name;
     report.target = options.target;
@@ -307,7 +302,7 @@ private:
     llvm::StringRef file = options.reportFile;
     if (file.empty())
       return true;
-    std::string content = file.ends_with(".json") ? reportJson(report) : reportText(report);
+    std::string error, content = file.ends_with(".json") ? reportJson(report) : reportText(report);
     return writeText(files.temporaryAt(file), content, error) || userError(error);
   }
   bool makeFolder(const std::string &option, const std::string &folder) {
