@@ -125,7 +125,8 @@ private:
         llvm::any_of(v.getStaticOffsets(), ShapedType::isDynamic))
       return std::nullopt;
     for (Operation *user : v->getUsers())
-      if (!isa<func::CallOp>(user) || user->getBlock() != alloc->getBlock() || !kernelOf(cast<func::CallOp>(user)))
+      if (!isa<func::CallOp>(user) || user->getBlock() != alloc->getBlock() || !kernelOf(cast<func::CallOp>(user)) ||
+          user->isBeforeInBlock(p.fill))
         return std::nullopt;
     for (func::CallOp call : p.readers) {
       // What reads the padding comes after everything that writes the contents.
@@ -285,7 +286,7 @@ private:
         !llvm::all_of(ops[0].getIndexingMapsArray(), [](AffineMap m) { return m.isIdentity(); }))
       return {};
     Value source = call.getOperand(0);
-    if (cast<MemRefType>(source.getType()).getShape() != p.interior.getType().getShape())
+    if (cast<MemRefType>(source.getType()).getShape() != p.interior.getType().getShape() || !isOwnBuffer(bufferOf(source)))
       return {};
     Operation *last = p.readers.front();
     for (func::CallOp reader : p.readers)

@@ -17,6 +17,12 @@ Value bufferOf(Value v) {
   return v;
 }
 
+bool isOwnBuffer(Value buffer) {
+  if (auto arg = dyn_cast<BlockArgument>(buffer))
+    return isa<func::FuncOp>(arg.getOwner()->getParentOp());
+  return isa<memref::AllocOp, memref::GetGlobalOp>(buffer.getDefiningOp());
+}
+
 SmallVector<Access *> LoopNest::accesses() {
   SmallVector<Access *> all;
   for (Access &a : inputs)

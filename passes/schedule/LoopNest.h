@@ -17,6 +17,8 @@ namespace onnxc {
 
 /// The buffer behind a chain of views.
 mlir::Value bufferOf(mlir::Value v);
+/// `buffer` has no other name: an allocation, a constant or a function argument.
+bool isOwnBuffer(mlir::Value buffer);
 
 /// Reads outside [0, extent) of one dim of an operand find padding that is not
 /// in memory; the root's result does not change when they are left out.

@@ -59,19 +59,13 @@ bool WeightPacker::isApart(func::FuncOp kernel, unsigned arg) const {
   auto it = calls.find(kernel.getSymNameAttr());
   if (it == calls.end())
     return false;
-  // Only buffers that are known to be their own.
-  auto known = [](Value v) {
-    if (auto a = dyn_cast<BlockArgument>(v))
-      return isa<func::FuncOp>(a.getOwner()->getParentOp());
-    return isa<memref::AllocOp, memref::GetGlobalOp>(v.getDefiningOp());
-  };
   return llvm::all_of(it->second, [&](func::CallOp call) {
     Value buffer = bufferOf(call.getOperand(arg));
-    if (!known(buffer))
+    if (!isOwnBuffer(buffer))
       return false;
     for (auto [i, v] : llvm::enumerate(call.getOperands()))
       if (i != arg && isa<MemRefType>(v.getType()))
-        if (Value other = bufferOf(v); other == buffer || !known(other))
+        if (Value other = bufferOf(v); other == buffer || !isOwnBuffer(other))
           return false;
     return true;
   });
