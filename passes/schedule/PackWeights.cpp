@@ -99,6 +99,7 @@ memref::GlobalOp WeightPacker::packed(memref::GlobalOp source, MemRefType type, 
   llvm::raw_string_ostream os(key);
   auto coeff = [&](int d) { return *getConstantIntValue(a.coeff[d]); };
   os << "|" << t.vectors << "x" << t.lanes << (t.overlapTail ? "o" : "") << "|" << coeff(t.vectorLoop) << "x" << *nest.loops[t.vectorLoop].size();
+  os << "+" << a.constant;
   for (int r : t.reductions)
     os << "|" << coeff(r) << "x" << *nest.loops[r].size();
   if (memref::GlobalOp known = cache.lookup(key))
