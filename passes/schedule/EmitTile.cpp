@@ -70,9 +70,9 @@ public:
         source = o;
         source.flat = flatten(o.access->operand);
         source.base = index(o.access->constant);
-        auto panel = memref::AllocOp::create(b, loc, type, b.getI64IntegerAttr(64));
-      panel->setAttr(kScratchAttr, b.getUnitAttr());
-      o.flat = panel;
+        auto scratch = memref::AllocOp::create(b, loc, type, b.getI64IntegerAttr(64));
+        scratch->setAttr(kScratchAttr, b.getUnitAttr());
+        o.flat = scratch;
       } else {
         o.flat = panel ? packed : flatten(o.access->operand);
       }

@@ -41,7 +41,7 @@ public:
     for (auto f : module.getOps<func::FuncOp>())
       if (f->hasAttr("onnxc.kernel")) {
         kernels[f.getSymNameAttr()] = f;
-        known[textOf(f)] = f;
+        known[kernelText(f)] = f;
       }
   }
 
@@ -63,17 +63,6 @@ public:
 
 private:
   func::FuncOp kernelOf(func::CallOp call) { return kernels.lookup(call.getCalleeAttr().getAttr()); }
-
-  /// The kernel's text under a common name: equal texts are equal kernels.
-  static std::string textOf(func::FuncOp kernel) {
-    StringAttr name = kernel.getSymNameAttr();
-    kernel.setSymName("kernel");
-    std::string text;
-    llvm::raw_string_ostream os(text);
-    kernel.print(os, OpPrintingFlags().useLocalScope());
-    kernel.setSymName(name);
-    return text;
-  }
 
   // ---- recognising ---------------------------------------------------------
   /// The constant that a kernel of nothing but a fill writes into its only buffer.
@@ -260,7 +249,7 @@ private:
 
   /// Makes `call` call `kernel`, or an equal one that is there already.
   void redirect(func::CallOp call, func::FuncOp kernel) {
-    auto [it, isNew] = known.try_emplace(textOf(kernel), kernel);
+    auto [it, isNew] = known.try_emplace(kernelText(kernel), kernel);
     if (isNew) {
       std::string base = call.getCallee().str(), name = base;
       for (int i = 0; kernels.contains(StringAttr::get(module.getContext(), name)); ++i)

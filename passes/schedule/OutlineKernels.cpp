@@ -224,10 +224,7 @@ private:
     }
     func::ReturnOp::create(b, loc);
 
-    std::string text;
-    llvm::raw_string_ostream os(text);
-    kernel.print(os, OpPrintingFlags().useLocalScope());
-    auto [it, isNew] = known.try_emplace(text, kernel);
+    auto [it, isNew] = known.try_emplace(kernelText(kernel), kernel);
     if (isNew)
       kernel.setSymName("kernel_" + std::to_string(count++));
     else
@@ -261,6 +258,16 @@ struct OutlineKernelsPass : PassWrapper<OutlineKernelsPass, OperationPass<Module
 };
 
 } // namespace
+
+std::string kernelText(func::FuncOp kernel) {
+  StringAttr name = kernel.getSymNameAttr();
+  kernel.setSymName("kernel");
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  kernel.print(os, OpPrintingFlags().useLocalScope());
+  kernel.setSymName(name);
+  return text;
+}
 
 std::unique_ptr<Pass> createOutlineKernelsPass() { return std::make_unique<OutlineKernelsPass>(); }
 

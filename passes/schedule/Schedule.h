@@ -28,6 +28,9 @@ std::unique_ptr<mlir::Pass> createParallelizeKernelsPass(int threads);
 /// the kernels that call such functions, as their last argument.
 void passFrame(mlir::func::FuncOp main);
 
+/// The text of a kernel under a common name: kernels of equal text are the same.
+std::string kernelText(mlir::func::FuncOp kernel);
+
 /// On a kernel: the time it takes on one core of the target, an estimate (i64).
 constexpr llvm::StringLiteral kKernelCostAttr = "onnxc.nanoseconds";
 /// On an argument of a kernel: memory that only a part of the kernel's iterations needs at a time.

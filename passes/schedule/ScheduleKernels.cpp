@@ -32,14 +32,14 @@ void generalizeLoneFill(func::FuncOp kernel) {
 }
 
 /// Time of a kernel on one core, to the order of magnitude: the larger of its
-/// arithmetic and its traffic. Loops of unknown extent count 256.
+/// arithmetic and its traffic. Loops of unknown extent count kUnknownExtent.
 int64_t estimatedNanoseconds(LoopNest &nest, const Target &target) {
-  constexpr double kUnknownExtent = 256, kInstructionsPerNs = 3, kBytesPerNs = 10;
+  constexpr double kInstructionsPerNs = 3, kBytesPerNs = 10;
   auto product = [&](llvm::function_ref<bool(size_t)> take) {
     double n = 1;
     for (size_t d = 0; d < nest.loops.size(); ++d)
       if (take(d))
-        n *= double(nest.loops[d].size().value_or(int64_t(kUnknownExtent)));
+        n *= double(nest.loops[d].size().value_or(kUnknownExtent));
     return n;
   };
   double bytes = 0, operations = 0, bits = 8;

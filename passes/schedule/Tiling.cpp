@@ -89,9 +89,6 @@ unsigned widestBits(LoopNest &nest, unsigned indexBits) {
 
 int64_t sizeOr(const Loop &loop, int64_t unknown) { return loop.size().value_or(unknown); }
 
-/// Treated as this many iterations where a loop's extent is known at run time only.
-constexpr int64_t kUnknownExtent = 256;
-
 /// Largest balanced tile: `extent` in ceil(extent/limit) tiles of nearly equal size.
 unsigned balanced(int64_t extent, unsigned limit) {
   int64_t tiles = llvm::divideCeil(extent, int64_t(limit));

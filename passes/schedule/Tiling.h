@@ -8,6 +8,9 @@
 
 namespace onnxc {
 
+/// Estimates take a loop for this many iterations where its extent is known at run time only.
+constexpr int64_t kUnknownExtent = 256;
+
 /// How a loop nest is executed.
 struct Tiling {
   int vectorLoop = -1;        ///< loop whose iterations fill vector lanes
