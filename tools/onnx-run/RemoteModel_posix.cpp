@@ -1,6 +1,7 @@
 // Models that run in another process: the near end of remote/remote.c.
 #include "Error.h"
 #include "Model.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/SmallVector.h"
 #include <algorithm>
 #include <cerrno>
@@ -65,32 +66,33 @@ public:
     return llvm::Error::success();
   }
 
-  bool write(const void *data, size_t bytes) {
-    const char *p = static_cast<const char *>(data);
-    while (bytes) {
-      ssize_t n = ::write(in, p, bytes);
+  /// Calls `step(done, left)` until all `bytes` went through the pipe; false
+  /// when it is closed or broken.
+  static bool transfer(size_t bytes,
+                       llvm::function_ref<ssize_t(size_t, size_t)> step) {
+    for (size_t done = 0; done < bytes;) {
+      ssize_t n = step(done, bytes - done);
       if (n < 0 && errno == EINTR)
         continue;
       if (n <= 0)
         return false;
-      p += n;
-      bytes -= static_cast<size_t>(n);
+      done += static_cast<size_t>(n);
     }
     return true;
   }
 
+  bool write(const void *data, size_t bytes) {
+    auto *from = static_cast<const char *>(data);
+    return transfer(bytes, [&](size_t done, size_t left) {
+      return ::write(in, from + done, left);
+    });
+  }
+
   bool read(void *data, size_t bytes) {
-    char *p = static_cast<char *>(data);
-    while (bytes) {
-      ssize_t n = ::read(out, p, bytes);
-      if (n < 0 && errno == EINTR)
-        continue;
-      if (n <= 0)
-        return false;
-      p += n;
-      bytes -= static_cast<size_t>(n);
-    }
-    return true;
+    auto *to = static_cast<char *>(data);
+    return transfer(bytes, [&](size_t done, size_t left) {
+      return ::read(out, to + done, left);
+    });
   }
 
   /// How the child ended, for a message; waits for it.
