@@ -50,7 +50,8 @@ struct ImportedModelInfo {
 struct ImportFailure {
   enum class Kind {
     Model,       // the model or an option is wrong
-    Unsupported, // the model is right, but uses what is not implemented
+    Unsupported, // the model is valid, but outside of what the compiler takes;
+                 // the message names each node or tensor and the way out
     Internal,    // we are wrong
   };
   Kind kind = Kind::Model;

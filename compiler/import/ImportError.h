@@ -12,7 +12,8 @@ struct ImportError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// The model is right, but uses something that is not implemented.
+// The model is valid, but outside of what the compiler takes. The message
+// names each node or tensor, and what to change in the model.
 struct UnsupportedError : ImportError {
   using ImportError::ImportError;
 };

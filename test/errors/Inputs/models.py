@@ -113,6 +113,15 @@ def unknown_ops():
                   node("Magic", ["b"], ["y"], "second", domain="my.domain")], opsets=(("", 17), ("my.domain", 3)))
 
 
+def sparse_text():
+    made = model([node("Size", ["words"], ["n"], "count"), node("Cast", ["n"], ["f"], "cast", to=FLOAT),
+                  node("Add", ["x", "f"], ["y"], "add")])
+    texts = helper.make_tensor("words", TensorProto.STRING, [1], [b"a"])
+    places = helper.make_tensor("places", TensorProto.INT64, [1], [2])
+    made.graph.sparse_initializer.append(helper.make_sparse_tensor(texts, places, [4]))
+    return made
+
+
 def varint(n):
     return bytes([n]) if n < 128 else bytes([n & 127 | 128]) + varint(n >> 7)
 
@@ -174,7 +183,7 @@ def external_absolute():
 
 CASES = [good, dynamic, cyclic, self_reading, wrong_type, wrong_shape, wrong_output_type, mixed_types, unknown_type,
          missing_attribute, wrong_attribute, zero_stride, huge_kernel, huge_pad, huge_input, huge_temporary,
-         huge_constant, unknown_ops, nested, nested_too_deep, long_chain, external_missing, external_up,
+         huge_constant, unknown_ops, sparse_text, nested, nested_too_deep, long_chain, external_missing, external_up,
          external_absolute]
 
 
