@@ -22,6 +22,7 @@ struct TensorInfo {
   int32_t type = 0;          ///< ONNX TensorProto.DataType
   int64_t elementBytes = 0;  ///< size of a stored element
   std::vector<int64_t> dims; ///< -1: known at run time
+  int64_t arenaOffset = -1;  ///< its place in the arena; -1: memory of the caller
   bool isStatic() const {
     for (int64_t d : dims)
       if (d < 0)
@@ -43,6 +44,14 @@ struct ModelInterface {
   int64_t arenaBytes = 0, arenaAlign = 64;
   int threads = 1;            ///< workers that a run may use
   bool usesAllocator = false; ///< temporaries or outputs come from the context's allocator
+  /// Some input or output has its place in the arena.
+  bool ioInArena() const {
+    for (const auto *list : {&inputs, &outputs})
+      for (const TensorInfo &t : *list)
+        if (t.arenaOffset >= 0)
+          return true;
+    return false;
+  }
 };
 
 /// A weight of the module: the symbol that holds it and its bytes.

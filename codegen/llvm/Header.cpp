@@ -88,6 +88,8 @@ std::string headerText(const ModelInterface &m) {
       os << "}\n";
       if (t.isStatic())
         os << "#define " << id << "_BYTES " << t.bytes() << "\n";
+      if (t.arenaOffset >= 0)
+        os << "#define " << id << "_OFFSET " << t.arenaOffset << "\n";
       os << "#define " << id << "_NAME " << ids[i] << "\n";
     }
   };
@@ -106,6 +108,9 @@ std::string headerText(const ModelInterface &m) {
   };
   structure(in, "inputs");
   structure(out, "outputs");
+  if (m.ioInArena())
+    os << "\n/* Inputs and outputs have their place in the arena, at arena + _OFFSET: with data NULL, put inputs there before\n"
+       << " * each run (it overwrites them) and read outputs there. With data elsewhere, outside the arena, the run copies. */\n";
   os << "\n/* Runs the model once. Re-entrant: all memory is the caller's. context may be NULL unless "
      << up << "_NEEDS_ALLOCATOR. */\n"
      << p << "_status " << p << "_run(" << p << "_state *state, onnxc_context *context, const " << p

@@ -7,6 +7,7 @@
 #include "passes/math/ExpandMath.h"
 #include "passes/memory/ExpandViews.h"
 #include "passes/memory/PlanArena.h"
+#include "passes/memory/ReuseDeadInputs.h"
 #include "passes/schedule/Schedule.h"
 
 #include "mlir/Conversion/Passes.h"
@@ -46,11 +47,12 @@ static void buildBufferize(OpPassManager &pm) {
 /// shared. Then every function is tiled and vectorised by itself.
 static void buildKernels(OpPassManager &pm, const PipelineOptions &options) {
   pm.addPass(createOutlineKernelsPass());
-  if (options.optLevel > 0) { // -O0 keeps plain loops: the reference when a number is wrong
-    // Before scheduling, which writes loops that keep out of the padding.
-    pm.addPass(createImplicitPaddingPass(options.target));
+  // -O0 keeps plain loops: the reference when a number is wrong.
+  if (options.optLevel > 0)
+    pm.addPass(createImplicitPaddingPass(options.target)); // scheduling writes loops that keep out of the padding
+  pm.addPass(createReuseDeadInputsPass());
+  if (options.optLevel > 0)
     pm.addPass(createScheduleKernelsPass(options.target));
-  }
   // Because what scheduling kept of the temporaries must not be allocated at each call.
   pm.addPass(createHoistTemporariesPass());
   // After it, because scratch grows with the number of threads; before the clean-up, which may merge loops.
@@ -135,11 +137,12 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
   before("memory");
   // The arena is planned when kernels are final: scheduling removes temporaries.
   auto main = module.lookupSymbol<func::FuncOp>("main");
-  ArenaPlan plan = planArena(main, options.target.indexBits);
+  ArenaPlan plan = planArena(main, {options.target.indexBits, options.ioInArena});
   if (options.threads > 1)
     passFrame(main);
   report.arenaBytes = plan.bytes;
   report.arenaLowerBound = plan.lowerBound;
+  report.argumentOffsets = plan.argumentOffsets;
   for (const ArenaPlan::PeakBuffer &buffer : plan.peak)
     report.peak.push_back({nodeName(buffer.location), buffer.bytes});
   report.buffers = plan.buffers;

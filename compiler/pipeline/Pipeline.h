@@ -17,6 +17,7 @@ struct PipelineOptions {
   Target target;
   int optLevel = 3;
   int threads = 1;
+  bool ioInArena = false; ///< static inputs and outputs have their place in the arena
   /// Called around each stage with its name; for --dump-stages, --verbose and messages.
   std::function<void(llvm::StringRef stage)> beforeStage;
   std::function<void(llvm::StringRef stage, mlir::ModuleOp)> afterStage;
@@ -30,6 +31,7 @@ struct PipelineReport {
   };
   std::vector<PeakBuffer> peak;
   std::vector<NodeCost> nodes;
+  std::vector<int64_t> argumentOffsets; ///< see ArenaPlan
   int64_t arenaBytes = 0, arenaLowerBound = 0, buffers = 0, dynamicBuffers = 0, kernels = 0;
   std::vector<std::string> unsupported; ///< one line per op that could not be lowered
   std::string error;                    ///< what failed, when run() returns failure and `unsupported` is empty
