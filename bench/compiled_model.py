@@ -27,7 +27,7 @@ class Tensor(ctypes.Structure):
 class TensorInfo(ctypes.Structure):
     _fields_ = [
         ("name", ctypes.c_char_p), ("type", ctypes.c_int32), ("rank", ctypes.c_int32),
-        ("dims", ctypes.c_int64 * MAX_RANK),
+        ("dims", ctypes.c_int64 * MAX_RANK), ("arena_offset", ctypes.c_int64),
     ]
 
 

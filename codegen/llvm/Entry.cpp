@@ -379,14 +379,14 @@ struct EntryBuilder {
 
   Constant *infos(ArrayRef<TensorInfo> list, StringRef name) {
     auto *dims = ArrayType::get(i64, 8);
-    auto *type = StructType::get(c, {ptr, i32, i32, dims});
+    auto *type = StructType::get(c, {ptr, i32, i32, dims, i64});
     SmallVector<Constant *> rows;
     for (const TensorInfo &t : list) {
       SmallVector<Constant *> d(8, cast<Constant>(b.getInt64(0)));
       for (auto [i, n] : enumerate(t.dims))
         d[i] = b.getInt64(n);
       rows.push_back(ConstantStruct::get(
-          type, {text(t.name), b.getInt32(t.type), b.getInt32(t.dims.size()), ConstantArray::get(dims, d)}));
+          type, {text(t.name), b.getInt32(t.type), b.getInt32(t.dims.size()), ConstantArray::get(dims, d), b.getInt64(t.arenaOffset)}));
     }
     auto *array = ArrayType::get(type, rows.size());
     return new GlobalVariable(m, array, true, GlobalValue::PrivateLinkage, ConstantArray::get(array, rows), name);

@@ -298,6 +298,7 @@ private:
     };
     report.inputBytes = sum(interface.inputs);
     report.outputBytes = sum(interface.outputs);
+    report.ioInArena = interface.ioInArena();
     report.codeBytes = sizes.code;
     report.weightBytes = sizes.weights;
     report.constantBytes = sizes.constants;

@@ -35,6 +35,7 @@ std::string reportJson(const ModelReport &report) {
     peak.push_back(json::Object{{"node", buffer.node}, {"bytes", buffer.bytes}});
   json::Object ram{{"arena_bytes", p.arenaBytes},
                    {"arena_lower_bound_bytes", p.arenaLowerBound},
+                   {"io_in_arena", report.ioInArena},
                    {"input_bytes", numberOrNull(report.inputBytes)},
                    {"output_bytes", numberOrNull(report.outputBytes)},
                    {"stack_bytes", numberOrNull(report.stackBytes)},
@@ -71,8 +72,8 @@ std::string reportText(const ModelReport &report) {
   os << "RAM, bytes\n";
   line("arena", p.arenaBytes);
   line("arena, lower bound", p.arenaLowerBound, "  (largest sum of buffers alive together)");
-  line("inputs", report.inputBytes);
-  line("outputs", report.outputBytes);
+  line("inputs", report.inputBytes, report.ioInArena ? "  (in the arena)" : "");
+  line("outputs", report.outputBytes, report.ioInArena ? "  (in the arena)" : "");
   line("stack of a run", report.stackBytes, "  (at most)");
   line("allocations in a run", p.dynamicBuffers);
   os << "flash, bytes\n";

@@ -12,6 +12,7 @@ namespace onnxc {
 struct ModelReport {
   std::string model, target, compilerVersion;
   int threads = 1;
+  bool ioInArena = false; ///< then inputBytes and outputBytes count only what is not there
   int64_t inputBytes = 0, outputBytes = 0;
   int64_t codeBytes = 0, weightBytes = 0, constantBytes = 0;
   int64_t stackBytes = -1; ///< of one run, a bound

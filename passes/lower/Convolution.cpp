@@ -46,10 +46,10 @@ struct Iterators {
 
 } // namespace
 
-Value convCore(Lowering &l, Value x, Value w, Type elem, const Window &win, int64_t group) {
+Value convCore(Lowering &l, Value x, Value w, Type elem, const Window &win, int64_t group, ProductFn product, Value padding) {
   size_t spatial = win.rank();
   Value zero = Lowering::scalar(l.b, l.loc(), elem, 0);
-  x = padWindow(l, x, win, elem, zero);
+  x = padWindow(l, x, win, padding ? padding.getType() : elem, padding ? padding : zero);
   Dims xd = l.dims(x), wd = l.dims(w);
   OpFoldResult ci = xd.back(), co = wd[0], ciPerGroup = wd[1];
 
@@ -92,7 +92,7 @@ Value convCore(Lowering &l, Value x, Value w, Type elem, const Window &win, int6
     wMap.push_back(it.k(i));
 
   Value y = l.generic({x, w}, l.fill(yd, elem, zero), {it.map(xMap), it.map(wMap), it.map(yMap)}, it.types(),
-                      [](OpBuilder &b, Location loc, ValueRange v) { return mulAdd(b, loc, v[0], v[1], v[2]); });
+                      [&](OpBuilder &b, Location loc, ValueRange v) { return product(b, loc, v[0], v[1], v[2]); });
   if (!grouped)
     return y;
   Dims joined(yd.begin(), yd.end() - 2);

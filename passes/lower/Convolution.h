@@ -8,9 +8,10 @@
 namespace onnxc::lower {
 
 /// Convolution without bias.  x: (n, spatial..., ci), unpadded; w: (co, ci/group, kernel...);
-/// result: (n, spatial..., co).  All of element type `elem` (f32, f64 or a signless integer); the
-/// sum is kept in `elem`.  Padding is zero: subtract zero points first.
-mlir::Value convCore(Lowering &l, mlir::Value x, mlir::Value w, mlir::Type elem, const Window &win, int64_t group);
+/// result: (n, spatial..., co) of `elem` (f32, f64 or a signless integer), in which the sum is kept.
+/// `product` takes elements of x and w as they are stored. Padding of x is `padding`, or zero.
+mlir::Value convCore(Lowering &l, mlir::Value x, mlir::Value w, mlir::Type elem, const Window &win, int64_t group,
+                     ProductFn product = mulAdd, mlir::Value padding = {});
 
 /// Spatial extents of an image operand in either layout.
 Dims spatialDims(Lowering &l, mlir::Value x, bool channelsLast);

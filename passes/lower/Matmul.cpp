@@ -7,14 +7,13 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "passes/lower/Attributes.h"
 #include "passes/lower/Families.h"
-#include "passes/lower/Window.h"
 
 using namespace mlir;
 
 namespace onnxc::lower {
 
 /// Product whose batch dims are known to be equal or of extent 1.
-static Value product(Lowering &l, Value a, Value b, Type elem, bool transposedB, ArrayRef<OpFoldResult> batch) {
+static Value product(Lowering &l, Value a, Value b, Type elem, bool transposedB, ProductFn multiply, ArrayRef<OpFoldResult> batch) {
   MLIRContext *ctx = l.b.getContext();
   size_t n = batch.size(), total = n + 3;
   AffineExpr m = getAffineDimExpr(n, ctx), col = getAffineDimExpr(n + 1, ctx), k = getAffineDimExpr(n + 2, ctx);
@@ -43,10 +42,10 @@ static Value product(Lowering &l, Value a, Value b, Type elem, bool transposedB,
   return l.generic({a, b}, init,
                    {AffineMap::get(total, 0, aMap, ctx), AffineMap::get(total, 0, bMap, ctx),
                     AffineMap::get(total, 0, yMap, ctx)},
-                   types, [](OpBuilder &ob, Location loc, ValueRange v) { return mulAdd(ob, loc, v[0], v[1], v[2]); });
+                   types, [&](OpBuilder &ob, Location loc, ValueRange v) { return multiply(ob, loc, v[0], v[1], v[2]); });
 }
 
-Value matmulCore(Lowering &l, Value a, Value b, Type elem, bool transposedB) {
+Value matmulCore(Lowering &l, Value a, Value b, Type elem, bool transposedB, ProductFn multiply) {
   int64_t ra = Lowering::rank(a), rb = Lowering::rank(b), n = std::max(ra, rb) - 2;
   Dims batch;
   SmallVector<int64_t> unsure; // batch dims of which the run decides whether they broadcast
@@ -64,7 +63,7 @@ Value matmulCore(Lowering &l, Value a, Value b, Type elem, bool transposedB) {
     }
   }
   if (unsure.empty())
-    return product(l, a, b, elem, transposedB, batch);
+    return product(l, a, b, elem, transposedB, multiply, batch);
 
   // Loops over the unsure dims take each operand's slice at min(i, extent-1),
   // which serves an extent of 1 and an equal extent alike.
@@ -97,7 +96,7 @@ Value matmulCore(Lowering &l, Value a, Value b, Type elem, bool transposedB) {
     offsets[unsure[i]] = loops[i].getInductionVar();
     outDims[unsure[i]] = l.idx(1);
   }
-  Value y = product(l, cut(a), cut(b), elem, transposedB, inner);
+  Value y = product(l, cut(a), cut(b), elem, transposedB, multiply, inner);
   Value next = tensor::InsertSliceOp::create(ob, loc, y, acc, offsets, outDims, strides);
   for (scf::ForOp loop : llvm::reverse(loops)) {
     scf::YieldOp::create(ob, loc, ValueRange{next});
@@ -107,13 +106,13 @@ Value matmulCore(Lowering &l, Value a, Value b, Type elem, bool transposedB) {
   return next;
 }
 
-Value matmul(Lowering &l, Value a, Value b, Type elem) {
+Value matmul(Lowering &l, Value a, Value b, Type elem, ProductFn multiply) {
   int64_t ra = Lowering::rank(a), rb = Lowering::rank(b);
   if (ra == 1)
     a = l.unsqueeze(a, {0});
   if (rb == 1)
     b = l.unsqueeze(b, {1});
-  Value y = matmulCore(l, a, b, elem);
+  Value y = matmulCore(l, a, b, elem, false, multiply);
   int64_t ry = Lowering::rank(y);
   SmallVector<int64_t> drop;
   if (ra == 1)

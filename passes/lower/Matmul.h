@@ -3,17 +3,18 @@
 #ifndef ONNXC_PASSES_LOWER_MATMUL_H
 #define ONNXC_PASSES_LOWER_MATMUL_H
 
-#include "passes/lower/Lowering.h"
+#include "passes/lower/Window.h"
 
 namespace onnxc::lower {
 
 /// a: (batch..., m, k); b: (batch..., k, n), or (batch..., n, k) when transposedB.  Batch dims
-/// broadcast as in numpy; both of rank >= 2 and element type `elem` (f32, f64 or a signless integer),
-/// in which the sum is kept.  Result (batch..., m, n).
-mlir::Value matmulCore(Lowering &l, mlir::Value a, mlir::Value b, mlir::Type elem, bool transposedB = false);
+/// broadcast as in numpy; both of rank >= 2.  The sum is kept in `elem` (f32, f64 or a signless integer);
+/// `multiply` takes elements of a and b as they are stored.  Result (batch..., m, n).
+mlir::Value matmulCore(Lowering &l, mlir::Value a, mlir::Value b, mlir::Type elem, bool transposedB = false,
+                       ProductFn multiply = mulAdd);
 
 /// As numpy.matmul, 1-D operands included.
-mlir::Value matmul(Lowering &l, mlir::Value a, mlir::Value b, mlir::Type elem);
+mlir::Value matmul(Lowering &l, mlir::Value a, mlir::Value b, mlir::Type elem, ProductFn multiply = mulAdd);
 
 void registerEinsum(Registry &r);
 

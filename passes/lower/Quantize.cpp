@@ -1,14 +1,16 @@
 // Quantised computation: QuantizeLinear, DequantizeLinear, and products and
 // convolutions of integers with zero points.
 //
-// Integer products subtract the zero points first and accumulate in i32, so
-// that they share the contractions of MatMul and Conv.
+// Integer products share the contractions of MatMul and Conv. They read their
+// operands as they are stored, subtract the zero points and accumulate in i32.
 #include "passes/lower/Attributes.h"
 #include "passes/lower/Convolution.h"
 #include "passes/lower/Families.h"
 #include "passes/lower/Matmul.h"
 #include "passes/lower/NarrowTypes.h"
 #include "passes/lower/ScalarBuilder.h"
+
+#include "dialects/onnx/Onnx.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -218,20 +220,68 @@ static Value perRow(Lowering &l, Value t) {
   return Lowering::rank(t) == 1 && Lowering::staticDim(l.dim(t, 0)) != 1 ? l.unsqueeze(t, {1}) : t;
 }
 
-/// Operand i minus its zero point (operand j, if present), as i32.
-static Value centred(Operation *op, Lowering &l, unsigned i, unsigned j, function_ref<Value(Value)> align) {
+namespace {
+
+/// A factor of an integer product: x minus its zero point, in i32.
+struct Factor {
+  Value tensor;     ///< as it is stored, or, when `centred`, the difference itself in i32
+  Type elem;        ///< of the stored tensor
+  int64_t zero = 0; ///< the zero point of all elements, when not `centred`
+  bool centred = false;
+
+  /// A loaded element as i32.
+  Value word(OpBuilder &b, Location loc, Value v) const {
+    if (centred)
+      return v;
+    v = asWord(b, loc, v, elem);
+    return zero ? arith::SubIOp::create(b, loc, v, Lowering::scalar(b, loc, b.getI32Type(), double(zero))).getResult() : v;
+  }
+};
+
+} // namespace
+
+/// The one value of a constant integer tensor that is the same everywhere.
+static std::optional<int64_t> splatInteger(Value t) {
+  auto constant = t.getDefiningOp<onnx::ConstantOp>();
+  auto values = constant ? dyn_cast<DenseIntElementsAttr>(constant.getValue()) : DenseIntElementsAttr();
+  if (!values || !values.isSplat())
+    return std::nullopt;
+  APInt n = values.getSplatValue<APInt>();
+  return Lowering::elem(t).isUnsignedInteger() ? int64_t(n.getZExtValue()) : n.getSExtValue();
+}
+
+/// Operand i as a factor, operand j its zero point, if present. One zero point
+/// that is known now is subtracted where elements are used, so that the tensor
+/// stays as narrow as it is; others make a tensor of i32.
+static Factor factorOf(Operation *op, Lowering &l, unsigned i, unsigned j, function_ref<Value(Value)> align) {
   Value x = l.in(op, i);
-  Type elem = Lowering::elem(op->getOperand(i)), word = l.b.getI32Type();
+  Factor f{x, Lowering::elem(op->getOperand(i))};
+  bool narrow = isNarrow(f.elem); // several instructions to decode
+  if (!narrow && !Lowering::has(op, j))
+    return f;
+  if (std::optional<int64_t> zero = narrow ? std::nullopt : splatInteger(op->getOperand(j))) {
+    f.zero = *zero;
+    return f;
+  }
   SmallVector<Value> ins{x};
-  SmallVector<Type> elems{elem};
+  SmallVector<Type> elems{f.elem};
   if (Lowering::has(op, j)) {
     ins.push_back(align(l.in(op, j)));
     elems.push_back(Lowering::elem(op->getOperand(j)));
   }
-  return l.mapTo(l.dims(x), ins, elems, word, [&](OpBuilder &b, Location loc, ValueRange v) -> Value {
+  f.centred = true;
+  f.tensor = l.mapTo(l.dims(x), ins, elems, l.b.getI32Type(), [&](OpBuilder &b, Location loc, ValueRange v) -> Value {
     Value x = asWord(b, loc, v[0], elems[0]);
     return v.size() == 1 ? x : arith::SubIOp::create(b, loc, x, asWord(b, loc, v[1], elems[1])).getResult();
   });
+  return f;
+}
+
+/// acc + a * c for elements of two factors.
+static auto productOf(const Factor &a, const Factor &c) {
+  return [&](OpBuilder &b, Location loc, Value x, Value w, Value acc) {
+    return mulAdd(b, loc, a.word(b, loc, x), c.word(b, loc, w), acc);
+  };
 }
 
 /// y = saturate(round(acc * (scaleX * scaleW / scaleY)) + zero point); `scales`
@@ -253,9 +303,9 @@ static Value requantize(Lowering &l, Value acc, ArrayRef<Value> scales, ArrayRef
 }
 
 static LogicalResult lowerMatMulInteger(Operation *op, Lowering &l) {
-  Value a = centred(op, l, 0, 2, [&](Value t) { return perRow(l, t); });
-  Value b = centred(op, l, 1, 3, [](Value t) { return t; });
-  l.set(op, 0, matmul(l, a, b, l.b.getI32Type()));
+  Factor a = factorOf(op, l, 0, 2, [&](Value t) { return perRow(l, t); });
+  Factor b = factorOf(op, l, 1, 3, [](Value t) { return t; });
+  l.set(op, 0, matmul(l, a.tensor, b.tensor, l.b.getI32Type(), productOf(a, b)));
   return success();
 }
 
@@ -264,8 +314,8 @@ static LogicalResult lowerQLinearMatMul(Operation *op, Lowering &l) {
   if (!isa<IntegerType>(out))
     return l.fail(op, "only integer types are supported");
   auto rows = [&](Value t) { return perRow(l, t); };
-  Value a = centred(op, l, 0, 2, rows), b = centred(op, l, 3, 5, [](Value t) { return t; });
-  Value acc = matmul(l, a, b, l.b.getI32Type());
+  Factor a = factorOf(op, l, 0, 2, rows), b = factorOf(op, l, 3, 5, [](Value t) { return t; });
+  Value acc = matmul(l, a.tensor, b.tensor, l.b.getI32Type(), productOf(a, b));
   l.set(op, 0, requantize(l, acc, {rows(l.in(op, 1)), l.in(op, 4), rows(l.in(op, 6))},
                           {Lowering::elem(op->getOperand(1)), Lowering::elem(op->getOperand(4)),
                            Lowering::elem(op->getOperand(6))},
@@ -284,16 +334,18 @@ static Value perOutputChannel(Lowering &l, Value t, int64_t rank) {
   return l.unsqueeze(t, behind);
 }
 
-/// Convolution of zero-centred operands: i32, channels last.
+/// Convolution of operands minus their zero points: i32, channels last.
 static Value integerConv(Operation *op, Lowering &l, unsigned x, unsigned xZero, unsigned w, unsigned wZero) {
   auto same = [&](Value t) { return Lowering::rank(t) ? l.reshape(t, {}) : t; };
-  Value image = centred(op, l, x, xZero, same);
-  int64_t rank = Lowering::rank(image);
-  Value kernel = centred(op, l, w, wZero, [&](Value t) { return perOutputChannel(l, t, rank); });
+  Factor image = factorOf(op, l, x, xZero, same);
+  int64_t rank = Lowering::rank(image.tensor);
+  Factor kernel = factorOf(op, l, w, wZero, [&](Value t) { return perOutputChannel(l, t, rank); });
   if (!channelsLast(op))
-    image = toChannelsLast(l, image);
-  Window win = windowOf(op, l, spatialDims(l, image, true), kernelDims(l, kernel));
-  return convCore(l, image, kernel, l.b.getI32Type(), win, intAttr(op, "group", 1));
+    image.tensor = toChannelsLast(l, image.tensor);
+  Window win = windowOf(op, l, spatialDims(l, image.tensor, true), kernelDims(l, kernel.tensor));
+  // What is padded counts nothing: it is the zero point.
+  Value padding = Lowering::scalar(l.b, l.loc(), getElementTypeOrSelf(image.tensor), double(image.zero));
+  return convCore(l, image.tensor, kernel.tensor, l.b.getI32Type(), win, intAttr(op, "group", 1), productOf(image, kernel), padding);
 }
 
 static LogicalResult checkPads(Operation *op, Lowering &l) {

@@ -176,6 +176,17 @@ Value Layer::putRow(Value v, Value into, ArrayRef<OpFoldResult> at) {
   return tensor::InsertSliceOp::create(l.b, l.loc(), v, into, offsets, sizes, strides);
 }
 
+/// Steps whose projections are computed at once: few, to keep their buffer
+/// small, but rows enough for a matrix product. None: all of them.
+static std::optional<int64_t> stepsAtATime(OpFoldResult time, OpFoldResult batch) {
+  constexpr int64_t kRows = 16;
+  auto steps = Lowering::staticDim(time), rows = Lowering::staticDim(batch);
+  if (!steps || !rows || *rows == 0)
+    return std::nullopt;
+  int64_t chunk = llvm::divideCeil(kRows, *rows);
+  return *steps >= 2 * chunk ? std::optional<int64_t>(chunk) : std::nullopt;
+}
+
 /// Whether step `time` lies within sequence `len`.
 static Value isActive(OpBuilder &b, Location loc, Value len, Value time) {
   Value end = arith::IndexCastOp::create(b, loc, b.getIndexType(), len);
@@ -259,22 +270,29 @@ LogicalResult Layer::run(StringRef direction, int64_t layout, size_t actsPerDire
     fixed.act = acts.data() + d * actsPerDirection;
     fixed.r = row(r, dir);
     fixed.peepholes = peepholes ? row(peepholes, dir) : Value();
-    Value projected = matmulCore(l, flat, row(w, dir), elem, /*transposedB=*/true);
+    Value early; // bias of the projection
+    auto sum = [](OpBuilder &nb, Location loc, ValueRange v) -> Value {
+      return arith::AddFOp::create(nb, loc, v[0], v[1]);
+    };
     if (bias) {
       // Both biases add to every gate, but for one that the layer keeps apart.
       Value both = row(bias, dir), input = part(both, 0, gates), recurrent = part(both, gates, gates);
       int64_t added = keepRecurrentBias ? gates - 1 : gates;
-      auto sum = [](OpBuilder &nb, Location loc, ValueRange v) -> Value {
-        return arith::AddFOp::create(nb, loc, v[0], v[1]);
-      };
-      Value early = l.map({part(input, 0, added), part(recurrent, 0, added)}, {elem, elem}, elem, sum);
+      early = l.map({part(input, 0, added), part(recurrent, 0, added)}, {elem, elem}, elem, sum);
       if (added < gates) {
         early = l.concat({early, part(input, added)}, 0);
         fixed.lateBias = recurrent;
       }
-      projected = l.mapTo({l.mul(time, batch), l.idx(all)}, {projected, early}, {elem, elem}, elem, sum);
     }
-    Value steps = l.reshape(projected, {time, batch, l.idx(all)});
+    // The input's share of every gate for `count` steps from `first` on: [count, batch, gates * hidden].
+    auto project = [&](OpFoldResult first, OpFoldResult count) {
+      OpFoldResult rows = l.mul(count, batch), zero = l.idx(0), one = l.idx(1);
+      Value some = count == time ? flat : l.slice(flat, {l.mul(first, batch), zero}, {rows, width}, {one, one});
+      Value projected = matmulCore(l, some, row(w, dir), elem, /*transposedB=*/true);
+      if (early)
+        projected = l.mapTo({rows, l.idx(all)}, {projected, early}, {elem, elem}, elem, sum);
+      return l.reshape(projected, {count, batch, l.idx(all)});
+    };
 
     Values carried;
     for (size_t i = 0; i < stateCount; ++i)
@@ -283,13 +301,14 @@ LogicalResult Layer::run(StringRef direction, int64_t layout, size_t actsPerDire
     if (wantsY)
       carried.push_back(y);
     Value count = l.value(time);
-    Values after = forLoop(l, l.index(0), count, carried, [&](Value i, ValueRange s) {
+    // Step i of the recurrence, with the projection of the steps from time `first` on.
+    auto advance = [&](Value i, Value steps, OpFoldResult first, ValueRange s) {
       Location loc = l.loc();
       Step now = fixed;
       now.time = i;
       if (backwards)
         now.time = arith::SubIOp::create(b, loc, arith::SubIOp::create(b, loc, count, l.index(1)).getResult(), i);
-      now.x = row(steps, OpFoldResult(now.time));
+      now.x = row(steps, l.sub(OpFoldResult(now.time), first));
       Values next = step(now, s.take_front(stateCount));
       if (!wantsY)
         return next;
@@ -307,7 +326,21 @@ LogicalResult Layer::run(StringRef direction, int64_t layout, size_t actsPerDire
       }
       next.push_back(putRow(out, s.back(), {OpFoldResult(now.time), dir}));
       return next;
-    });
+    };
+    Values after;
+    if (std::optional<int64_t> chunk = stepsAtATime(time, batch)) {
+      // A chunk that would end beyond the last step begins earlier.
+      OpFoldResult size = l.idx(*chunk), latest = l.sub(time, size);
+      after = forLoop(l, l.index(0), count, carried, [&](Value begin, ValueRange outer) {
+        OpFoldResult end = l.min(l.add(begin, size), time);
+        OpFoldResult first = backwards ? l.sub(time, end) : l.min(begin, latest);
+        Value steps = project(first, size);
+        return forLoop(l, begin, l.value(end), outer, [&](Value i, ValueRange s) { return advance(i, steps, first, s); });
+      }, *chunk);
+    } else {
+      Value steps = project(l.idx(0), time);
+      after = forLoop(l, l.index(0), count, carried, [&](Value i, ValueRange s) { return advance(i, steps, l.idx(0), s); });
+    }
     for (size_t i = 0; i < stateCount; ++i)
       finals[i] = putRow(after[i], finals[i], dir);
     if (wantsY)

@@ -137,8 +137,8 @@ Value fromElements(Lowering &l, ArrayRef<int64_t> shape, Type storage, ValueRang
 // ---- loops --------------------------------------------------------------
 
 Values forLoop(Lowering &l, Value lower, Value upper, ValueRange inits,
-               function_ref<Values(Value, ValueRange)> body) {
-  auto loop = scf::ForOp::create(l.b, l.loc(), lower, upper, l.index(1), inits,
+               function_ref<Values(Value, ValueRange)> body, int64_t step) {
+  auto loop = scf::ForOp::create(l.b, l.loc(), lower, upper, l.index(step), inits,
                                  [&](OpBuilder &b, Location loc, Value iv, ValueRange args) {
                                    scf::YieldOp::create(b, loc, body(iv, args));
                                  });

@@ -53,9 +53,9 @@ Values elements(Lowering &l, mlir::Value tensor);
 mlir::Value fromElements(Lowering &l, llvm::ArrayRef<int64_t> shape, mlir::Type storage, mlir::ValueRange scalars);
 
 // ---- loops --------------------------------------------------------------
-/// scf.for from lower to upper (index values) with step 1.
+/// scf.for from lower to upper (index values).
 Values forLoop(Lowering &l, mlir::Value lower, mlir::Value upper, mlir::ValueRange inits,
-               llvm::function_ref<Values(mlir::Value, mlir::ValueRange)> body);
+               llvm::function_ref<Values(mlir::Value, mlir::ValueRange)> body, int64_t step = 1);
 /// One scf.for per dim, outermost first.
 Values forNest(Lowering &l, llvm::ArrayRef<mlir::OpFoldResult> dims, mlir::ValueRange inits,
                llvm::function_ref<Values(mlir::ValueRange, mlir::ValueRange)> body);

@@ -148,17 +148,24 @@ Value Lowering::reduce(Value in, Type inElem, ArrayRef<int64_t> axes, Type accEl
 
 Value Lowering::transpose(Value in, ArrayRef<int64_t> perm) {
   int64_t r = rank(in);
-  bool identity = true;
-  for (int64_t i = 0; i < r; ++i)
-    identity &= perm[i] == i;
-  if (identity)
-    return in;
+  bool identity = true, inOrder = true;
+  int64_t last = -1; // the last dim met that is not of extent 1
   Dims outDims;
   SmallVector<AffineExpr> exprs(r);
   for (int64_t i = 0; i < r; ++i) {
+    identity &= perm[i] == i;
     outDims.push_back(dim(in, perm[i]));
     exprs[perm[i]] = b.getAffineDimExpr(i);
+    if (staticDim(outDims.back()) == 1)
+      continue;
+    inOrder &= perm[i] > last;
+    last = perm[i];
   }
+  if (identity)
+    return in;
+  // Dims of extent 1 move for nothing.
+  if (inOrder && cast<RankedTensorType>(in.getType()).hasStaticShape())
+    return reshape(in, outDims);
   SmallVector<IteratorType> iterators(r, IteratorType::parallel);
   Type t = cast<RankedTensorType>(in.getType()).getElementType();
   return generic({in}, empty(outDims, t), {AffineMap::get(r, 0, exprs, b.getContext()), b.getMultiDimIdentityMap(r)},

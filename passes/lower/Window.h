@@ -38,6 +38,8 @@ mlir::Value narrow(Lowering &l, mlir::Value x, mlir::Type elem);
 
 /// acc + a * b on floats or integers.
 mlir::Value mulAdd(mlir::OpBuilder &b, mlir::Location loc, mlir::Value a, mlir::Value c, mlir::Value acc);
+/// Body of a contraction: a and c as they are stored, the sum so far -> the next sum.
+using ProductFn = llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::Value a, mlir::Value c, mlir::Value acc)>;
 /// a + b on floats or integers.
 mlir::Value plus(mlir::OpBuilder &b, mlir::Location loc, mlir::Value a, mlir::Value c);
 

@@ -77,10 +77,11 @@ void separateFills(func::FuncOp func) {
       }
   }
   // Written when it is needed, not while something else is alive.
-  func.walk([](linalg::FillOp op) {
+  SmallVector<linalg::FillOp> fills;
+  func.walk([&](linalg::FillOp op) { fills.push_back(op); });
+  for (linalg::FillOp op : fills)
     if (op->getNumResults() == 1 && op->hasOneUse() && op->user_begin()->getBlock() == op->getBlock())
       op->moveBefore(*op->user_begin());
-  });
 }
 
 struct BufferizePass : PassWrapper<BufferizePass, OperationPass<ModuleOp>> {

@@ -183,6 +183,27 @@ private:
     return true;
   }
 
+  /// `v`, which follows from `in`, when `in` is `padding`.
+  static std::optional<APInt> evaluate(Value v, BlockArgument in, const APInt &padding) {
+    if (v == in)
+      return padding;
+    APInt constant;
+    if (matchPattern(v, m_ConstantInt(&constant)))
+      return constant;
+    Operation *def = v.getDefiningOp();
+    if (!isa_and_nonnull<arith::ExtSIOp, arith::ExtUIOp, arith::SubIOp>(def))
+      return std::nullopt;
+    auto first = evaluate(def->getOperand(0), in, padding);
+    if (!first)
+      return std::nullopt;
+    if (isa<arith::ExtSIOp>(def))
+      return first->sext(v.getType().getIntOrFloatBitWidth());
+    if (isa<arith::ExtUIOp>(def))
+      return first->zext(v.getType().getIntOrFloatBitWidth());
+    auto second = evaluate(def->getOperand(1), in, padding);
+    return second ? std::optional<APInt>(*first - *second) : std::nullopt;
+  }
+
   /// combine(acc, f(padding)) is acc.
   static bool isNeutral(linalg::GenericOp root, BlockArgument in, TypedAttr value) {
     auto kind = combiningKind(root);
@@ -198,6 +219,10 @@ private:
     case Kind::ADD: {
       bool zero = real ? real.getValue().isZero() : integer && integer.getValue().isZero();
       Operation *def = term.getDefiningOp();
+      if (integer && isa_and_nonnull<arith::MulIOp>(def))
+        for (Value factor : def->getOperands())
+          if (auto value = evaluate(factor, in, integer.getValue()); value && value->isZero())
+            return true;
       return zero && (term == in || (isa_and_nonnull<arith::MulFOp, arith::MulIOp>(def) && llvm::is_contained(def->getOperands(), in)));
     }
     case Kind::MAXIMUMF:

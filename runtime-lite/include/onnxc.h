@@ -12,7 +12,7 @@ extern "C" {
 #endif
 
 /* Version of onnxc_context and onnxc_model as laid out below. */
-#define ONNXC_VERSION 2u
+#define ONNXC_VERSION 3u
 
 /* Largest number of dimensions of an input or output tensor. */
 #define ONNXC_MAX_RANK 8
@@ -116,10 +116,15 @@ typedef struct {
   int32_t type; /* ONNXC_TYPE_* */
   int32_t rank;
   int64_t dims[ONNXC_MAX_RANK]; /* -1 = dynamic */
+  /* With --io=arena: where in the arena it has its place, in bytes. A run
+   * finds it there when data is NULL, and copies from or to other memory, which
+   * must not overlap the arena. It overwrites inputs. -1: the caller's memory. */
+  int64_t arena_offset;
 } onnxc_tensor_info;
 
 /* Runs a model. `inputs` and `outputs` are arrays in the model's order.
- * Static output: data must point to at least the needed bytes.
+ * Static output: data must point to at least the needed bytes, unless it has
+ * its place in the arena.
  * Dynamic output: with data == NULL the run allocates it through ctx->allocate
  * and the caller releases it; otherwise `bytes` is checked.
  * Type, rank and dims of the outputs are always written back.

@@ -41,19 +41,25 @@ static void describe(const onnxc_tensor_info *info, uint8_t *data, onnxc_tensor 
     t->dims[d] = info->dims[d];
 }
 
+/* Where a tensor is: its place in the arena, or the next bytes of `io`. */
+static uint8_t *place(const onnxc_tensor_info *info, uint8_t **next) {
+  uint8_t *at = *next;
+  if (info->arena_offset >= 0)
+    return arena + info->arena_offset;
+  *next += (bytes_of(info) + 15) / 16 * 16;
+  return at;
+}
+
 static const char *run_one(const onnxc_model *model, int in, int out) {
   static onnxc_tensor inputs[MAX_PORTS], outputs[MAX_PORTS];
-  uint8_t *at = io;
+  uint8_t *next = io;
   for (int32_t i = 0; i < model->num_inputs; ++i) {
-    describe(&model->inputs[i], at, &inputs[i]);
-    if (!semihosting_read(in, at, (uint32_t)inputs[i].bytes))
+    describe(&model->inputs[i], place(&model->inputs[i], &next), &inputs[i]);
+    if (!semihosting_read(in, inputs[i].data, (uint32_t)inputs[i].bytes))
       return "in.bin is too short\n";
-    at += (inputs[i].bytes + 15) / 16 * 16;
   }
-  for (int32_t i = 0; i < model->num_outputs; ++i) {
-    describe(&model->outputs[i], at, &outputs[i]);
-    at += (outputs[i].bytes + 15) / 16 * 16;
-  }
+  for (int32_t i = 0; i < model->num_outputs; ++i)
+    describe(&model->outputs[i], place(&model->outputs[i], &next), &outputs[i]);
   if (model->run((void *)0, (void *)0, inputs, outputs, arena, sizeof arena) != ONNXC_OK)
     return "a model did not run\n";
   for (int32_t i = 0; i < model->num_outputs; ++i)
