@@ -369,13 +369,14 @@ struct EntryBuilder {
 
   /// const onnxc_model *m_model(void)
   void buildModel() {
-    auto *type = StructType::get(c, {i32, i32, ptr, ptr, ptr, i64, i64, i64, i32, i32, ptr, ptr, ptr});
+    auto *type = StructType::get(c, {i32, i32, ptr, ptr, ptr, i64, i64, i64, i32, i32, ptr, ptr, ptr, ptr, ptr});
+    Constant *null = ConstantPointerNull::get(ptr);
     uint32_t flags = interface.usesAllocator ? 1 : 0;
     auto *value = ConstantStruct::get(
         type, {b.getInt32(ONNXC_VERSION), b.getInt32(flags), text(interface.prefix), text(interface.hash), text(interface.compilerVersion),
                b.getInt64(interface.arenaBytes), b.getInt64(interface.arenaAlign), b.getInt64(0),
                b.getInt32(interface.inputs.size()), b.getInt32(interface.outputs.size()),
-               infos(interface.inputs, "onnxc.inputs"), infos(interface.outputs, "onnxc.outputs"), run});
+               infos(interface.inputs, "onnxc.inputs"), infos(interface.outputs, "onnxc.outputs"), run, null, null});
     auto *global = new GlobalVariable(m, type, true, GlobalValue::PrivateLinkage, value, "onnxc.model");
     for (auto [name, linkage] : {std::pair<std::string, GlobalValue::LinkageTypes>{interface.prefix + "_model", GlobalValue::ExternalLinkage},
                                  {"onnxc_model_entry", GlobalValue::WeakAnyLinkage}}) {
