@@ -3,10 +3,12 @@
 #ifndef ONNXC_COMPILER_PIPELINE_PIPELINE_H
 #define ONNXC_COMPILER_PIPELINE_PIPELINE_H
 
+#include "codegen/targets/GpuTarget.h"
 #include "codegen/targets/Target.h"
 #include "compiler/pipeline/NodeCosts.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/DialectRegistry.h"
+#include "mlir/IR/OwningOpRef.h"
 #include <functional>
 #include <string>
 #include <vector>
@@ -15,6 +17,7 @@ namespace onnxc {
 
 struct PipelineOptions {
   Target target;
+  std::vector<GpuTarget> gpus; ///< oldest first; empty: everything runs on the host
   int optLevel = 3;
   int threads = 1;
   /// Called around each stage with its name; for --dump-stages, --verbose and messages.
@@ -38,8 +41,11 @@ struct PipelineReport {
 /// Registers every dialect, interface and translation the pipeline needs.
 void registerPipelineDialects(mlir::DialectRegistry &registry);
 
-/// onnx dialect -> LLVM dialect, in place.
-mlir::LogicalResult runPipeline(mlir::ModuleOp module, const PipelineOptions &options, PipelineReport &report);
+/// onnx dialect -> LLVM dialect, in place. With GPUs, `device` receives a
+/// module that holds the gpu.module of all their kernels in the LLVM dialect;
+/// null when nothing runs there.
+mlir::LogicalResult runPipeline(mlir::ModuleOp module, const PipelineOptions &options, PipelineReport &report,
+                                mlir::OwningOpRef<mlir::ModuleOp> &device);
 
 } // namespace onnxc
 
