@@ -156,12 +156,6 @@ static void installHandler() {
   sigaction(SIGSEGV, &action, &before);
 }
 
-namespace {
-struct AtExit {
-  ~AtExit() { writeReport(memory::live(), memory::peak()); }
-} atExit;
-} // namespace
-
 //===-- Start, devices, contexts ------------------------------------------===//
 
 API cuInit(unsigned flags) {

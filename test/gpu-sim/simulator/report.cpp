@@ -36,7 +36,7 @@ static std::string quoted(const std::string &text) {
   return result + "\"";
 }
 
-void writeReport(uint64_t liveAllocations, uint64_t peakBytes) {
+static void writeReport() {
   const char *path = std::getenv("ONNXC_GPUSIM_REPORT");
   if (!path || !*path)
     return;
@@ -63,10 +63,17 @@ void writeReport(uint64_t liveAllocations, uint64_t peakBytes) {
     std::fprintf(out, "%s%s", separator, quoted(line).c_str());
     separator = ", ";
   }
-  std::fprintf(out, "],\n\"live_allocations\": %llu, \"peak_bytes\": %llu}\n", static_cast<unsigned long long>(liveAllocations),
-               static_cast<unsigned long long>(peakBytes));
+  std::fprintf(out, "],\n\"live_allocations\": %llu, \"peak_bytes\": %llu}\n", static_cast<unsigned long long>(memory::live()),
+               static_cast<unsigned long long>(memory::peak()));
   std::fclose(out);
 }
+
+namespace {
+/// Ends before the tables above it do.
+struct AtExit {
+  ~AtExit() { writeReport(); }
+} atExit;
+} // namespace
 
 } // namespace gpusim
 

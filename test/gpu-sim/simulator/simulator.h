@@ -33,12 +33,11 @@ struct Counters {
   uint64_t sharedLoads, sharedStores;
   uint64_t fmas, mmas, barriers, atomics, asyncCopies;
 };
+// All go as JSON to $ONNXC_GPUSIM_REPORT when the process ends.
 /// Those of the kernel that runs.
 extern Counters *counters;
 Counters &countersOf(const std::string &kernel);
 void noteError(const std::string &line);
-/// Writes all counters as JSON to $ONNXC_GPUSIM_REPORT, if set.
-void writeReport(uint64_t liveAllocations, uint64_t peakBytes);
 
 //===-- Device memory (memory.cpp) ----------------------------------------===//
 
