@@ -44,7 +44,8 @@ def simulate(stem, arch, checks, folder, environment):
     environment["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, [devices.SIMULATOR, environment.get("LD_LIBRARY_PATH")]))
     environment["ONNXC_GPUSIM_REPORT"] = os.path.join(folder, "counters.json")
     environment["ONNXC_GPUSIM_ARCH"] = re.search(r"\d+", arch).group()
-    if os.path.exists(stem + ".gpu.ll"):
+    # It is empty when every node stays on the host.
+    if os.path.exists(stem + ".gpu.ll") and os.path.getsize(stem + ".gpu.ll"):
         kernels = os.path.join(folder, "kernels.so")
         call([devices.TRANSLATE, stem + ".gpu.ll", "-o", kernels, f"--checks={checks}"])
         environment["ONNXC_GPUSIM_KERNELS"] = kernels

@@ -14,8 +14,11 @@ using namespace llvm;
 namespace gpusim {
 
 ConstantInt *Sites::add(Instruction &instruction) {
+  if (numbered != instruction.getFunction())
+    slots.incorporateFunction(*(numbered = instruction.getFunction()));
   std::string text;
-  raw_string_ostream(text) << instruction;
+  raw_string_ostream os(text);
+  instruction.print(os, slots);
   sites.emplace_back(instruction.getFunction()->getName().str(), StringRef(text).ltrim().substr(0, 160).str());
   return ConstantInt::get(Type::getInt32Ty(instruction.getContext()), sites.size() - 1);
 }

@@ -42,7 +42,7 @@ Error translate(Module &module, const TargetMachine &machine, Checks checks) {
     annotations->eraseFromParent();
   moveAllocas(module);
 
-  Sites sites;
+  Sites sites(module);
   instrument(module, sites, checks);
   if (Error error = replaceIntrinsics(module, sites))
     return error;

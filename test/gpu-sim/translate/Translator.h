@@ -4,6 +4,7 @@
 
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/Module.h"
+#include "llvm/IR/ModuleSlotTracker.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Target/TargetMachine.h"
 
@@ -38,12 +39,15 @@ llvm::Expected<SharedLayouts> placeShared(llvm::Module &module, llvm::ArrayRef<l
 /// The instructions that the simulator may have to name.
 class Sites {
 public:
+  explicit Sites(const llvm::Module &module) : slots(&module) {}
   /// The number of this instruction, as a constant.
   llvm::ConstantInt *add(llvm::Instruction &instruction);
   llvm::ArrayRef<std::pair<std::string, std::string>> list() const { return sites; }
 
 private:
   std::vector<std::pair<std::string, std::string>> sites;
+  llvm::ModuleSlotTracker slots; ///< numbers of values, made once per function
+  const llvm::Function *numbered = nullptr;
 };
 
 /// Calls of the simulator before every access, and counts of multiply-adds.
