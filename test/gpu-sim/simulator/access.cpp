@@ -123,34 +123,43 @@ static std::vector<uint16_t> owner; ///< of each word: number of its variable pl
 static std::vector<SharedVariable> variables;
 static uint32_t interval = 1, blockInterval = 1, warpInterval[MaxThreads / WarpThreads];
 
-void beginAccesses() {
-  instructions.resize(launch.module->siteCount);
-  if (words.empty()) {
-    words.resize(WindowBytes / 4);
-    bytesOfWords.resize(WindowBytes);
-    owner.resize(WindowBytes / 4);
-  }
+/// The window up to here has owners.
+static uint32_t ownedWords = 0;
+
+void forgetAccesses() {
   const Shadow clean = {0, 0, Nobody, Nobody, false, false, false};
-  std::fill(words.begin(), words.end(), clean);
-  std::fill(bytesOfWords.begin(), bytesOfWords.end(), clean);
-  std::fill(owner.begin(), owner.end(), 0);
+  words.assign(WindowBytes / 4, clean);
+  bytesOfWords.assign(WindowBytes, clean);
   std::fill(std::begin(warpInterval), std::end(warpInterval), 0);
   interval = 1;
+}
+
+void beginAccesses() {
+  // What earlier launches left is of earlier times, and so orders nothing.
+  if (words.empty()) {
+    forgetAccesses();
+    owner.resize(WindowBytes / 4);
+  }
+  if (instructions.size() < launch.module->siteCount)
+    instructions.resize(launch.module->siteCount);
   const Kernel &k = *launch.kernel;
   variables.assign(k.variables, k.variables + k.variableCount);
   if (launch.dynamicShared)
     variables.push_back({"dynamic shared memory", k.dynamicOffset, launch.dynamicShared});
-  for (size_t v = 0; v < variables.size(); ++v)
-    for (uint32_t w = variables[v].offset / 4; w <= (variables[v].offset + variables[v].bytes - 1) / 4 && variables[v].bytes; ++w)
+  std::fill_n(owner.begin(), ownedWords, 0);
+  ownedWords = 0;
+  for (size_t v = 0; v < variables.size(); ++v) {
+    uint32_t end = (variables[v].offset + variables[v].bytes + 3) / 4;
+    for (uint32_t w = variables[v].offset / 4; w < end; ++w)
       owner[w] = uint16_t(v + 1);
+    ownedWords = std::max(ownedWords, end);
+  }
 }
 
 void endInterval() {
-  if (++interval == 0) { // the counter's end: nothing is remembered from before
-    beginAccesses();
-    interval = 1;
-  }
-  blockInterval = interval;
+  if (interval > UINT32_MAX / 2) // far from the end, whatever warps add until the next barrier
+    forgetAccesses();
+  blockInterval = ++interval;
 }
 
 void beginBlock() {
@@ -160,10 +169,7 @@ void beginBlock() {
     std::memset(window + v.offset, 0xff, v.bytes);
 }
 
-void endWarpInterval(uint32_t warp) {
-  ++interval;
-  warpInterval[warp] = interval;
-}
+void endWarpInterval(uint32_t warp) { warpInterval[warp] = ++interval; }
 
 static std::string placeOf(uint32_t offset) {
   if (uint16_t v = owner[offset / 4])

@@ -11,6 +11,7 @@
 //   ONNXC_GPUSIM_DRIVER         version of the driver, 12040 for CUDA 12.4
 //   ONNXC_GPUSIM_MEMORY         bytes of device memory (8 GiB)
 //   ONNXC_GPUSIM_REFUSE_MODULE  what the JIT says when it refuses every module
+//   ONNXC_GPUSIM_POINTER_DEVICE number of the device that all pointers belong to (0)
 //   ONNXC_GPUSIM_FAIL           FUNCTION=CODE or FUNCTION=CODE@N: the (N-th)
 //                               call of that function returns that code
 #include "simulator.h"

@@ -192,6 +192,7 @@ Fault run(const Launch &what) {
     for (uint32_t t = 0; t < launch.threads; ++t)
       fibres[t].forget();
     regroup();
+    forgetAccesses();
     resetWarps();
   }
   running = false;

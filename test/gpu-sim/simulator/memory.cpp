@@ -16,15 +16,18 @@ static int open = 0;
 /// Allocations stand on pages of their own with a page between them, so that
 /// an access that misses one is no access to another.
 static constexpr uintptr_t Page = 4096;
+/// Opening and closing costs by the page: large ones, where the system has them.
+static constexpr uintptr_t LargePage = 2 << 20;
 
 bool reserve(uint64_t bytes) {
   if (base)
     return true;
-  void *p = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void *p = mmap(nullptr, bytes + LargePage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (p == MAP_FAILED)
     return false;
-  base = top = uintptr_t(p);
-  limit = base + bytes;
+  base = top = (uintptr_t(p) + LargePage - 1) / LargePage * LargePage;
+  limit = base + bytes / LargePage * LargePage;
+  madvise(reinterpret_cast<void *>(base), limit - base, MADV_HUGEPAGE);
   return true;
 }
 
@@ -43,7 +46,7 @@ uintptr_t allocate(uint64_t bytes) {
     return 0;
   allocations[at] = {at, at + bytes, "allocation " + std::to_string(serial++), false, false};
   if (at + need > top)
-    top = at + need;
+    top = (at + need + LargePage - 1) / LargePage * LargePage;
   usedBytes += bytes;
   peakBytes = usedBytes > peakBytes ? usedBytes : peakBytes;
   ++liveCount;

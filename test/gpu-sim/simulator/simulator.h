@@ -120,7 +120,8 @@ void suspend();
 bool isRunning();
 
 // access.cpp
-void beginAccesses(); ///< of a launch
+void beginAccesses();  ///< of a launch
+void forgetAccesses(); ///< after a launch that broke off
 void beginBlock();
 void endInterval();               ///< a barrier: later accesses are ordered after earlier ones
 void endWarpInterval(uint32_t w); ///< the same within a warp
