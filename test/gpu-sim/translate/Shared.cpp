@@ -77,9 +77,10 @@ Expected<SharedLayouts> placeShared(Module &module, ArrayRef<Function *> kernels
     uint64_t bytes = layout.getTypeAllocSize(g->getValueType());
     for (Function *kernel : of) {
       SharedLayout &l = layouts[kernel];
-      l.dynamicOffset = std::max<uint64_t>(l.dynamicOffset, at);
-      if (isDynamic(g))
+      if (isDynamic(g)) {
+        l.dynamicOffset = at;
         continue;
+      }
       l.variables.push_back({g, uint32_t(at), uint32_t(bytes)});
       l.staticBytes = alignTo(l.staticBytes, g->getAlign().valueOrOne()) + bytes;
       end[kernel] = at + bytes + Gap;

@@ -196,6 +196,34 @@ TEST_F(Kernels, warpBarrierOrdersAWarp) {
   expectSaid({"race: ", "byte", "of bytes (shared, 256 bytes)"});
 }
 
+TEST_F(Kernels, wordsRaceWithTheirBytes) {
+  auto out = allocate(128);
+  ASSERT_EQ(launch("bytes_and_words", 1, 32, 0, out, 1u), 0) << said;
+  EXPECT_EQ(download<uint32_t>(out, 5)[4], 0x07060504u);
+  EXPECT_EQ(launch("bytes_and_words", 1, 32, 0, out, 0u), LaunchFailed);
+  expectSaid({"race: ", "of bytes (shared, 256 bytes)"});
+}
+
+TEST_F(Kernels, remembersSeveralReaders) {
+  auto out = allocate(256);
+  EXPECT_EQ(launch("read_then_write", 1, 64, 0, out, 1u, 1u), 0) << said;
+  EXPECT_EQ(launch("read_then_write", 1, 64, 0, out, 1u, 0u), LaunchFailed);
+  expectSaid({"thread (1,0,0): race: writes byte 0 of tile", "which several threads of warp 0 read"});
+}
+
+TEST_F(Kernels, remembersReadersOfSeveralWarps) {
+  auto out = allocate(256);
+  // Waiting for one's own warp does not order two warps.
+  EXPECT_EQ(launch("read_then_write", 1, 64, 0, out, 33u, 1u), LaunchFailed);
+  expectSaid({"thread (33,0,0): race: writes byte 0 of tile", "which several threads read"});
+}
+
+TEST_F(Kernels, staticAndDynamicSharedMemory) {
+  auto out = allocate(128);
+  ASSERT_EQ(launch("static_and_dynamic", 1, 32, 128, out), 0) << said;
+  EXPECT_EQ(download<uint32_t>(out, 32)[31], 31031u);
+}
+
 TEST_F(Kernels, atomicsDoNotRace) {
   auto out = upload(std::vector<uint32_t>{0, 0});
   ASSERT_EQ(launch("atomics", 3, 64, 0, out), 0) << said;

@@ -361,6 +361,77 @@ read:
   ret void
 }
 
+; Bytes are written, words are read: with 32 threads, out[tid] is the word
+; around byte tid. sync: 1 orders it; 0 does not, and only thread 31 reads, word 0.
+define ptx_kernel void @bytes_and_words(ptr addrspace(1) %out, i32 %sync) {
+  %tid = call i32 @llvm.nvvm.read.ptx.sreg.tid.x()
+  %v = trunc i32 %tid to i8
+  %ps = getelementptr i8, ptr addrspace(3) @bytes, i32 %tid
+  store i8 %v, ptr addrspace(3) %ps
+  %ordered = icmp eq i32 %sync, 1
+  br i1 %ordered, label %wait, label %last
+wait:
+  call void @llvm.nvvm.barrier.cta.sync.aligned.all(i32 0)
+  br label %read
+last:
+  %islast = icmp eq i32 %tid, 31
+  br i1 %islast, label %read, label %end
+read:
+  %mask = mul i32 %sync, 28
+  %first = and i32 %tid, %mask
+  %pr = getelementptr i8, ptr addrspace(3) @bytes, i32 %first
+  %x = load i32, ptr addrspace(3) %pr, align 4
+  %po = getelementptr i32, ptr addrspace(1) %out, i32 %tid
+  store i32 %x, ptr addrspace(1) %po
+  br label %end
+end:
+  ret void
+}
+
+; Threads 0 and k read a word, then k writes it; sync: the warp waits between.
+define ptx_kernel void @read_then_write(ptr addrspace(1) %out, i32 %k, i32 %sync) {
+  %tid = call i32 @llvm.nvvm.read.ptx.sreg.tid.x()
+  %isk = icmp eq i32 %tid, %k
+  %is0 = icmp eq i32 %tid, 0
+  %reads = or i1 %isk, %is0
+  br i1 %reads, label %read, label %meet
+read:
+  %x = load i32, ptr addrspace(3) @tile
+  %po = getelementptr i32, ptr addrspace(1) %out, i32 %tid
+  store i32 %x, ptr addrspace(1) %po
+  br label %meet
+meet:
+  %ordered = icmp eq i32 %sync, 1
+  br i1 %ordered, label %wait, label %go
+wait:
+  call void @llvm.nvvm.bar.warp.sync(i32 -1)
+  br label %go
+go:
+  br i1 %isk, label %write, label %end
+write:
+  store i32 1, ptr addrspace(3) @tile
+  br label %end
+end:
+  ret void
+}
+
+; out[tid] = tid + 1000 tid, one from static and one from dynamic memory
+define ptx_kernel void @static_and_dynamic(ptr addrspace(1) %out) {
+  %tid = call i32 @llvm.nvvm.read.ptx.sreg.tid.x()
+  %ps = getelementptr i32, ptr addrspace(3) @tile, i32 %tid
+  %pd = getelementptr i32, ptr addrspace(3) @dynamic, i32 %tid
+  store i32 %tid, ptr addrspace(3) %ps
+  %k = mul i32 %tid, 1000
+  store i32 %k, ptr addrspace(3) %pd
+  call void @llvm.nvvm.barrier.cta.sync.aligned.all(i32 0)
+  %a = load i32, ptr addrspace(3) %ps
+  %b = load i32, ptr addrspace(3) %pd
+  %c = add i32 %a, %b
+  %po = getelementptr i32, ptr addrspace(1) %out, i32 %tid
+  store i32 %c, ptr addrspace(1) %po
+  ret void
+}
+
 ; Adds 1 to out[0] and to a counter in shared memory, which goes to out[1].
 define ptx_kernel void @atomics(ptr addrspace(1) %out) {
   %tid = call i32 @llvm.nvvm.read.ptx.sreg.tid.x()
