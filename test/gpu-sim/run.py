@@ -5,8 +5,10 @@
         of node_list.txt against their data, and prints a table under the name
         of the card. A model fails when its output differs, when it launches
         nothing, or when it takes more device memory than its weights, its
-        planned arena and 1 MB. A listed test fails when any of its nodes stays
-        on the host.
+        planned arena and 1 MB. Where ptxas is, the table says what the kernels
+        spill. A listed test fails when any of its nodes stays on the host.
+        Closes with a matrix product, 4096 x 4096 beside cuBLAS on a card, small
+        in the simulator.
     test/gpu-sim/run MODEL.onnx ...
         runs these models on random inputs instead (`onnx-run verify`).
     test/gpu-sim/run --update
@@ -29,12 +31,16 @@ import shutil
 import subprocess
 import sys
 
+import onnx
+from onnx import TensorProto, helper
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 TEST = os.path.dirname(HERE)
 sys.path[:0] = [HERE, os.path.join(TEST, "models"), os.path.join(TEST, "conformance")]
 
 import devices  # noqa: E402
+import runner  # noqa: E402
 import transformer  # noqa: E402
 
 NODE_LIST = os.path.join(HERE, "node_list.txt")
@@ -85,13 +91,34 @@ def ratio(above, below):
     return f"{above / below:.2f}" if below else "-"
 
 
+def find_ptxas():
+    return shutil.which("ptxas") or next(
+        filter(os.path.exists, (os.path.join(home, "bin", "ptxas") for home in (os.environ.get("CUDA_HOME", ""), "/usr/local/cuda"))), None)
+
+
+def spilled(folder, gpus):
+    """Bytes of stack and spills of all kernels by `ptxas -v`, for every architecture; None without ptxas."""
+    ptxas, total = find_ptxas(), 0
+    sources = [os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(".ptx")]
+    if not ptxas or not sources or not os.path.getsize(sources[0]):
+        return None
+    for arch in gpus.split(","):
+        done = subprocess.run([ptxas, "-v", f"-arch={arch}", sources[0], "-o", os.devnull], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True)
+        if done.returncode:
+            raise RuntimeError(f"ptxas rejects the PTX for {arch}: {done.stdout.strip().splitlines()[0]}")
+        total += sum(map(int, re.findall(r"(\d+) bytes (?:stack frame|spill stores|spill loads)", done.stdout)))
+    return total
+
+
 def describe(summary):
     """The columns of the table that the simulator's counters give."""
     kernels = summary["kernels"].values()
     total = {key: sum(k[key] for k in kernels) for key in ("global_sectors", "ideal_sectors", "fmas", "shared_loads", "mmas")}
     threads = min((k["threads_per_block"] for k in kernels), default=0)
     return (f"{summary['launches']:8} {len(kernels):7} {threads or '-':>7} {ratio(total['global_sectors'], total['ideal_sectors']):>7} "
-            f"{ratio(total['fmas'], total['shared_loads']):>8} {summary.get('peak_bytes', 0):>10}")
+            f"{ratio(total['fmas'], total['shared_loads']):>8} {summary.get('peak_bytes', 0):>10} "
+            f"{'-' if summary.get('spilled') is None else summary['spilled']:>7}")
 
 
 def model_rows(options):
@@ -126,7 +153,13 @@ def run_model(options, device, name, row, path):
     result.update(summary)
     if result["status"] == "passed" and not summary["launches"]:
         result.update(status="failed", message="launched nothing on the device")
-    limit = planned_bytes(os.path.join(options.work, name, "built")) + SLACK
+    built = os.path.join(options.work, name, "built")
+    if result["status"] == "passed":
+        try:
+            result["spilled"] = spilled(built, options.gpu)
+        except RuntimeError as error:
+            result.update(status="failed", message=str(error))
+    limit = planned_bytes(built) + SLACK
     if result["status"] == "passed" and summary.get("peak_bytes", 0) > limit:
         result.update(status="failed", message=f"took {summary['peak_bytes']} bytes of the device (limit {limit})")
     return result
@@ -141,7 +174,7 @@ def print_kernels(summary):
 
 def run_models(options, device):
     results, skipped = [], 0
-    print(f"{'model':16} {'result':7} {'error':>7} {'launches':>8} {'kernels':>7} {'threads':>7} {'sectors':>7} {'FMA/load':>8} {'bytes':>10}  on the host")
+    print(f"{'model':16} {'result':7} {'error':>7} {'launches':>8} {'kernels':>7} {'threads':>7} {'sectors':>7} {'FMA/load':>8} {'bytes':>10} {'spilled':>7}  on the host")
     for name, row, path in model_rows(options):
         if not path:
             skipped += 1
@@ -219,6 +252,51 @@ def nodes(options, device):
     return len(whole), 0
 
 
+def gemm(options, device):
+    """A matrix product in float and half on device memory: [(what, passed)]."""
+    verdicts = []
+    n, rounds = (4096, 20) if device == "cuda" else (64, 1)
+    for kind, code in (("float", TensorProto.FLOAT), ("half", TensorProto.FLOAT16)):
+        folder = os.path.join(options.work, f"gemm_{kind}")
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
+        ports = [helper.make_tensor_value_info(name, code, [n, n]) for name in "abc"]
+        graph = helper.make_graph([helper.make_node("MatMul", ["a", "b"], ["c"], "product")], "gemm", ports[:2], ports[2:])
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9), os.path.join(folder, "gemm.onnx"))
+        command = [options.onnx_compile, os.path.join(folder, "gemm.onnx"), "-o", folder, "--emit=obj,gpu-llvm", f"--gpu={options.gpu}"]
+        _, trouble = models.call(command, options.timeout)
+        line = f"gemm {kind} {n} x {n}: "
+        if not trouble:
+            trouble, figures = run_gemm(folder, device, options, n, rounds)
+        if not trouble and not figures["error"] <= 1:
+            trouble = f"wrong: {figures['error']} of the error that rounding allows"
+        if trouble:
+            print(line + "failed: " + trouble)
+        elif device == "cuda":
+            share = f"{100 * figures['cublas'] / figures['milliseconds']:.0f} % of cuBLAS" if figures["cublas"] else "no cuBLAS here"
+            print(line + f"{figures['milliseconds']:.3f} ms, {2e-9 * n**3 / figures['milliseconds']:.1f} TFLOP/s, {share}")
+        else:
+            print(line + "right")
+        verdicts.append((f"gemm_{kind}", not trouble))
+    return verdicts
+
+
+def run_gemm(folder, device, options, n, rounds):
+    """(error message or None, figures) of gemm.c with the compiled model."""
+    environment, program = dict(os.environ), os.path.join(folder, "gemm")
+    source = os.path.join(folder, "gemm_main.o")
+    runner.call(["clang-22", "-std=gnu11", "-O1", "-I", os.path.join(ROOT, "runtime-lite", "include"), "-I",
+                 os.path.join(ROOT, "runtime-lite", "cuda"), "-c", os.path.join(HERE, "gemm.c"), "-o", source])
+    runner.link([source, os.path.join(folder, "gemm.o")], program)
+    if device == "sim":
+        runner.simulate(os.path.join(folder, "gemm"), options.gpu.split(",")[0], options.checks or "full", folder, environment)
+    done = subprocess.run([program, str(n), str(rounds)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          timeout=options.timeout)
+    if done.returncode:
+        return (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1], {}
+    return None, json.loads(done.stdout)
+
+
 def verify(options, device):
     """The models named on the command line, on random inputs."""
     failed = 0
@@ -273,10 +351,11 @@ def main():
     if options.json:
         with open(options.json, "w") as out:
             json.dump({"device": card, "results": results}, out, indent=1)
-    passed = sum(r["status"] == "passed" for r in results)
-    failed = len(results) - passed
+    products = [] if options.update or (options.filter and options.filter not in "gemm") else gemm(options, device)
+    verdicts = [r["status"] == "passed" for r in results] + [good for _, good in products]
+    passed, failed = verdicts.count(True), verdicts.count(False)
     node_passed, node_failed = nodes(options, device)
-    print(f"models: {passed} of {len(results)} right; backend tests with every node on the device: {node_passed}")
+    print(f"models and products: {passed} of {len(verdicts)} right; backend tests with every node on the device: {node_passed}")
     print(f"{passed + node_passed} passed, {failed + node_failed} failed, {skipped} skipped")
     return 1 if failed or node_failed else 0
 

@@ -32,6 +32,12 @@ def call(command):
         sys.exit(f"runner.py: error: {os.path.basename(command[0])} failed with exit code {done.returncode}")
 
 
+def link(objects, program):
+    """An executable of these and the GPU runtime."""
+    compiler = os.environ.get("CC") or next(filter(shutil.which, ("clang-22", "cc")), "cc")
+    call([compiler, "-fuse-ld=lld", *objects, devices.RUNTIME, "-ldl", "-lm", "-o", program])
+
+
 def read(path, otherwise):
     if not os.path.exists(path):
         return otherwise
@@ -54,11 +60,10 @@ def simulate(stem, arch, checks, folder, environment):
 def main():
     device, arch, checks, model = sys.argv[1:]
     stem = model[: -len(".o")]
-    compiler = os.environ.get("CC") or next(filter(shutil.which, ("clang-22", "cc")), "cc")
     environment = dict(os.environ)
     with tempfile.TemporaryDirectory(prefix="gpu-sim") as folder:
         program = os.path.join(folder, "program")
-        call([compiler, "-fuse-ld=lld", model, devices.REMOTE, devices.RUNTIME, "-ldl", "-o", program])
+        link([model, devices.REMOTE], program)
         if device == "sim":
             simulate(stem, arch, checks, folder, environment)
         code = subprocess.run([program], env=environment).returncode

@@ -166,7 +166,7 @@ def check(options, name, row, variant, path):
     suffix = ".o" if options.gpu else toolchains.library_suffix(options.target)
     command = [options.onnx_compile, path, "-o", built]
     if options.gpu:
-        command += ["--emit=obj,gpu-llvm,report", f"--gpu={options.gpu}"]
+        command += ["--emit=obj,ptx,gpu-llvm,report", f"--gpu={options.gpu}"]
     else:
         command += ["--emit=shared" if suffix == ".so" else "--emit=obj"]
     if options.target:
