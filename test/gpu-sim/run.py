@@ -290,7 +290,8 @@ def run_gemm(folder, device, options, n, rounds):
     runner.link([source, os.path.join(folder, "gemm.o")], program)
     if device == "sim":
         runner.simulate(os.path.join(folder, "gemm"), options.gpu.split(",")[0], options.checks or "full", folder, environment)
-    done = subprocess.run([program, str(n), str(rounds)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    compared = ["cublas"] if device == "cuda" else []
+    done = subprocess.run([program, str(n), str(rounds), *compared], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           timeout=options.timeout)
     if done.returncode:
         return (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1], {}
