@@ -94,8 +94,15 @@ static void checkAlign(uintptr_t address, uint32_t bytes, uint32_t align, Kind k
              ", which is not a multiple of " + std::to_string(align));
 }
 
+/// Where each instruction went last: it goes there again, most often. Good for
+/// one generation of the allocations.
+static std::vector<const memory::Allocation *> lastOf;
+static uint64_t generationOfLast = 0;
+
 void checkGlobal(uintptr_t address, uint32_t bytes, uint32_t align, Kind kind, uint32_t site) {
-  const memory::Allocation *a = memory::find(address);
+  const memory::Allocation *a = lastOf[site];
+  if (!a || address - a->begin >= a->end - a->begin)
+    lastOf[site] = a = memory::find(address);
   if (!a || bytes > a->end - address)
     fail(Fault::IllegalAddress, site,
          std::string(doing(kind)) + " " + std::to_string(bytes) + " bytes out of bounds at " + memory::describe(address));
@@ -140,8 +147,13 @@ void beginAccesses() {
     forgetAccesses();
     owner.resize(WindowBytes / 4);
   }
-  if (instructions.size() < launch.module->siteCount)
-    instructions.resize(launch.module->siteCount);
+  uint32_t sites = launch.module->siteCount;
+  if (instructions.size() < sites)
+    instructions.resize(sites);
+  if (lastOf.size() < sites || generationOfLast != memory::generation()) {
+    lastOf.assign(sites, nullptr);
+    generationOfLast = memory::generation();
+  }
   const Kernel &k = *launch.kernel;
   variables.assign(k.variables, k.variables + k.variableCount);
   if (launch.dynamicShared)

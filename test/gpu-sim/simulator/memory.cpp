@@ -8,8 +8,7 @@ namespace gpusim::memory {
 
 static uintptr_t base = 0, limit = 0, top = 0; // top: end of what was ever used
 static std::map<uintptr_t, Allocation> allocations; // by begin
-static const Allocation *lastFound = nullptr;
-static uint64_t usedBytes = 0, peakBytes = 0, liveCount = 0;
+static uint64_t changes = 1, usedBytes = 0, peakBytes = 0, liveCount = 0;
 static unsigned serial = 0;
 static int open = 0;
 
@@ -64,7 +63,7 @@ bool release(uintptr_t address) {
   --liveCount;
   madvise(reinterpret_cast<void *>(address), (it->second.end - address + Page - 1) / Page * Page, MADV_DONTNEED);
   allocations.erase(it);
-  lastFound = nullptr;
+  ++changes;
   return true;
 }
 
@@ -75,22 +74,21 @@ void addVariable(const Variable &v) {
 
 void removeVariable(const Variable &v) {
   allocations.erase(uintptr_t(v.address));
-  lastFound = nullptr;
+  ++changes;
 }
 
 const Allocation *find(uintptr_t address) {
-  if (lastFound && address - lastFound->begin < lastFound->end - lastFound->begin)
-    return lastFound;
   auto it = allocations.upper_bound(address);
   if (it == allocations.begin())
     return nullptr;
   --it;
   if (address >= it->second.end)
     return nullptr;
-  return lastFound = &it->second;
+  return &it->second;
 }
 
 bool isDevice(uintptr_t address) { return address - base < limit - base; }
+uint64_t generation() { return changes; }
 uint64_t used() { return usedBytes; }
 uint64_t peak() { return peakBytes; }
 uint64_t live() { return liveCount; }

@@ -57,6 +57,7 @@ void addVariable(const Variable &variable);
 void removeVariable(const Variable &variable);
 /// The allocation that holds the address, or null.
 const Allocation *find(uintptr_t address);
+uint64_t generation(); ///< changes when an allocation goes
 bool isDevice(uintptr_t address); ///< within the range at all
 uint64_t used();
 uint64_t peak();
