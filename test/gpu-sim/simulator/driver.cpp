@@ -21,6 +21,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
+#include <mutex>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -119,8 +120,12 @@ static int injected(const char *name) {
   return ++calls[text] == std::strtol(rest + 1, nullptr, 10) ? int(code) : Success;
 }
 
+/// One thread at a time: the simulator is one device.
+static std::mutex onlyOne;
+
 /// Every function begins with it; those that use the context ask for more.
 #define ENTER(name)                                                                                                              \
+  std::lock_guard<std::mutex> lock(onlyOne);                                                                                     \
   if (int code = injected(name))                                                                                                 \
     return code;                                                                                                                 \
   if (!isInitialised)                                                                                                            \
@@ -160,6 +165,7 @@ static void installHandler() {
 //===-- Start, devices, contexts ------------------------------------------===//
 
 API cuInit(unsigned flags) {
+  std::lock_guard<std::mutex> lock(onlyOne);
   if (int code = injected("cuInit"))
     return code;
   if (devices() == 0)

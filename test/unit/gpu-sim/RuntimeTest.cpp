@@ -3,6 +3,7 @@
 #include "onnxc_cuda.h"
 #include <cstring>
 #include <numeric>
+#include <thread>
 
 namespace {
 
@@ -117,6 +118,34 @@ TEST_F(Runtime, allocatesAtInitOnly) {
   std::vector<float> out(1000);
   ASSERT_EQ(run(a.data(), out.data()), ONNXC_OK);
   ready.expectSame();
+}
+
+TEST_F(Runtime, statesAreIndependent) {
+  weights[7] = 3.0f;
+  auto work = [&](bool &isRight) {
+    alignas(64) unsigned char own[ONNXC_CUDA_STATE_BYTES(2)];
+    onnxc_context quiet = {};
+    quiet.version = ONNXC_VERSION;
+    isRight = onnxc_cuda_init(own, sizeof own, &program, &quiet) == ONNXC_OK;
+    auto a = ramp(1000);
+    for (int round = 0; round < 50 && isRight; ++round) {
+      std::vector<float> out(1000);
+      uint64_t n = 1000;
+      int32_t status = onnxc_cuda_begin(own, &quiet);
+      uint64_t in = onnxc_cuda_input(own, a.data(), 4000, 0, &status), to = onnxc_cuda_output(own, out.data(), 4000, 4096, &status);
+      uint64_t b = onnxc_cuda_weights(own);
+      void *arguments[] = {&in, &b, &to, &n};
+      onnxc_cuda_launch(own, 0, 4, 1, 1, 256, 1, 1, arguments);
+      onnxc_cuda_finish_output(own, out.data(), 4000, to);
+      isRight = onnxc_cuda_end(own) == ONNXC_OK && out[7] == 10.0f && out[999] == 999.0f;
+    }
+    onnxc_cuda_deinit(own);
+  };
+  bool first = false, second = false;
+  std::thread other(work, std::ref(second));
+  work(first);
+  other.join();
+  EXPECT_TRUE(first && second);
 }
 
 TEST_F(Runtime, nothingToAllocate) {
