@@ -30,6 +30,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import onnx
 from onnx import TensorProto, helper
@@ -78,13 +79,6 @@ def summary_of(folder, name):
         return None
     with open(path) as stream:
         return json.load(stream)
-
-
-def fresh_summaries(folder):
-    shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(folder)
-    os.environ["ONNXC_GPU_SUMMARY"] = folder
-    return folder
 
 
 def ratio(above, below):
@@ -342,8 +336,13 @@ def main():
         print(f"gpu-sim: {missing}", file=sys.stderr)
         return 1
     os.makedirs(options.work, exist_ok=True)
-    options.summaries = fresh_summaries(os.path.join(options.work, "summaries"))
     print(f"device: {card}; models compiled with --gpu={options.gpu}")
+    with tempfile.TemporaryDirectory(prefix="summaries", dir=options.work) as options.summaries:
+        os.environ["ONNXC_GPU_SUMMARY"] = options.summaries
+        return run(options, device, card)
+
+
+def run(options, device, card):
     if options.models:
         passed, failed = verify(options, device)
         print(f"{passed} passed, {failed} failed, 0 skipped")
