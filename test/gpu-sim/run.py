@@ -279,7 +279,7 @@ def run_gemm(folder, device, options, n, rounds):
     """(error message or None, figures) of gemm.c with the compiled model."""
     environment, program = dict(os.environ), os.path.join(folder, "gemm")
     source = os.path.join(folder, "gemm_main.o")
-    runner.call(["clang-22", "-std=gnu11", "-O1", "-I", os.path.join(ROOT, "runtime-lite", "include"), "-I",
+    runner.call([runner.c_compiler(), "-std=gnu11", "-O1", "-I", os.path.join(ROOT, "runtime-lite", "include"), "-I",
                  os.path.join(ROOT, "runtime-lite", "cuda"), "-c", os.path.join(HERE, "gemm.c"), "-o", source])
     runner.link([source, os.path.join(folder, "gemm.o")], program)
     if device == "sim":
