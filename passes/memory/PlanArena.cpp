@@ -15,16 +15,13 @@ using namespace mlir;
 
 namespace onnxc {
 
-namespace {
-struct Buffer {
-  memref::AllocOp op;
-  int64_t bytes, first, last, offset = 0;
-};
-} // namespace
-
 static int64_t alignUp(int64_t n) { return (n + kArenaAlign - 1) / kArenaAlign * kArenaAlign; }
 
 static int64_t elementBytes(Type t) { return (t.isIndex() ? 64 : t.getIntOrFloatBitWidth() + 7) / 8; }
+
+int64_t bufferBytes(MemRefType type) {
+  return alignUp(std::max<int64_t>(1, type.getNumElements() * elementBytes(type.getElementType())));
+}
 
 /// A value that carries a buffer from one iteration of a loop around `alloc` to the next.
 static bool crossesIterations(memref::AllocOp alloc, const BufferViewFlowAnalysis::ValueSetT &aliases) {
@@ -44,15 +41,15 @@ static bool leavesBlock(memref::AllocOp alloc, const BufferViewFlowAnalysis::Val
   return false;
 }
 
-static void place(SmallVectorImpl<Buffer> &buffers, ArenaPlan &plan) {
-  SmallVector<Buffer *> order;
-  for (Buffer &b : buffers)
+void placeBuffers(SmallVectorImpl<PlannedBuffer> &buffers, ArenaPlan &plan) {
+  SmallVector<PlannedBuffer *> order;
+  for (PlannedBuffer &b : buffers)
     order.push_back(&b);
-  llvm::stable_sort(order, [](Buffer *a, Buffer *b) { return a->bytes > b->bytes; });
-  SmallVector<Buffer *> placed;
-  for (Buffer *b : order) {
+  llvm::stable_sort(order, [](PlannedBuffer *a, PlannedBuffer *b) { return a->bytes > b->bytes; });
+  SmallVector<PlannedBuffer *> placed;
+  for (PlannedBuffer *b : order) {
     SmallVector<std::pair<int64_t, int64_t>> taken;
-    for (Buffer *p : placed)
+    for (PlannedBuffer *p : placed)
       if (p->first <= b->last && b->first <= p->last)
         taken.push_back({p->offset, p->offset + p->bytes});
     llvm::sort(taken);
@@ -66,13 +63,13 @@ static void place(SmallVectorImpl<Buffer> &buffers, ArenaPlan &plan) {
     plan.bytes = std::max(plan.bytes, at + b->bytes);
     placed.push_back(b);
   }
-  auto liveWith = [&](const Buffer &b) {
-    return llvm::make_filter_range(buffers, [&](const Buffer &c) { return c.first <= b.first && b.first <= c.last; });
+  auto liveWith = [&](const PlannedBuffer &b) {
+    return llvm::make_filter_range(buffers, [&](const PlannedBuffer &c) { return c.first <= b.first && b.first <= c.last; });
   };
-  const Buffer *largest = nullptr;
-  for (const Buffer &b : buffers) {
+  const PlannedBuffer *largest = nullptr;
+  for (const PlannedBuffer &b : buffers) {
     int64_t live = 0;
-    for (const Buffer &c : liveWith(b))
+    for (const PlannedBuffer &c : liveWith(b))
       live += c.bytes;
     if (live > plan.lowerBound) {
       plan.lowerBound = live;
@@ -80,7 +77,7 @@ static void place(SmallVectorImpl<Buffer> &buffers, ArenaPlan &plan) {
     }
   }
   if (largest)
-    for (const Buffer &c : liveWith(*largest))
+    for (const PlannedBuffer &c : liveWith(*largest))
       plan.peak.push_back({c.op->getLoc(), c.bytes});
 }
 
@@ -94,8 +91,7 @@ static func::FuncOp declare(func::FuncOp main, StringRef name, FunctionType type
   return f;
 }
 
-/// memref<...> value over the memory at `address`.
-static Value memrefAt(OpBuilder &b, Location loc, Value address, MemRefType type, ValueRange sizes, unsigned indexBits) {
+Value memrefAt(OpBuilder &b, Location loc, Value address, MemRefType type, ValueRange sizes, unsigned indexBits) {
   Type word = b.getIntegerType(indexBits), ptr = LLVM::LLVMPointerType::get(b.getContext());
   auto byteType = MemRefType::get({ShapedType::kDynamic}, b.getI8Type());
   auto array = LLVM::LLVMArrayType::get(word, 1);
@@ -129,7 +125,7 @@ ArenaPlan planArena(func::FuncOp main, unsigned indexBits) {
     number[&op] = i;
   auto at = [&](Operation *op) { return number.lookup(top.findAncestorOpInBlock(*op)); };
 
-  SmallVector<Buffer> buffers;
+  SmallVector<PlannedBuffer> buffers;
   struct Heap {
     memref::AllocOp op;
     Operation *freeBefore;
@@ -146,8 +142,7 @@ ArenaPlan planArena(func::FuncOp main, unsigned indexBits) {
       heap.push_back({alloc, leavesBlock(alloc, aliases) ? nullptr : alloc->getBlock()->getTerminator()});
       return;
     }
-    Buffer buf{alloc, alignUp(std::max<int64_t>(1, alloc.getType().getNumElements() * elementBytes(alloc.getType().getElementType()))),
-               INT64_MAX, -1};
+    PlannedBuffer buf{alloc, bufferBytes(alloc.getType()), INT64_MAX, -1};
     for (Value v : aliases)
       for (Operation *user : v.getUsers()) {
         buf.first = std::min(buf.first, at(user));
@@ -157,7 +152,7 @@ ArenaPlan planArena(func::FuncOp main, unsigned indexBits) {
   });
   for (memref::AllocOp op : unused)
     op.erase();
-  place(buffers, plan);
+  placeBuffers(buffers, plan);
   plan.buffers = buffers.size();
   plan.dynamic = heap.size();
 
@@ -167,12 +162,13 @@ ArenaPlan planArena(func::FuncOp main, unsigned indexBits) {
   (void)main.insertArgument(main.getNumArguments(), b.getIndexType(), DictionaryAttr::get(b.getContext()), loc);
   Value frame = top.getArguments().back();
 
-  for (Buffer &buf : buffers) {
+  for (PlannedBuffer &buf : buffers) {
     b.setInsertionPoint(buf.op);
     Value offset = arith::ConstantIndexOp::create(b, loc, buf.offset);
-    Value view = memref::ViewOp::create(b, buf.op.getLoc(), buf.op.getType(), arena, offset, ValueRange{});
-    buf.op.replaceAllUsesWith(view);
-    buf.op.erase();
+    Value whole = buf.op->getResult(0);
+    Value view = memref::ViewOp::create(b, buf.op->getLoc(), cast<MemRefType>(whole.getType()), arena, offset, ValueRange{});
+    whole.replaceAllUsesWith(view);
+    buf.op->erase();
   }
   if (heap.empty())
     return plan;

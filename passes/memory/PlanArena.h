@@ -21,6 +21,22 @@ struct ArenaPlan {
   std::vector<PeakBuffer> peak;
 };
 
+/// A buffer to be placed: `op` allocates it, the ops number `first` to `last` use it.
+struct PlannedBuffer {
+  mlir::Operation *op;
+  int64_t bytes, first, last, offset = 0;
+};
+
+/// Bytes that a buffer of a static type takes in an arena.
+int64_t bufferBytes(mlir::MemRefType type);
+
+/// Gives each buffer its offset: none overlaps another that is alive with it.
+void placeBuffers(llvm::SmallVectorImpl<PlannedBuffer> &buffers, ArenaPlan &plan);
+
+/// memref<...> value over the memory at `address`.
+mlir::Value memrefAt(mlir::OpBuilder &b, mlir::Location loc, mlir::Value address, mlir::MemRefType type, mlir::ValueRange sizes,
+                     unsigned indexBits);
+
 /// Every buffer starts at a multiple of this.
 constexpr int64_t kArenaAlign = 64;
 
