@@ -7,6 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef int32_t cu_result;
 typedef int32_t cu_device;
 typedef struct cu_context_record *cu_context;
@@ -106,5 +110,9 @@ typedef struct {
  * that this driver lacks. */
 const char *onnxc_cuda_driver_load(onnxc_cuda_driver *driver);
 void onnxc_cuda_driver_unload(onnxc_cuda_driver *driver);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif /* ONNXC_CUDA_DRIVER_H */
