@@ -23,6 +23,7 @@ struct TensorInfo {
   int32_t type = 0;          ///< ONNX TensorProto.DataType
   int64_t elementBytes = 0;  ///< size of a stored element
   std::vector<int64_t> dims; ///< -1: known at run time
+  int64_t arenaOffset = -1;  ///< its place in the arena; -1: memory of the caller
   bool isStatic() const {
     for (int64_t d : dims)
       if (d < 0)
@@ -68,6 +69,14 @@ struct ModelInterface {
   bool usesAllocator = false; ///< temporaries or outputs come from the context's allocator
   std::optional<DeviceImage> device; ///< with GPUs
   int64_t stateBytes() const; ///< of the caller's memory that m_init makes ready; 0: none
+  /// Some input or output has its place in the arena.
+  bool ioInArena() const {
+    for (const auto *list : {&inputs, &outputs})
+      for (const TensorInfo &t : *list)
+        if (t.arenaOffset >= 0)
+          return true;
+    return false;
+  }
 };
 
 /// A weight of the module: the symbol that holds it and its bytes.

@@ -220,6 +220,20 @@ struct EntryBuilder {
     args.append(strides.begin(), strides.end());
   }
 
+  /// Where an input or output is in the arena.
+  Value *placeOf(Value *arena, const TensorInfo &info) { return b.CreateConstGEP1_64(b.getInt8Ty(), arena, info.arenaOffset); }
+
+  /// Copies `bytes` when the caller named memory of its own, `theirs`: neither null nor the place in the arena.
+  void copyUnlessThere(Value *to, Value *from, Value *theirs, int64_t bytes) {
+    auto *copy = BasicBlock::Create(c, "copy", run), *next = BasicBlock::Create(c, "in_place", run);
+    Value *there = b.CreateOr(b.CreateICmpEQ(theirs, ConstantPointerNull::get(ptr)), b.CreateICmpEQ(to, from));
+    b.CreateCondBr(there, next, copy);
+    b.SetInsertPoint(copy);
+    b.CreateMemCpy(to, MaybeAlign(1), from, MaybeAlign(1), size(bytes));
+    b.CreateBr(next);
+    b.SetInsertPoint(next);
+  }
+
   void writeDims(Value *outputs, unsigned i, const TensorInfo &info) {
     b.CreateStore(b.getInt32(info.type), field(outputs, i, {2}));
     b.CreateStore(b.getInt32(info.dims.size()), field(outputs, i, {3}));
@@ -259,13 +273,17 @@ struct EntryBuilder {
         empty = b.CreateOr(empty, b.CreateICmpEQ(have, b.getInt64(0)));
       }
       refuse(bad, 2);
-      refuse(b.CreateAnd(isNull(dataOf(inputs, i)), b.CreateNot(empty)), 1);
+      if (info.arenaOffset < 0)
+        refuse(b.CreateAnd(isNull(dataOf(inputs, i)), b.CreateNot(empty)), 1);
     }
     for (auto [i, info] : enumerate(interface.outputs)) {
       if (!info.isStatic() || info.bytes() == 0)
         continue;
-      refuse(isNull(dataOf(outputs, i)), 1);
-      refuse(b.CreateICmpULT(b.CreateLoad(word, field(outputs, i, {1})), size(info.bytes())), 7);
+      Value *null = isNull(dataOf(outputs, i));
+      Value *small = b.CreateICmpULT(b.CreateLoad(word, field(outputs, i, {1})), size(info.bytes()));
+      if (info.arenaOffset < 0)
+        refuse(null, 1);
+      refuse(info.arenaOffset < 0 ? small : b.CreateAnd(b.CreateNot(null), small), 7);
     }
 
     Value *frame = b.CreateAlloca(frameType);
@@ -278,6 +296,10 @@ struct EntryBuilder {
 
     SmallVector<Value *> args;
     for (auto [i, info] : enumerate(interface.inputs)) {
+      if (info.arenaOffset >= 0) {
+        copyUnlessThere(placeOf(arena, info), dataOf(inputs, i), dataOf(inputs, i), info.bytes());
+        continue;
+      }
       SmallVector<Value *> sizes;
       for (auto [d, n] : enumerate(info.dims))
         sizes.push_back(n >= 0 ? size(n) : b.CreateTrunc(dimOf(inputs, i, d), word));
@@ -285,7 +307,7 @@ struct EntryBuilder {
     }
     for (auto [i, info] : enumerate(interface.outputs)) {
       writeDims(outputs, i, info);
-      if (!info.isStatic())
+      if (!info.isStatic() || info.arenaOffset >= 0)
         continue;
       SmallVector<Value *> sizes;
       for (int64_t n : info.dims)
@@ -295,6 +317,9 @@ struct EntryBuilder {
     pushMemref(args, arena, {size(interface.arenaBytes)});
     args.push_back(frameAddress);
     b.CreateCall(m.getFunction("main"), args);
+    for (auto [i, info] : enumerate(interface.outputs))
+      if (info.arenaOffset >= 0)
+        copyUnlessThere(dataOf(outputs, i), placeOf(arena, info), dataOf(outputs, i), info.bytes());
     if (interface.usesAllocator)
       b.CreateCall(m.getFunction("onnxc.release_all"), {frameAddress});
     b.CreateRet(b.CreateLoad(i32, b.CreateStructGEP(frameType, frame, 3)));

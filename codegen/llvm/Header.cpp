@@ -88,6 +88,8 @@ std::string headerText(const ModelInterface &m) {
       os << "}\n";
       if (t.isStatic())
         os << "#define " << id << "_BYTES " << t.bytes() << "\n";
+      if (t.arenaOffset >= 0)
+        os << "#define " << id << "_OFFSET " << t.arenaOffset << "\n";
       os << "#define " << id << "_NAME " << ids[i] << "\n";
     }
   };
@@ -113,6 +115,9 @@ std::string headerText(const ModelInterface &m) {
        << p << "_status " << p << "_init(" << p << "_state *state, size_t bytes, onnxc_context *context);\n"
        << "/* Gives all of it back. */\nvoid " << p << "_deinit(" << p << "_state *state);\n"
        << "/* Tensors may be memory of the host or of the GPU; work goes to the context's stream. */\n";
+  if (m.ioInArena())
+    os << "\n/* Inputs and outputs have their place in the arena, at arena + _OFFSET: with data NULL, put inputs there before\n"
+       << " * each run (it overwrites them) and read outputs there. With data elsewhere, outside the arena, the run copies. */\n";
   os << "\n/* Runs the model once. Re-entrant: all memory is the caller's. context may be NULL unless "
      << up << "_NEEDS_ALLOCATOR. */\n"
      << p << "_status " << p << "_run(" << p << "_state *state, onnxc_context *context, const " << p

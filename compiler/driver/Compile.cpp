@@ -109,6 +109,8 @@ public:
     std::vector<GpuTarget> gpuTargets;
     if (!gpus.empty() && !checkGpus(gpus, target, gpuTargets))
       return false;
+    if (options.ioInArena && !gpuTargets.empty())
+      return userError("--io=arena is about memory of the host; inputs and outputs of a model for GPUs are where the caller has them");
     if (wants("shared") && !gpuTargets.empty())
       return userError("--emit=shared makes libraries that need nothing else, and a model for GPUs needs runtime-lite/cuda; "
                        "use --emit=obj or lib and link with onnxc_cuda");
@@ -160,6 +162,7 @@ public:
     pipeline.gpus = gpuTargets;
     pipeline.optLevel = options.optLevel;
     pipeline.threads = options.threads;
+    pipeline.ioInArena = options.ioInArena;
     bool stageFilesOk = true;
     pipeline.beforeStage = [&](llvm::StringRef stage) { begin(stage); };
     pipeline.afterStage = [&](llvm::StringRef stage, ModuleOp m) {
@@ -214,9 +217,9 @@ public:
     auto main = module->lookupSymbol("main");
     auto outputTypes = main->getAttrOfType<ArrayAttr>("onnxc.output_types");
     for (auto &t : info.inputs)
-      interface.inputs.push_back({t.name, t.onnxType, elementBytes(t.onnxType), t.dims});
+      interface.inputs.push_back({t.name, t.onnxType, elementBytes(t.onnxType), t.dims, -1});
     for (auto [i, t] : llvm::enumerate(info.outputs)) {
-      TensorInfo out{t.name, t.onnxType, elementBytes(t.onnxType), {}};
+      TensorInfo out{t.name, t.onnxType, elementBytes(t.onnxType), {}, -1};
       auto type = cast<RankedTensorType>(cast<TypeAttr>(outputTypes[i]).getValue());
       for (int64_t d : type.getShape())
         out.dims.push_back(ShapedType::isDynamic(d) ? -1 : d);
@@ -227,6 +230,11 @@ public:
     interface.usesAllocator |= report.dynamicBuffers > 0;
     if (program.module)
       interface.device = deviceImage(device, program.data, report, gpuTargets.front());
+    size_t argument = 0; // of @main: inputs, then static outputs
+    for (auto *tensors : {&interface.inputs, &interface.outputs})
+      for (TensorInfo &tensor : *tensors)
+        if (tensors == &interface.inputs || tensor.isStatic())
+          tensor.arenaOffset = report.argumentOffsets[argument++];
     for (auto *tensors : {&interface.inputs, &interface.outputs})
       for (const TensorInfo &tensor : *tensors)
         if (tensor.dims.size() > ONNXC_MAX_RANK) {
@@ -355,7 +363,7 @@ private:
     auto sum = [](const std::vector<TensorInfo> &tensors) {
       int64_t total = 0;
       for (const TensorInfo &tensor : tensors)
-        total = total < 0 || !tensor.isStatic() ? -1 : total + tensor.bytes();
+        total = total < 0 || !tensor.isStatic() ? -1 : total + (tensor.arenaOffset < 0 ? tensor.bytes() : 0);
       return total;
     };
     report.inputBytes = sum(interface.inputs);

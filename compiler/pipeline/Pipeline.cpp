@@ -8,7 +8,7 @@
 #include "passes/math/ExpandMath.h"
 #include "passes/memory/ExpandViews.h"
 #include "passes/memory/PlanArena.h"
-#include "passes/memory/PlanDevice.h"
+#include "passes/memory/ReuseDeadInputs.h"
 #include "passes/schedule/Schedule.h"
 #include "passes/schedule/gpu/Gpu.h"
 
@@ -55,11 +55,12 @@ static void buildKernels(OpPassManager &pm, const PipelineOptions &options) {
     pm.addPass(createPlaceKernelsPass());
     pm.addPass(createMapKernelsPass(options.gpus.front()));
   }
-  if (options.optLevel > 0) { // -O0 keeps plain loops: the reference when a number is wrong
-    // Before scheduling, which writes loops that keep out of the padding.
-    pm.addPass(createImplicitPaddingPass(options.target));
+  // -O0 keeps plain loops: the reference when a number is wrong.
+  if (options.optLevel > 0)
+    pm.addPass(createImplicitPaddingPass(options.target)); // scheduling writes loops that keep out of the padding
+  pm.addPass(createReuseDeadInputsPass());
+  if (options.optLevel > 0)
     pm.addPass(createScheduleKernelsPass(options.target));
-  }
   // Because what scheduling kept of the temporaries must not be allocated at each call.
   pm.addPass(createHoistTemporariesPass());
   // After it, because scratch grows with the number of threads; before the clean-up, which may merge loops.
@@ -186,11 +187,12 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
     if (auto reason = op->getAttrOfType<StringAttr>(kFallbackAttr))
       report.fallbacks.push_back({nodeName(op->getLoc()), reason.getValue().str()});
   });
-  ArenaPlan plan = planArena(main, options.target.indexBits);
+  ArenaPlan plan = planArena(main, {options.target.indexBits, options.ioInArena});
   if (options.threads > 1)
     passFrame(main);
   report.arenaBytes = plan.bytes;
   report.arenaLowerBound = plan.lowerBound;
+  report.argumentOffsets = plan.argumentOffsets;
   for (const ArenaPlan::PeakBuffer &buffer : plan.peak)
     report.peak.push_back({nodeName(buffer.location), buffer.bytes});
   report.buffers = plan.buffers;

@@ -21,6 +21,7 @@ struct PipelineOptions {
   std::vector<GpuTarget> gpus; ///< oldest first; empty: everything runs on the host
   int optLevel = 3;
   int threads = 1;
+  bool ioInArena = false; ///< static inputs and outputs have their place in the arena
   /// Called around each stage with its name; for --dump-stages, --verbose and messages.
   std::function<void(llvm::StringRef stage)> beforeStage;
   std::function<void(llvm::StringRef stage, mlir::ModuleOp)> afterStage;
@@ -40,6 +41,7 @@ struct PipelineReport {
   };
   std::vector<PeakBuffer> peak;
   std::vector<NodeCost> nodes;
+  std::vector<int64_t> argumentOffsets; ///< see ArenaPlan
   int64_t arenaBytes = 0, arenaLowerBound = 0, buffers = 0, dynamicBuffers = 0, kernels = 0;
   /// With GPUs: the device's arena, kernels and launches, and what runs on the host instead.
   struct Fallback {
