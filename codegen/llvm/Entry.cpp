@@ -5,6 +5,7 @@
 // made from the tensors.  Helpers for models with run-time sizes (temporaries
 // from the caller's allocator, outputs of unknown size) are built here too, so
 // that an object needs nothing but memcpy, memset and memmove.
+#include "codegen/llvm/Device.h"
 #include "codegen/llvm/Entry.h"
 
 #include "runtime-lite/include/onnxc.h"
@@ -13,6 +14,7 @@
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/MDBuilder.h"
 #include "llvm/IR/Module.h"
+#include "llvm/IR/PatternMatch.h"
 #include "llvm/Linker/Linker.h"
 #include "llvm/Support/SourceMgr.h"
 
@@ -20,7 +22,7 @@ using namespace llvm;
 
 namespace onnxc {
 
-// struct frame { ctx*, list*, outputs*, i32 status }
+// struct frame { ctx*, list*, outputs*, i32 status, state* }
 // Blocks of the allocator carry a header { prev*, next* } (64 bytes, to keep alignment).
 // WORD stands for the integer type of size_t and addresses.
 // The linker takes a definition that nothing refers to yet only when it is
@@ -28,7 +30,7 @@ namespace onnxc {
 static const char *kSupport = R"(
 %ctx = type { i32, ptr, ptr, ptr, i32, i32, ptr }
 %tensor = type { ptr, WORD, i32, i32, [8 x i64] }
-%frame = type { ptr, ptr, ptr, i32 }
+%frame = type { ptr, ptr, ptr, i32, ptr }
 
 define WORD @onnxc.alloc(WORD %f, WORD %bytes) noinline {
   %frame = inttoptr WORD %f to ptr
@@ -181,7 +183,7 @@ struct EntryBuilder {
   /// size_t, addresses and `index`: what @main takes sizes in.
   IntegerType *word = m.getDataLayout().getIntPtrType(c);
   StructType *tensor = StructType::get(c, {ptr, word, i32, i32, ArrayType::get(i64, 8)});
-  StructType *frameType = StructType::get(c, {ptr, ptr, ptr, i32});
+  StructType *frameType = StructType::get(c, {ptr, ptr, ptr, i32, ptr});
   Function *run = nullptr;
 
   Value *field(Value *tensors, unsigned i, ArrayRef<unsigned> path) {
@@ -218,6 +220,20 @@ struct EntryBuilder {
     args.append(strides.begin(), strides.end());
   }
 
+  /// Where an input or output is in the arena.
+  Value *placeOf(Value *arena, const TensorInfo &info) { return b.CreateConstGEP1_64(b.getInt8Ty(), arena, info.arenaOffset); }
+
+  /// Copies `bytes` when the caller named memory of its own, `theirs`: neither null nor the place in the arena.
+  void copyUnlessThere(Value *to, Value *from, Value *theirs, int64_t bytes) {
+    auto *copy = BasicBlock::Create(c, "copy", run), *next = BasicBlock::Create(c, "in_place", run);
+    Value *there = b.CreateOr(b.CreateICmpEQ(theirs, ConstantPointerNull::get(ptr)), b.CreateICmpEQ(to, from));
+    b.CreateCondBr(there, next, copy);
+    b.SetInsertPoint(copy);
+    b.CreateMemCpy(to, MaybeAlign(1), from, MaybeAlign(1), size(bytes));
+    b.CreateBr(next);
+    b.SetInsertPoint(next);
+  }
+
   void writeDims(Value *outputs, unsigned i, const TensorInfo &info) {
     b.CreateStore(b.getInt32(info.type), field(outputs, i, {2}));
     b.CreateStore(b.getInt32(info.dims.size()), field(outputs, i, {3}));
@@ -233,6 +249,8 @@ struct EntryBuilder {
           *arenaBytes = run->getArg(5);
     b.SetInsertPoint(BasicBlock::Create(c, "entry", run));
     auto isNull = [&](Value *p) { return b.CreateICmpEQ(p, ConstantPointerNull::get(ptr)); };
+    if (interface.device)
+      refuse(isNull(run->getArg(0)), 1);
     if (!interface.inputs.empty())
       refuse(isNull(inputs), 1);
     if (!interface.outputs.empty())
@@ -255,13 +273,17 @@ struct EntryBuilder {
         empty = b.CreateOr(empty, b.CreateICmpEQ(have, b.getInt64(0)));
       }
       refuse(bad, 2);
-      refuse(b.CreateAnd(isNull(dataOf(inputs, i)), b.CreateNot(empty)), 1);
+      if (info.arenaOffset < 0)
+        refuse(b.CreateAnd(isNull(dataOf(inputs, i)), b.CreateNot(empty)), 1);
     }
     for (auto [i, info] : enumerate(interface.outputs)) {
       if (!info.isStatic() || info.bytes() == 0)
         continue;
-      refuse(isNull(dataOf(outputs, i)), 1);
-      refuse(b.CreateICmpULT(b.CreateLoad(word, field(outputs, i, {1})), size(info.bytes())), 7);
+      Value *null = isNull(dataOf(outputs, i));
+      Value *small = b.CreateICmpULT(b.CreateLoad(word, field(outputs, i, {1})), size(info.bytes()));
+      if (info.arenaOffset < 0)
+        refuse(null, 1);
+      refuse(info.arenaOffset < 0 ? small : b.CreateAnd(b.CreateNot(null), small), 7);
     }
 
     Value *frame = b.CreateAlloca(frameType);
@@ -269,10 +291,15 @@ struct EntryBuilder {
     b.CreateStore(ConstantPointerNull::get(ptr), b.CreateStructGEP(frameType, frame, 1));
     b.CreateStore(outputs, b.CreateStructGEP(frameType, frame, 2));
     b.CreateStore(b.getInt32(0), b.CreateStructGEP(frameType, frame, 3));
+    b.CreateStore(run->getArg(0), b.CreateStructGEP(frameType, frame, 4));
     Value *frameAddress = b.CreatePtrToInt(frame, word);
 
     SmallVector<Value *> args;
     for (auto [i, info] : enumerate(interface.inputs)) {
+      if (info.arenaOffset >= 0) {
+        copyUnlessThere(placeOf(arena, info), dataOf(inputs, i), dataOf(inputs, i), info.bytes());
+        continue;
+      }
       SmallVector<Value *> sizes;
       for (auto [d, n] : enumerate(info.dims))
         sizes.push_back(n >= 0 ? size(n) : b.CreateTrunc(dimOf(inputs, i, d), word));
@@ -280,7 +307,7 @@ struct EntryBuilder {
     }
     for (auto [i, info] : enumerate(interface.outputs)) {
       writeDims(outputs, i, info);
-      if (!info.isStatic())
+      if (!info.isStatic() || info.arenaOffset >= 0)
         continue;
       SmallVector<Value *> sizes;
       for (int64_t n : info.dims)
@@ -290,6 +317,9 @@ struct EntryBuilder {
     pushMemref(args, arena, {size(interface.arenaBytes)});
     args.push_back(frameAddress);
     b.CreateCall(m.getFunction("main"), args);
+    for (auto [i, info] : enumerate(interface.outputs))
+      if (info.arenaOffset >= 0)
+        copyUnlessThere(dataOf(outputs, i), placeOf(arena, info), dataOf(outputs, i), info.bytes());
     if (interface.usesAllocator)
       b.CreateCall(m.getFunction("onnxc.release_all"), {frameAddress});
     b.CreateRet(b.CreateLoad(i32, b.CreateStructGEP(frameType, frame, 3)));
@@ -350,6 +380,27 @@ struct EntryBuilder {
     }
   }
 
+  /// Data of the device that did not arrive is not looked at: @main returns,
+  /// and the run's status is that of the copy.
+  void guardCopies() {
+    Function *copy = m.getFunction("onnxc_cuda_copy"), *main = m.getFunction("main");
+    SmallVector<CallInst *> calls;
+    for (User *u : copy->users())
+      if (auto *call = dyn_cast<CallInst>(u); call && call->getFunction() == main && match(call->getArgOperand(4), PatternMatch::m_Zero()))
+        calls.push_back(call);
+    for (CallInst *call : calls) {
+      BasicBlock *rest = call->getParent()->splitBasicBlock(std::next(call->getIterator()));
+      auto *stop = BasicBlock::Create(c, "device_failed", main);
+      call->getParent()->getTerminator()->eraseFromParent();
+      b.SetInsertPoint(call->getParent());
+      b.CreateCondBr(b.CreateICmpEQ(call, b.getInt32(0)), rest, stop);
+      b.SetInsertPoint(stop);
+      Value *frame = b.CreateIntToPtr(main->getArg(main->arg_size() - 1), ptr);
+      b.CreateStore(call, b.CreateStructGEP(frameType, frame, 3));
+      b.CreateRetVoid();
+    }
+  }
+
   Constant *text(StringRef s) { return b.CreateGlobalString(s, "onnxc.text", 0, &m); }
 
   Constant *infos(ArrayRef<TensorInfo> list, StringRef name) {
@@ -371,12 +422,15 @@ struct EntryBuilder {
   void buildModel() {
     auto *type = StructType::get(c, {i32, i32, ptr, ptr, ptr, i64, i64, i64, i32, i32, ptr, ptr, ptr, ptr, ptr});
     Constant *null = ConstantPointerNull::get(ptr);
+    DeviceEntries device{null, null};
+    if (interface.device)
+      device = addDeviceEntries(m, *interface.device, interface.prefix);
     uint32_t flags = interface.usesAllocator ? 1 : 0;
     auto *value = ConstantStruct::get(
         type, {b.getInt32(ONNXC_VERSION), b.getInt32(flags), text(interface.prefix), text(interface.hash), text(interface.compilerVersion),
-               b.getInt64(interface.arenaBytes), b.getInt64(interface.arenaAlign), b.getInt64(0),
+               b.getInt64(interface.arenaBytes), b.getInt64(interface.arenaAlign), b.getInt64(interface.stateBytes()),
                b.getInt32(interface.inputs.size()), b.getInt32(interface.outputs.size()),
-               infos(interface.inputs, "onnxc.inputs"), infos(interface.outputs, "onnxc.outputs"), run, null, null});
+               infos(interface.inputs, "onnxc.inputs"), infos(interface.outputs, "onnxc.outputs"), run, device.init, device.deinit});
     auto *global = new GlobalVariable(m, type, true, GlobalValue::PrivateLinkage, value, "onnxc.model");
     for (auto [name, linkage] : {std::pair<std::string, GlobalValue::LinkageTypes>{interface.prefix + "_model", GlobalValue::ExternalLinkage},
                                  {"onnxc_model_entry", GlobalValue::WeakAnyLinkage}}) {
@@ -414,10 +468,13 @@ bool addEntryPoints(Module &m, const ModelInterface &interface, std::string &err
       e.buildOutput(i, info);
   if (interface.usesAllocator)
     e.guardAllocations();
+  if (interface.device)
+    e.guardCopies();
   e.buildModel();
   for (Function &f : m)
     if (!f.isDeclaration() && f.getName() != interface.prefix + "_run" &&
-        f.getName() != interface.prefix + "_model" && f.getName() != "onnxc_model_entry")
+        f.getName() != interface.prefix + "_model" && f.getName() != interface.prefix + "_init" &&
+        f.getName() != interface.prefix + "_deinit" && f.getName() != "onnxc_model_entry")
       f.setLinkage(GlobalValue::InternalLinkage);
   return true;
 }

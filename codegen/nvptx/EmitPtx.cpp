@@ -141,8 +141,8 @@ bool emitDeviceCode(mlir::gpu::GPUModuleOp module, ArrayRef<GpuTarget> targets, 
   for (auto kernel : module.getOps<mlir::LLVM::LLVMFuncOp>()) {
     if (!kernel->hasAttr("nvvm.kernel"))
       continue;
-    code.kernels.push_back(kernel.getSymName().str());
     kernel.setSymName((prefix + "_" + kernel.getSymName()).str());
+    code.kernels.push_back(kernel.getSymName().str());
   }
   std::unique_ptr<TargetMachine> machine = makeMachine(oldest, error);
   if (!machine)

@@ -49,12 +49,12 @@ std::optional<int64_t> parseBytes(llvm::StringRef text) {
 }
 
 std::string overRamBudget(const ModelInterface &interface, int64_t budget) {
-  std::vector<Part> parts = {{"arena", interface.arenaBytes}};
+  std::vector<Part> parts = {{interface.ioInArena() ? "arena with inputs and outputs" : "arena", interface.arenaBytes}};
   for (const TensorInfo &t : interface.inputs)
-    if (t.isStatic())
+    if (t.isStatic() && t.arenaOffset < 0)
       parts.push_back({"input '" + t.name + "'", t.bytes()});
   for (const TensorInfo &t : interface.outputs)
-    if (t.isStatic())
+    if (t.isStatic() && t.arenaOffset < 0)
       parts.push_back({"output '" + t.name + "'", t.bytes()});
   return table("RAM", "--ram-budget", std::move(parts), budget);
 }

@@ -109,6 +109,11 @@ public:
     std::vector<GpuTarget> gpuTargets;
     if (!gpus.empty() && !checkGpus(gpus, target, gpuTargets))
       return false;
+    if (options.ioInArena && !gpuTargets.empty())
+      return userError("--io=arena is about memory of the host; inputs and outputs of a model for GPUs are where the caller has them");
+    if (wants("shared") && !gpuTargets.empty())
+      return userError("--emit=shared makes libraries that need nothing else, and a model for GPUs needs runtime-lite/cuda; "
+                       "use --emit=obj or lib and link with onnxc_cuda");
     for (const char *kind : {"ptx", "gpu-llvm"})
       if (wants(kind) && gpuTargets.empty())
         return userError(std::string("--emit=") + kind + " is about kernels of a GPU; name one with --gpu, for example --gpu=" +
@@ -157,6 +162,7 @@ public:
     pipeline.gpus = gpuTargets;
     pipeline.optLevel = options.optLevel;
     pipeline.threads = options.threads;
+    pipeline.ioInArena = options.ioInArena;
     bool stageFilesOk = true;
     pipeline.beforeStage = [&](llvm::StringRef stage) { begin(stage); };
     pipeline.afterStage = [&](llvm::StringRef stage, ModuleOp m) {
@@ -167,9 +173,9 @@ public:
         stageFilesOk &= text("." + stage.str() + ".mlir", printed(m));
     };
     PipelineReport report;
-    OwningOpRef<ModuleOp> deviceModule;
+    DeviceProgram program;
     // The types of outputs are known once the model is lowered.
-    if (failed(runPipeline(*module, pipeline, report, deviceModule))) {
+    if (failed(runPipeline(*module, pipeline, report, program))) {
       if (!report.unsupported.empty()) {
         std::string all = std::to_string(report.unsupported.size()) + " node(s) of '" + path.str() + "' cannot be compiled yet:";
         for (auto &line : report.unsupported)
@@ -183,14 +189,16 @@ public:
       return false;
 
     DeviceCode device;
-    if (deviceModule) {
+    if (program.module) {
       begin("device code");
-      auto kernels = *deviceModule->getOps<gpu::GPUModuleOp>().begin();
+      auto kernels = *program.module->getOps<gpu::GPUModuleOp>().begin();
       if (!emitDeviceCode(kernels, gpuTargets, options.name, options.optLevel, device, error))
         return internalError(error + (diagnostics.empty() ? "" : ": " + diagnostics));
       end();
       if (!device.note.empty())
         result.notes.push_back(device.note);
+    } else if (!gpuTargets.empty()) {
+      result.notes.push_back("no kernel of '" + path.str() + "' runs on the GPU; --report=FILE says why");
     }
     if (wants("ptx") && !text(".ptx", device.ptx))
       return false;
@@ -209,9 +217,9 @@ public:
     auto main = module->lookupSymbol("main");
     auto outputTypes = main->getAttrOfType<ArrayAttr>("onnxc.output_types");
     for (auto &t : info.inputs)
-      interface.inputs.push_back({t.name, t.onnxType, elementBytes(t.onnxType), t.dims});
+      interface.inputs.push_back({t.name, t.onnxType, elementBytes(t.onnxType), t.dims, -1});
     for (auto [i, t] : llvm::enumerate(info.outputs)) {
-      TensorInfo out{t.name, t.onnxType, elementBytes(t.onnxType), {}};
+      TensorInfo out{t.name, t.onnxType, elementBytes(t.onnxType), {}, -1};
       auto type = cast<RankedTensorType>(cast<TypeAttr>(outputTypes[i]).getValue());
       for (int64_t d : type.getShape())
         out.dims.push_back(ShapedType::isDynamic(d) ? -1 : d);
@@ -220,6 +228,13 @@ public:
       interface.outputs.push_back(out);
     }
     interface.usesAllocator |= report.dynamicBuffers > 0;
+    if (program.module)
+      interface.device = deviceImage(device, program.data, report, gpuTargets.front());
+    size_t argument = 0; // of @main: inputs, then static outputs
+    for (auto *tensors : {&interface.inputs, &interface.outputs})
+      for (TensorInfo &tensor : *tensors)
+        if (tensors == &interface.inputs || tensor.isStatic())
+          tensor.arenaOffset = report.argumentOffsets[argument++];
     for (auto *tensors : {&interface.inputs, &interface.outputs})
       for (const TensorInfo &tensor : *tensors)
         if (tensor.dims.size() > ONNXC_MAX_RANK) {
@@ -235,6 +250,8 @@ public:
 
     begin("llvm module");
     std::vector<Weight> weights = detachWeights(*module);
+    if (!program.data.weights.empty())
+      weights.push_back({kDeviceWeights.str(), program.data.weights});
     llvm::LLVMContext llvmContext;
     std::unique_ptr<llvm::TargetMachine> machine;
     auto llvmModule = buildLLVMModule(*module, interface, target, weights, options.optLevel, llvmContext, machine, error);
@@ -303,6 +320,18 @@ private:
       }
     return true;
   }
+  static DeviceImage deviceImage(const DeviceCode &code, const DeviceData &data, const PipelineReport &report, const GpuTarget &oldest) {
+    DeviceImage image;
+    image.ptx = code.ptx;
+    image.minArch = oldest.arch;
+    for (const Cubin &cubin : code.cubins)
+      image.cubins.push_back({cubin.target.arch, cubin.target.exact ? 'a' : '\0', cubin.data});
+    for (auto [name, kernel] : llvm::zip_equal(code.kernels, data.kernels))
+      image.kernels.push_back({name, nodeName(kernel.location), 0});
+    image.weightBytes = data.weights.size();
+    image.arenaBytes = report.deviceArenaBytes;
+    return image;
+  }
   /// --gpu beside `target`: rows of the GPU table, and a host that a driver exists for.
   bool checkGpus(const std::string &list, const Target &target, std::vector<GpuTarget> &gpus) {
     std::string error;
@@ -328,12 +357,13 @@ private:
     ModelReport report;
     report.model = options.name;
     report.target = options.target;
+    report.gpu = options.target == kCudaTarget && options.gpu.empty() ? gpuTargetTable().front().name : options.gpu;
     report.compilerVersion = kVersion;
     report.threads = options.threads;
     auto sum = [](const std::vector<TensorInfo> &tensors) {
       int64_t total = 0;
       for (const TensorInfo &tensor : tensors)
-        total = total < 0 || !tensor.isStatic() ? -1 : total + tensor.bytes();
+        total = total < 0 || !tensor.isStatic() ? -1 : total + (tensor.arenaOffset < 0 ? tensor.bytes() : 0);
       return total;
     };
     report.inputBytes = sum(interface.inputs);

@@ -23,6 +23,7 @@ struct CompileOptions {
   std::vector<std::string> emit = {"obj", "header"}; ///< obj lib shared header asm llvm mlir linalg kernels ptx gpu-llvm report
   std::string outputDir = ".";
   std::map<std::string, std::string> dims; ///< symbol or input.index -> number
+  bool ioInArena = false;          ///< static inputs and outputs have their place in the arena
   std::optional<int64_t> ramBudget;   ///< bytes that arena, inputs and outputs may take
   std::optional<int64_t> flashBudget; ///< bytes that code, constants and weights may take
   bool verbose = false;            ///< progress and time per stage on stderr

@@ -11,6 +11,7 @@ namespace onnxc {
 /// All sizes in bytes; -1 where they depend on sizes known at run time.
 struct ModelReport {
   std::string model, target, compilerVersion;
+  std::string gpu; ///< architectures, comma separated; empty: none
   int threads = 1;
   int64_t inputBytes = 0, outputBytes = 0;
   int64_t codeBytes = 0, weightBytes = 0, constantBytes = 0;

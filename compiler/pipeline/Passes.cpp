@@ -7,6 +7,7 @@
 #include "passes/lower/Lowering.h"
 #include "passes/math/ExpandMath.h"
 #include "passes/memory/PlanArena.h"
+#include "passes/memory/ReuseDeadInputs.h"
 #include "passes/schedule/Schedule.h"
 #include "passes/schedule/gpu/Gpu.h"
 #include "codegen/nvptx/LowerToNVVM.h"
@@ -36,11 +37,14 @@ struct LowerPass : PassWrapper<LowerPass, OperationPass<ModuleOp>> {
 
 struct PlanArenaPass : PassWrapper<PlanArenaPass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(PlanArenaPass)
+  PlanArenaPass() = default;
+  PlanArenaPass(const PlanArenaPass &other) : PassWrapper(other) {}
+  Option<bool> io{*this, "io", llvm::cl::desc("static inputs and outputs live in the arena")};
   StringRef getArgument() const override { return "onnxc-plan-arena"; }
   StringRef getDescription() const override { return "allocations of @main become slices of one arena"; }
   void getDependentDialects(DialectRegistry &registry) const override { registerPipelineDialects(registry); }
   void runOnOperation() override {
-    ArenaPlan plan = planArena(getOperation().lookupSymbol<func::FuncOp>("main"), /*indexBits=*/64);
+    ArenaPlan plan = planArena(getOperation().lookupSymbol<func::FuncOp>("main"), {/*indexBits=*/64, io});
     Builder b(&getContext());
     getOperation()->setAttr("onnxc.arena_bytes", b.getI64IntegerAttr(plan.bytes));
     getOperation()->setAttr("onnxc.arena_lower_bound", b.getI64IntegerAttr(plan.lowerBound));
@@ -58,6 +62,7 @@ void registerAllPasses() {
   PassRegistration<PlanArenaPass>();
   mlir::registerPass([] { return createFuseElementwisePass(); });
   mlir::registerPass([] { return createBufferizePass(); });
+  mlir::registerPass([] { return createReuseDeadInputsPass(); });
   mlir::registerPass([] { return createOutlineKernelsPass(); });
   mlir::registerPass([] { return createPlaceKernelsPass(); });
   mlir::registerPass([] { return createMapKernelsPass(gpuTargetTable().front()); });

@@ -8,6 +8,7 @@
 #include "passes/math/ExpandMath.h"
 #include "passes/memory/ExpandViews.h"
 #include "passes/memory/PlanArena.h"
+#include "passes/memory/ReuseDeadInputs.h"
 #include "passes/schedule/Schedule.h"
 #include "passes/schedule/gpu/Gpu.h"
 
@@ -54,11 +55,12 @@ static void buildKernels(OpPassManager &pm, const PipelineOptions &options) {
     pm.addPass(createPlaceKernelsPass());
     pm.addPass(createMapKernelsPass(options.gpus.front()));
   }
-  if (options.optLevel > 0) { // -O0 keeps plain loops: the reference when a number is wrong
-    // Before scheduling, which writes loops that keep out of the padding.
-    pm.addPass(createImplicitPaddingPass(options.target));
+  // -O0 keeps plain loops: the reference when a number is wrong.
+  if (options.optLevel > 0)
+    pm.addPass(createImplicitPaddingPass(options.target)); // scheduling writes loops that keep out of the padding
+  pm.addPass(createReuseDeadInputsPass());
+  if (options.optLevel > 0)
     pm.addPass(createScheduleKernelsPass(options.target));
-  }
   // Because what scheduling kept of the temporaries must not be allocated at each call.
   pm.addPass(createHoistTemporariesPass());
   // After it, because scratch grows with the number of threads; before the clean-up, which may merge loops.
@@ -94,8 +96,6 @@ static void buildDevice(OpPassManager &pm) {
 /// The gpu.module in a module of its own: what follows is about the host.
 static OwningOpRef<ModuleOp> detachDevice(ModuleOp module) {
   auto device = module.lookupSymbol<gpu::GPUModuleOp>(kDeviceModule);
-  if (!device)
-    return nullptr;
   OwningOpRef<ModuleOp> own = ModuleOp::create(module.getLoc());
   device->moveBefore(own->getBody(), own->getBody()->end());
   module->removeAttr(gpu::GPUDialect::getContainerModuleAttrName());
@@ -129,7 +129,7 @@ static void buildLLVM(OpPassManager &pm, const PipelineOptions &options) {
 }
 
 LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, PipelineReport &report,
-                          OwningOpRef<ModuleOp> &device) {
+                          DeviceProgram &device) {
   auto before = [&](StringRef name) {
     if (options.beforeStage)
       options.beforeStage(name);
@@ -177,11 +177,22 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
   before("memory");
   // The arena is planned when kernels are final: scheduling removes temporaries.
   auto main = module.lookupSymbol<func::FuncOp>("main");
-  ArenaPlan plan = planArena(main, options.target.indexBits);
+  bool usesDevice = module.lookupSymbol(kDeviceModule) != nullptr;
+  if (usesDevice) {
+    ArenaPlan plan = planDeviceArena(main);
+    report.deviceArenaBytes = plan.bytes;
+    report.deviceArenaLowerBound = plan.lowerBound;
+  }
+  main.walk([&](Operation *op) {
+    if (auto reason = op->getAttrOfType<StringAttr>(kFallbackAttr))
+      report.fallbacks.push_back({nodeName(op->getLoc()), reason.getValue().str()});
+  });
+  ArenaPlan plan = planArena(main, {options.target.indexBits, options.ioInArena});
   if (options.threads > 1)
     passFrame(main);
   report.arenaBytes = plan.bytes;
   report.arenaLowerBound = plan.lowerBound;
+  report.argumentOffsets = plan.argumentOffsets;
   for (const ArenaPlan::PeakBuffer &buffer : plan.peak)
     report.peak.push_back({nodeName(buffer.location), buffer.bytes});
   report.buffers = plan.buffers;
@@ -191,10 +202,14 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
   if (options.afterStage)
     options.afterStage("memory", module);
 
-  if (!options.gpus.empty()) {
+  if (usesDevice) {
     if (!stage("device", buildDevice))
       return failure();
-    device = detachDevice(module);
+    device.data = lowerHostCalls(module);
+    device.module = detachDevice(module);
+    report.deviceKernels = device.data.kernels.size();
+    report.launches = device.data.launches;
+    report.deviceWeightBytes = device.data.weights.size();
   }
 
   return success(stage("llvm", [&](OpPassManager &pm) { buildLLVM(pm, options); }));

@@ -1,12 +1,17 @@
 // Static planning of temporary buffers.
 //
-// `main` is a list of ops; a buffer is live from the first to the last op of
-// the top-level block that touches it or a view of it.  Buffers are placed
-// largest first at the lowest offset that is free for their whole lifetime.
+// `main` is a list of ops, some with regions. In the order of the text, a
+// buffer is live from the first to the last op of its block that touches it or
+// a view of it, with all that is inside these ops: what a loop uses is live
+// for the whole loop, but the branches of an scf.if share memory, and so do
+// the temporaries of a loop's body that follow each other.
 #include "passes/memory/PlanArena.h"
+#include "passes/memory/PlaceBuffers.h"
+#include "passes/schedule/gpu/Gpu.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -15,16 +20,14 @@ using namespace mlir;
 
 namespace onnxc {
 
-namespace {
-struct Buffer {
-  memref::AllocOp op;
-  int64_t bytes, first, last, offset = 0;
-};
-} // namespace
-
-static int64_t alignUp(int64_t n) { return (n + kArenaAlign - 1) / kArenaAlign * kArenaAlign; }
+/// Where buffers of the device start: at lines of its caches.
+constexpr int64_t kDeviceAlign = 128;
 
 static int64_t elementBytes(Type t) { return (t.isIndex() ? 64 : t.getIntOrFloatBitWidth() + 7) / 8; }
+
+static int64_t bytesOf(MemRefType type) {
+  return std::max<int64_t>(1, type.getNumElements() * elementBytes(type.getElementType()));
+}
 
 /// A value that carries a buffer from one iteration of a loop around `alloc` to the next.
 static bool crossesIterations(memref::AllocOp alloc, const BufferViewFlowAnalysis::ValueSetT &aliases) {
@@ -44,44 +47,56 @@ static bool leavesBlock(memref::AllocOp alloc, const BufferViewFlowAnalysis::Val
   return false;
 }
 
-static void place(SmallVectorImpl<Buffer> &buffers, ArenaPlan &plan) {
-  SmallVector<Buffer *> order;
-  for (Buffer &b : buffers)
-    order.push_back(&b);
-  llvm::stable_sort(order, [](Buffer *a, Buffer *b) { return a->bytes > b->bytes; });
-  SmallVector<Buffer *> placed;
-  for (Buffer *b : order) {
-    SmallVector<std::pair<int64_t, int64_t>> taken;
-    for (Buffer *p : placed)
-      if (p->first <= b->last && b->first <= p->last)
-        taken.push_back({p->offset, p->offset + p->bytes});
-    llvm::sort(taken);
-    int64_t at = 0;
-    for (auto [from, to] : taken) {
-      if (from - at >= b->bytes)
-        break;
-      at = std::max(at, to);
-    }
-    b->offset = at;
-    plan.bytes = std::max(plan.bytes, at + b->bytes);
-    placed.push_back(b);
+namespace {
+/// What has to be placed: a range of positions in the text, [first, last].
+struct Buffer {
+  Value value; ///< an allocation or an argument
+  int64_t bytes, first, last, offset = 0;
+};
+
+/// The text of a function as positions: each op has one, and what is inside it the next ones.
+class Positions {
+public:
+  explicit Positions(func::FuncOp main) {
+    number(main.getBody());
   }
-  auto liveWith = [&](const Buffer &b) {
-    return llvm::make_filter_range(buffers, [&](const Buffer &c) { return c.first <= b.first && b.first <= c.last; });
-  };
-  const Buffer *largest = nullptr;
-  for (const Buffer &b : buffers) {
-    int64_t live = 0;
-    for (const Buffer &c : liveWith(b))
-      live += c.bytes;
-    if (live > plan.lowerBound) {
-      plan.lowerBound = live;
-      largest = &b;
-    }
+  int64_t begin(Operation *op) const { return range.lookup(op).first; }
+  int64_t end(Operation *op) const { return range.lookup(op).second; }
+  int64_t last() const { return next - 1; }
+
+private:
+  void number(Region &region) {
+    for (Block &block : region)
+      for (Operation &op : block) {
+        int64_t begin = next++;
+        for (Region &inner : op.getRegions())
+          number(inner);
+        range[&op] = {begin, next - 1};
+      }
   }
-  if (largest)
-    for (const Buffer &c : liveWith(*largest))
-      plan.peak.push_back({c.op->getLoc(), c.bytes});
+  DenseMap<Operation *, std::pair<int64_t, int64_t>> range;
+  int64_t next = 0;
+};
+} // namespace
+
+/// Sets the live range of `buffer`, whose names are `aliases`: the ops of the
+/// innermost block around all of it that touch it.
+static void setLiveRange(Buffer &buffer, const BufferViewFlowAnalysis::ValueSetT &aliases, const Positions &positions) {
+  Block *block = buffer.value.getParentBlock();
+  SmallVector<Operation *> users;
+  for (Value v : aliases)
+    for (Operation *user : v.getUsers()) {
+      users.push_back(user);
+      while (!block->findAncestorOpInBlock(*user))
+        block = block->getParentOp()->getBlock();
+    }
+  buffer.first = INT64_MAX;
+  buffer.last = -1;
+  for (Operation *user : users) {
+    Operation *here = block->findAncestorOpInBlock(*user);
+    buffer.first = std::min(buffer.first, positions.begin(here));
+    buffer.last = std::max(buffer.last, positions.end(here));
+  }
 }
 
 static func::FuncOp declare(func::FuncOp main, StringRef name, FunctionType type) {
@@ -94,8 +109,7 @@ static func::FuncOp declare(func::FuncOp main, StringRef name, FunctionType type
   return f;
 }
 
-/// memref<...> value over the memory at `address`.
-static Value memrefAt(OpBuilder &b, Location loc, Value address, MemRefType type, ValueRange sizes, unsigned indexBits) {
+Value memrefAt(OpBuilder &b, Location loc, Value address, MemRefType type, ValueRange sizes, unsigned indexBits) {
   Type word = b.getIntegerType(indexBits), ptr = LLVM::LLVMPointerType::get(b.getContext());
   auto byteType = MemRefType::get({ShapedType::kDynamic}, b.getI8Type());
   auto array = LLVM::LLVMArrayType::get(word, 1);
@@ -117,28 +131,69 @@ static Value memrefAt(OpBuilder &b, Location loc, Value address, MemRefType type
   return memref::ViewOp::create(b, loc, type, bytes, start, sizes);
 }
 
-ArenaPlan planArena(func::FuncOp main, unsigned indexBits) {
+/// Sets what is alive when most is, and how much that is.
+static void findPeak(ArrayRef<Buffer> buffers, ArenaPlan &plan) {
+  auto liveWith = [&](const Buffer &b) {
+    return llvm::make_filter_range(buffers, [&](const Buffer &c) { return c.first <= b.first && b.first <= c.last; });
+  };
+  const Buffer *most = nullptr;
+  for (const Buffer &b : buffers) {
+    int64_t live = 0;
+    for (const Buffer &c : liveWith(b))
+      live += c.bytes;
+    if (live > plan.lowerBound) {
+      plan.lowerBound = live;
+      most = &b;
+    }
+  }
+  if (most)
+    for (const Buffer &c : liveWith(*most))
+      plan.peak.push_back({c.value.getLoc(), c.bytes});
+}
+
+/// Buffers start at multiples of `align`, or of their size where that is less, but of `leastAlign`.
+static void place(MutableArrayRef<Buffer> buffers, int64_t align, int64_t leastAlign, ArenaPlan &plan) {
+  SmallVector<Lifetime> lifetimes;
+  for (const Buffer &b : buffers)
+    lifetimes.push_back({b.bytes, std::max(leastAlign, std::min(align, int64_t(llvm::PowerOf2Ceil(b.bytes)))), b.first, b.last});
+  findPeak(buffers, plan);
+  Placement placement = placeBuffers(lifetimes, plan.lowerBound);
+  for (auto [buffer, offset] : llvm::zip(buffers, placement.offsets))
+    buffer.offset = offset;
+  plan.bytes = placement.bytes;
+}
+
+ArenaPlan planArena(func::FuncOp main, const ArenaOptions &options) {
   ArenaPlan plan;
   OpBuilder b(main.getContext());
   Location loc = main.getLoc();
   Block &top = main.getBody().front();
 
   BufferViewFlowAnalysis flow(main);
-  DenseMap<Operation *, int64_t> number;
-  for (auto [i, op] : llvm::enumerate(top))
-    number[&op] = i;
-  auto at = [&](Operation *op) { return number.lookup(top.findAncestorOpInBlock(*op)); };
-
+  Positions positions(main);
   SmallVector<Buffer> buffers;
   struct Heap {
     memref::AllocOp op;
     Operation *freeBefore;
   };
   SmallVector<Heap> heap;
-  SmallVector<memref::AllocOp> unused;
+  plan.argumentOffsets.assign(top.getNumArguments(), -1);
+  auto inputs = main->getAttrOfType<IntegerAttr>("onnxc.num_inputs");
+  for (BlockArgument arg : top.getArguments()) {
+    auto type = dyn_cast<MemRefType>(arg.getType());
+    if (!options.ownsArguments || !inputs || !type || !type.hasStaticShape())
+      continue;
+    Buffer buffer{arg, bytesOf(type), 0, positions.last()};
+    bool isInput = arg.getArgNumber() < inputs.getInt();
+    if (!arg.use_empty()) {
+      setLiveRange(buffer, flow.resolve(arg), positions);
+      (isInput ? buffer.first : buffer.last) = isInput ? 0 : positions.last();
+    }
+    buffers.push_back(buffer);
+  }
   main.walk([&](memref::AllocOp alloc) {
     if (alloc->use_empty()) {
-      unused.push_back(alloc);
+      alloc.erase();
       return;
     }
     auto aliases = flow.resolve(alloc.getResult());
@@ -146,18 +201,11 @@ ArenaPlan planArena(func::FuncOp main, unsigned indexBits) {
       heap.push_back({alloc, leavesBlock(alloc, aliases) ? nullptr : alloc->getBlock()->getTerminator()});
       return;
     }
-    Buffer buf{alloc, alignUp(std::max<int64_t>(1, alloc.getType().getNumElements() * elementBytes(alloc.getType().getElementType()))),
-               INT64_MAX, -1};
-    for (Value v : aliases)
-      for (Operation *user : v.getUsers()) {
-        buf.first = std::min(buf.first, at(user));
-        buf.last = std::max(buf.last, at(user));
-      }
-    buffers.push_back(buf);
+    Buffer buffer{alloc, bytesOf(alloc.getType()), 0, 0};
+    setLiveRange(buffer, aliases, positions);
+    buffers.push_back(buffer);
   });
-  for (memref::AllocOp op : unused)
-    op.erase();
-  place(buffers, plan);
+  place(buffers, kArenaAlign, 1, plan);
   plan.buffers = buffers.size();
   plan.dynamic = heap.size();
 
@@ -167,13 +215,24 @@ ArenaPlan planArena(func::FuncOp main, unsigned indexBits) {
   (void)main.insertArgument(main.getNumArguments(), b.getIndexType(), DictionaryAttr::get(b.getContext()), loc);
   Value frame = top.getArguments().back();
 
+  BitVector owned(main.getNumArguments());
   for (Buffer &buf : buffers) {
-    b.setInsertionPoint(buf.op);
+    auto arg = dyn_cast<BlockArgument>(buf.value);
+    if (arg)
+      b.setInsertionPointToStart(&top);
+    else
+      b.setInsertionPoint(buf.value.getDefiningOp());
     Value offset = arith::ConstantIndexOp::create(b, loc, buf.offset);
-    Value view = memref::ViewOp::create(b, buf.op.getLoc(), buf.op.getType(), arena, offset, ValueRange{});
-    buf.op.replaceAllUsesWith(view);
-    buf.op.erase();
+    Value view = memref::ViewOp::create(b, buf.value.getLoc(), cast<MemRefType>(buf.value.getType()), arena, offset, ValueRange{});
+    buf.value.replaceAllUsesWith(view);
+    if (arg) {
+      owned.set(arg.getArgNumber());
+      plan.argumentOffsets[arg.getArgNumber()] = buf.offset;
+    } else {
+      buf.value.getDefiningOp()->erase();
+    }
   }
+  (void)main.eraseArguments(owned);
   if (heap.empty())
     return plan;
   Type index = b.getIndexType();
@@ -191,7 +250,7 @@ ArenaPlan planArena(func::FuncOp main, unsigned indexBits) {
       bytes = arith::MulIOp::create(b, where, bytes, size);
     }
     Value address = func::CallOp::create(b, where, allocFn, ValueRange{frame, bytes}).getResult(0);
-    Value buffer = memrefAt(b, where, address, type, h.op.getDynamicSizes(), indexBits);
+    Value buffer = memrefAt(b, where, address, type, h.op.getDynamicSizes(), options.indexBits);
     if (h.freeBefore) {
       b.setInsertionPoint(h.freeBefore);
       func::CallOp::create(b, where, freeFn, ValueRange{frame, address});
@@ -199,6 +258,30 @@ ArenaPlan planArena(func::FuncOp main, unsigned indexBits) {
     h.op.replaceAllUsesWith(buffer);
     h.op.erase();
   }
+  return plan;
+}
+
+ArenaPlan planDeviceArena(func::FuncOp main) {
+  ArenaPlan plan;
+  BufferViewFlowAnalysis flow(main);
+  Positions positions(main);
+  SmallVector<Buffer> buffers;
+  main.walk([&](gpu::AllocOp alloc) {
+    if (alloc.getMemref().use_empty()) {
+      alloc.erase();
+      return;
+    }
+    Buffer buffer{alloc.getMemref(), bytesOf(alloc.getType()), 0, 0};
+    setLiveRange(buffer, flow.resolve(alloc.getMemref()), positions);
+    if (alloc->hasAttr(kInputAttr)) // its copy to the device is made here
+      buffer.first = positions.begin(alloc);
+    buffers.push_back(buffer);
+  });
+  place(buffers, kDeviceAlign, kDeviceAlign, plan);
+  plan.buffers = buffers.size();
+  Builder b(main.getContext());
+  for (const Buffer &buffer : buffers)
+    buffer.value.getDefiningOp()->setAttr(kOffsetAttr, b.getI64IntegerAttr(buffer.offset));
   return plan;
 }
 

@@ -19,18 +19,35 @@ struct ArenaPlan {
     int64_t bytes;
   };
   std::vector<PeakBuffer> peak;
+  /// Offset of each argument that `main` had, an input or a static output; -1: the caller's memory.
+  std::vector<int64_t> argumentOffsets;
 };
 
-/// Every buffer starts at a multiple of this.
+/// Every arena starts at a multiple of this; so does every buffer that is not smaller.
 constexpr int64_t kArenaAlign = 64;
+
+struct ArenaOptions {
+  unsigned indexBits = 64;  ///< width of `index` on the target
+  bool ownsArguments = false; ///< static inputs and outputs have their place in the arena, and share it with temporaries
+};
 
 /// Replaces the allocations of `main` by slices of one arena. Two arguments
 /// are appended to the function: the arena, memref<BYTESxi8>, and the run
-/// frame as an address (index). Allocations whose size is known only at run
-/// time, or that live across loop iterations, become calls to the external
-/// functions @onnxc.alloc(frame, bytes) -> address and @onnxc.free(frame, address).
-/// `indexBits`: width of `index` on the target.
-ArenaPlan planArena(mlir::func::FuncOp main, unsigned indexBits);
+/// frame as an address (index). Arguments that the arena owns go. Allocations
+/// whose size is known only at run time, or that live across loop iterations,
+/// become calls to the external functions @onnxc.alloc(frame, bytes) -> address
+/// and @onnxc.free(frame, address).
+ArenaPlan planArena(mlir::func::FuncOp main, const ArenaOptions &options);
+
+/// Gives each gpu.alloc of `main` its offset in the device's arena (attribute
+/// onnxc.offset). Inputs are alive from the start of the run, outputs until
+/// they are complete. Launches run one after the other, so that buffers whose
+/// uses do not overlap may share memory.
+ArenaPlan planDeviceArena(mlir::func::FuncOp main);
+
+/// memref<...> value over the memory at `address`.
+mlir::Value memrefAt(mlir::OpBuilder &b, mlir::Location loc, mlir::Value address, mlir::MemRefType type, mlir::ValueRange sizes,
+                     unsigned indexBits);
 
 } // namespace onnxc
 

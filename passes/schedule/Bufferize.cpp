@@ -76,6 +76,11 @@ void separateFills(func::FuncOp func) {
         use.set(b.clone(*op)->getResult(0));
       }
   }
+  // Written when it is needed, not while something else is alive.
+  func.walk([](linalg::FillOp op) {
+    if (op->getNumResults() == 1 && op->hasOneUse() && op->user_begin()->getBlock() == op->getBlock())
+      op->moveBefore(*op->user_begin());
+  });
 }
 
 struct BufferizePass : PassWrapper<BufferizePass, OperationPass<ModuleOp>> {

@@ -10,6 +10,7 @@
 // 0 in a sum, the neutral element of a maximum.  Where the contents are a copy
 // of another buffer, that buffer is read and the copy goes.  The kernels' loops
 // then have bounds that keep out of the padding (EmitTile).
+#include "passes/schedule/KernelTable.h"
 #include "passes/schedule/LoopNest.h"
 #include "passes/schedule/PaddedView.h"
 #include "passes/schedule/Schedule.h"
@@ -18,8 +19,6 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/Matchers.h"
-#include "llvm/ADT/MapVector.h"
-#include "llvm/ADT/StringMap.h"
 
 using namespace mlir;
 
@@ -37,13 +36,7 @@ struct Padded {
 
 class ImplicitPadding {
 public:
-  ImplicitPadding(ModuleOp module, func::FuncOp main, const Target &target) : module(module), main(main), target(target) {
-    for (auto f : module.getOps<func::FuncOp>())
-      if (f->hasAttr("onnxc.kernel")) {
-        kernels[f.getSymNameAttr()] = f;
-        known[kernelText(f)] = f;
-      }
-  }
+  ImplicitPadding(ModuleOp module, func::FuncOp main, const Target &target) : kernels(module), main(main), target(target) {}
 
   void run() {
     SmallVector<memref::AllocOp> allocs;
@@ -54,15 +47,11 @@ public:
     for (memref::AllocOp op : allocs)
       if (std::optional<Padded> p = match(op))
         rewrite(*p);
-    DenseSet<Attribute> called;
-    module.walk([&](func::CallOp call) { called.insert(call.getCalleeAttr().getAttr()); });
-    for (auto &entry : kernels)
-      if (!called.contains(entry.first))
-        entry.second.erase();
+    kernels.eraseUncalled();
   }
 
 private:
-  func::FuncOp kernelOf(func::CallOp call) { return kernels.lookup(call.getCalleeAttr().getAttr()); }
+  func::FuncOp kernelOf(func::CallOp call) { return kernels.kernelOf(call); }
 
   // ---- recognising ---------------------------------------------------------
   /// The constant that a kernel of nothing but a fill writes into its only buffer.
@@ -229,13 +218,6 @@ private:
     return MemRefType::get(type.getShape(), type.getElementType());
   }
 
-  static void setArgumentType(func::FuncOp kernel, unsigned arg, Type type) {
-    kernel.getArgument(arg).setType(type);
-    SmallVector<Type> inputs(kernel.getArgumentTypes());
-    inputs[arg] = type;
-    kernel.setFunctionType(FunctionType::get(kernel.getContext(), inputs, {}));
-  }
-
   /// A copy of `kernel`, outside the module's table, whose argument `arg` is the unpadded buffer.
   func::FuncOp readerOf(func::FuncOp kernel, unsigned arg, Padded &p, MemRefType type) {
     func::FuncOp copy = kernel.clone();
@@ -245,22 +227,6 @@ private:
     Value view = createPaddedView(b, copy.getLoc(), inner, p.alloc.getType(), p.interior.getStaticOffsets(), p.value);
     inner.replaceAllUsesExcept(view, view.getDefiningOp());
     return copy;
-  }
-
-  /// Makes `call` call `kernel`, or an equal one that is there already.
-  void redirect(func::CallOp call, func::FuncOp kernel) {
-    auto [it, isNew] = known.try_emplace(kernelText(kernel), kernel);
-    if (isNew) {
-      std::string base = call.getCallee().str(), name = base;
-      for (int i = 0; kernels.contains(StringAttr::get(module.getContext(), name)); ++i)
-        name = base + "_" + std::to_string(i);
-      kernel.setSymName(name);
-      module.push_back(kernel);
-      kernels[kernel.getSymNameAttr()] = kernel;
-    } else {
-      kernel.erase();
-    }
-    call.setCallee(it->second.getSymName());
   }
 
   /// The buffer that the contents are only a copy of, if it can be read instead.
@@ -311,7 +277,7 @@ private:
         func::FuncOp copy = kernelOf(call).clone();
         setArgumentType(copy, use->getOperandNumber(), contents.getType());
         use->set(contents);
-        redirect(call, copy);
+        kernels.redirect(call, copy);
       }
     }
     for (func::CallOp call : p.readers)
@@ -320,7 +286,7 @@ private:
           unsigned arg = operand.getOperandNumber();
           func::FuncOp copy = readerOf(kernelOf(call), arg, p, cast<MemRefType>(contents.getType()));
           operand.set(contents);
-          redirect(call, copy);
+          kernels.redirect(call, copy);
           break;
         }
     p.interior.erase();
@@ -328,11 +294,9 @@ private:
     p.alloc.erase();
   }
 
-  ModuleOp module;
+  KernelTable kernels;
   func::FuncOp main;
   const Target &target;
-  llvm::MapVector<StringAttr, func::FuncOp> kernels;
-  llvm::StringMap<func::FuncOp> known;
 };
 
 struct ImplicitPaddingPass : PassWrapper<ImplicitPaddingPass, OperationPass<ModuleOp>> {

@@ -55,6 +55,8 @@ std::vector<Option> optionTable(Arguments &a) {
          o.dims[symbol.str()] = value.str();
          return !symbol.empty() && !value.empty();
        }},
+      {"--io", "place", "memory of inputs and outputs: caller (default), or arena, where temporaries reuse it",
+       [&o](StringRef v) { o.ioInArena = v == "arena"; return v == "arena" || v == "caller"; }},
       {"--ram-budget", "bytes", "fails when arena, inputs and outputs take more (suffixes K, M)",
        [&o](StringRef v) { return (o.ramBudget = onnxc::parseBytes(v)).has_value(); }},
       {"--flash-budget", "bytes", "fails when code, constants and weights take more (suffixes K, M)",
