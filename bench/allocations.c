@@ -113,7 +113,7 @@ int main(int argc, char **argv) {
   size_t align = model->arena_align > 64 ? (size_t)model->arena_align : 64;
   void *arena = aligned_alloc(align, ((size_t)model->arena_bytes + align) / align * align);
   void *state = calloc((size_t)model->state_bytes + 1, 1);
-  onnxc_context context = {ONNXC_VERSION, NULL, context_allocate, context_release, 0, 0, NULL};
+  onnxc_context context = {.version = ONNXC_VERSION, .allocate = context_allocate, .release = context_release};
   int32_t status = 0;
   void *top = sbrk(0);
   counting = 1;

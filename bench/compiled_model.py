@@ -8,7 +8,7 @@ import ctypes
 import numpy
 
 MAX_RANK = 8
-VERSION = 2
+VERSION = 3
 # Numbers of ONNX TensorProto.DataType.
 DTYPES = {
     1: numpy.float32, 2: numpy.uint8, 3: numpy.int8, 4: numpy.uint16, 5: numpy.int16,
@@ -39,6 +39,7 @@ class Record(ctypes.Structure):
         ("state_bytes", ctypes.c_int64), ("num_inputs", ctypes.c_int32),
         ("num_outputs", ctypes.c_int32), ("inputs", ctypes.POINTER(TensorInfo)),
         ("outputs", ctypes.POINTER(TensorInfo)), ("run", ctypes.c_void_p),
+        ("init", ctypes.c_void_p), ("deinit", ctypes.c_void_p),
     ]
 
 
@@ -53,6 +54,7 @@ class Context(ctypes.Structure):
         ("version", ctypes.c_uint32), ("user", ctypes.c_void_p), ("allocate", ctypes.c_void_p),
         ("release", ctypes.c_void_p), ("error_code", ctypes.c_int32), ("error_node", ctypes.c_int32),
         ("error_message", ctypes.c_char_p), ("executor", ctypes.c_void_p),
+        ("log", ctypes.c_void_p), ("stream", ctypes.c_void_p),
     ]
 
 

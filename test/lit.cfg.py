@@ -1,7 +1,7 @@
 # Configuration of the lit tests: which files are tests, which tools they may call.
 #
 # Files ending in .mlir or .test under test/ (not conformance, models, firmware and unit)
-# are tests; they find onnx-compile, onnx-compile-opt, onnx-run, FileCheck, not
+# are tests; they find onnx-compile, onnx-compile-opt, onnx-run, gpu-sim-translate, FileCheck, not
 # and count on PATH. %python is the interpreter of build/venv (onnx, numpy,
 # onnxruntime), %cc the C compiler, %include_dir the public C headers.
 import os
@@ -34,7 +34,7 @@ if platform.machine() in ("x86_64", "AMD64"):
     config.available_features.add("x86-host")
 if os.geteuid() == 0:
     config.available_features.add("root")
-for tool in ("onnx-compile", "onnx-compile-opt", "onnx-run"):
+for tool in ("gpu-sim-translate", "onnx-compile", "onnx-compile-opt", "onnx-run"):
     if os.path.exists(os.path.join(config.onnxc_build_dir, "bin", tool)):
         config.available_features.add(tool)
 cross_tools = ("arm-none-eabi-gcc", "aarch64-linux-gnu-gcc", "riscv64-linux-gnu-gcc", "qemu-system-arm", "qemu-aarch64", "qemu-riscv64")

@@ -1,4 +1,5 @@
 // LLVM dialect -> LLVM IR -> object, and what is made from an object.
+#include "codegen/llvm/Device.h"
 #include "codegen/llvm/Emit.h"
 #include "codegen/llvm/Entry.h"
 #include "codegen/llvm/Parallel.h"
@@ -82,6 +83,8 @@ std::unique_ptr<Module> buildLLVMModule(mlir::ModuleOp module, const ModelInterf
   // Without these a fill becomes a byte loop and vectors are split.
   m->setDataLayout(machine->createDataLayout());
   m->setTargetTriple(machine->getTargetTriple());
+  if (interface.device)
+    declareDeviceWeights(*m, *interface.device);
   for (const Weight &w : weights)
     if (GlobalVariable *g = m->getGlobalVariable(w.symbol, /*AllowInternal=*/true)) {
       g->setExternallyInitialized(true);

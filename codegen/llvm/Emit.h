@@ -5,6 +5,7 @@
 #include "codegen/targets/Target.h"
 #include "mlir/IR/BuiltinOps.h"
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,28 @@ struct TensorInfo {
   }
 };
 
+/// The device side of a model: what becomes an onnxc_cuda_program
+/// (runtime-lite/cuda/onnxc_cuda.h) in the object.
+struct DeviceImage {
+  struct Cubin {
+    unsigned arch;
+    char variant; ///< 'a' or 0
+    std::string data;
+  };
+  struct Kernel {
+    std::string name, node;
+    int64_t sharedBytes; ///< dynamic shared memory of a block
+  };
+  std::string ptx;
+  unsigned minArch = 0;
+  std::vector<Cubin> cubins;
+  std::vector<Kernel> kernels;
+  int64_t weightBytes = 0, arenaBytes = 0;
+};
+
+/// The symbol of the weights that a model uploads to its device.
+constexpr llvm::StringLiteral kDeviceWeights = "onnxc.gpu.weights";
+
 /// What the interface of a compiled model says.
 struct ModelInterface {
   std::string prefix, hash, compilerVersion;
@@ -44,6 +67,8 @@ struct ModelInterface {
   int64_t arenaBytes = 0, arenaAlign = 64;
   int threads = 1;            ///< workers that a run may use
   bool usesAllocator = false; ///< temporaries or outputs come from the context's allocator
+  std::optional<DeviceImage> device; ///< with GPUs
+  int64_t stateBytes() const; ///< of the caller's memory that m_init makes ready; 0: none
   /// Some input or output has its place in the arena.
   bool ioInArena() const {
     for (const auto *list : {&inputs, &outputs})

@@ -5,6 +5,7 @@
 // made from the tensors.  Helpers for models with run-time sizes (temporaries
 // from the caller's allocator, outputs of unknown size) are built here too, so
 // that an object needs nothing but memcpy, memset and memmove.
+#include "codegen/llvm/Device.h"
 #include "codegen/llvm/Entry.h"
 
 #include "runtime-lite/include/onnxc.h"
@@ -13,6 +14,7 @@
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/MDBuilder.h"
 #include "llvm/IR/Module.h"
+#include "llvm/IR/PatternMatch.h"
 #include "llvm/Linker/Linker.h"
 #include "llvm/Support/SourceMgr.h"
 
@@ -20,7 +22,7 @@ using namespace llvm;
 
 namespace onnxc {
 
-// struct frame { ctx*, list*, outputs*, i32 status }
+// struct frame { ctx*, list*, outputs*, i32 status, state* }
 // Blocks of the allocator carry a header { prev*, next* } (64 bytes, to keep alignment).
 // WORD stands for the integer type of size_t and addresses.
 // The linker takes a definition that nothing refers to yet only when it is
@@ -28,7 +30,7 @@ namespace onnxc {
 static const char *kSupport = R"(
 %ctx = type { i32, ptr, ptr, ptr, i32, i32, ptr }
 %tensor = type { ptr, WORD, i32, i32, [8 x i64] }
-%frame = type { ptr, ptr, ptr, i32 }
+%frame = type { ptr, ptr, ptr, i32, ptr }
 
 define WORD @onnxc.alloc(WORD %f, WORD %bytes) noinline {
   %frame = inttoptr WORD %f to ptr
@@ -181,7 +183,7 @@ struct EntryBuilder {
   /// size_t, addresses and `index`: what @main takes sizes in.
   IntegerType *word = m.getDataLayout().getIntPtrType(c);
   StructType *tensor = StructType::get(c, {ptr, word, i32, i32, ArrayType::get(i64, 8)});
-  StructType *frameType = StructType::get(c, {ptr, ptr, ptr, i32});
+  StructType *frameType = StructType::get(c, {ptr, ptr, ptr, i32, ptr});
   Function *run = nullptr;
 
   Value *field(Value *tensors, unsigned i, ArrayRef<unsigned> path) {
@@ -247,6 +249,8 @@ struct EntryBuilder {
           *arenaBytes = run->getArg(5);
     b.SetInsertPoint(BasicBlock::Create(c, "entry", run));
     auto isNull = [&](Value *p) { return b.CreateICmpEQ(p, ConstantPointerNull::get(ptr)); };
+    if (interface.device)
+      refuse(isNull(run->getArg(0)), 1);
     if (!interface.inputs.empty())
       refuse(isNull(inputs), 1);
     if (!interface.outputs.empty())
@@ -287,6 +291,7 @@ struct EntryBuilder {
     b.CreateStore(ConstantPointerNull::get(ptr), b.CreateStructGEP(frameType, frame, 1));
     b.CreateStore(outputs, b.CreateStructGEP(frameType, frame, 2));
     b.CreateStore(b.getInt32(0), b.CreateStructGEP(frameType, frame, 3));
+    b.CreateStore(run->getArg(0), b.CreateStructGEP(frameType, frame, 4));
     Value *frameAddress = b.CreatePtrToInt(frame, word);
 
     SmallVector<Value *> args;
@@ -375,6 +380,27 @@ struct EntryBuilder {
     }
   }
 
+  /// Data of the device that did not arrive is not looked at: @main returns,
+  /// and the run's status is that of the copy.
+  void guardCopies() {
+    Function *copy = m.getFunction("onnxc_cuda_copy"), *main = m.getFunction("main");
+    SmallVector<CallInst *> calls;
+    for (User *u : copy->users())
+      if (auto *call = dyn_cast<CallInst>(u); call && call->getFunction() == main && match(call->getArgOperand(4), PatternMatch::m_Zero()))
+        calls.push_back(call);
+    for (CallInst *call : calls) {
+      BasicBlock *rest = call->getParent()->splitBasicBlock(std::next(call->getIterator()));
+      auto *stop = BasicBlock::Create(c, "device_failed", main);
+      call->getParent()->getTerminator()->eraseFromParent();
+      b.SetInsertPoint(call->getParent());
+      b.CreateCondBr(b.CreateICmpEQ(call, b.getInt32(0)), rest, stop);
+      b.SetInsertPoint(stop);
+      Value *frame = b.CreateIntToPtr(main->getArg(main->arg_size() - 1), ptr);
+      b.CreateStore(call, b.CreateStructGEP(frameType, frame, 3));
+      b.CreateRetVoid();
+    }
+  }
+
   Constant *text(StringRef s) { return b.CreateGlobalString(s, "onnxc.text", 0, &m); }
 
   Constant *infos(ArrayRef<TensorInfo> list, StringRef name) {
@@ -394,13 +420,17 @@ struct EntryBuilder {
 
   /// const onnxc_model *m_model(void)
   void buildModel() {
-    auto *type = StructType::get(c, {i32, i32, ptr, ptr, ptr, i64, i64, i64, i32, i32, ptr, ptr, ptr});
+    auto *type = StructType::get(c, {i32, i32, ptr, ptr, ptr, i64, i64, i64, i32, i32, ptr, ptr, ptr, ptr, ptr});
+    Constant *null = ConstantPointerNull::get(ptr);
+    DeviceEntries device{null, null};
+    if (interface.device)
+      device = addDeviceEntries(m, *interface.device, interface.prefix);
     uint32_t flags = interface.usesAllocator ? 1 : 0;
     auto *value = ConstantStruct::get(
         type, {b.getInt32(ONNXC_VERSION), b.getInt32(flags), text(interface.prefix), text(interface.hash), text(interface.compilerVersion),
-               b.getInt64(interface.arenaBytes), b.getInt64(interface.arenaAlign), b.getInt64(0),
+               b.getInt64(interface.arenaBytes), b.getInt64(interface.arenaAlign), b.getInt64(interface.stateBytes()),
                b.getInt32(interface.inputs.size()), b.getInt32(interface.outputs.size()),
-               infos(interface.inputs, "onnxc.inputs"), infos(interface.outputs, "onnxc.outputs"), run});
+               infos(interface.inputs, "onnxc.inputs"), infos(interface.outputs, "onnxc.outputs"), run, device.init, device.deinit});
     auto *global = new GlobalVariable(m, type, true, GlobalValue::PrivateLinkage, value, "onnxc.model");
     for (auto [name, linkage] : {std::pair<std::string, GlobalValue::LinkageTypes>{interface.prefix + "_model", GlobalValue::ExternalLinkage},
                                  {"onnxc_model_entry", GlobalValue::WeakAnyLinkage}}) {
@@ -438,10 +468,13 @@ bool addEntryPoints(Module &m, const ModelInterface &interface, std::string &err
       e.buildOutput(i, info);
   if (interface.usesAllocator)
     e.guardAllocations();
+  if (interface.device)
+    e.guardCopies();
   e.buildModel();
   for (Function &f : m)
     if (!f.isDeclaration() && f.getName() != interface.prefix + "_run" &&
-        f.getName() != interface.prefix + "_model" && f.getName() != "onnxc_model_entry")
+        f.getName() != interface.prefix + "_model" && f.getName() != interface.prefix + "_init" &&
+        f.getName() != interface.prefix + "_deinit" && f.getName() != "onnxc_model_entry")
       f.setLinkage(GlobalValue::InternalLinkage);
   return true;
 }

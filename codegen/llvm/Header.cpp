@@ -68,7 +68,7 @@ std::string headerText(const ModelInterface &m) {
      << "/* Bytes of the arena passed to " << p << "_run, and its alignment. */\n"
      << "#define " << up << "_ARENA_BYTES " << m.arenaBytes << "\n"
      << "#define " << up << "_ARENA_ALIGN " << m.arenaAlign << "\n"
-     << "#define " << up << "_STATE_BYTES 0\n"
+     << "#define " << up << "_STATE_BYTES " << m.stateBytes() << "\n"
      << "/* 1: the run takes memory from the context's allocator. */\n"
      << "#define " << up << "_NEEDS_ALLOCATOR " << (m.usesAllocator ? 1 : 0) << "\n\n";
 
@@ -97,7 +97,8 @@ std::string headerText(const ModelInterface &m) {
   tensors(m.outputs, out, "OUTPUT");
 
   os << "\ntypedef int32_t " << p << "_status; /* a value of onnxc_status */\n";
-  os << "typedef struct " << p << "_state " << p << "_state; /* none is needed: pass NULL */\n";
+  os << "typedef struct " << p << "_state " << p << "_state; /* "
+     << (m.device ? up + "_STATE_BYTES bytes at an alignment of 64" : std::string("none is needed: pass NULL")) << " */\n";
   auto structure = [&](ArrayRef<std::string> ids, StringRef kind) {
     os << "typedef struct {\n";
     for (auto &id : ids)
@@ -108,6 +109,12 @@ std::string headerText(const ModelInterface &m) {
   };
   structure(in, "inputs");
   structure(out, "outputs");
+  if (m.device)
+    os << "\n/* Takes the GPU, loads the kernels and uploads the weights into `state`, which serves one run at a time; link\n"
+          " * onnxc_cuda. After a failure there is nothing to give back. */\n"
+       << p << "_status " << p << "_init(" << p << "_state *state, size_t bytes, onnxc_context *context);\n"
+       << "/* Gives all of it back. */\nvoid " << p << "_deinit(" << p << "_state *state);\n"
+       << "/* Tensors may be memory of the host or of the GPU; work goes to the context's stream. */\n";
   if (m.ioInArena())
     os << "\n/* Inputs and outputs have their place in the arena, at arena + _OFFSET: with data NULL, put inputs there before\n"
        << " * each run (it overwrites them) and read outputs there. With data elsewhere, outside the arena, the run copies. */\n";
@@ -124,6 +131,8 @@ std::string headerText(const ModelInterface &m) {
     allStatic &= t.isStatic();
   if (allStatic) {
     os << "\n/* Typed form: plain pointers, dims as above. */\nstatic inline " << p << "_status " << p << "(";
+    if (m.device)
+      os << p << "_state *state, ";
     for (auto [i, t] : enumerate(m.inputs))
       os << "const " << cType(t.type) << " *" << in[i] << ", ";
     for (auto [i, t] : enumerate(m.outputs))
@@ -140,7 +149,7 @@ std::string headerText(const ModelInterface &m) {
     };
     assign(m.inputs, in, "ins", true);
     assign(m.outputs, out, "outs", false);
-    os << "  return " << p << "_run((" << p << "_state *)0, (onnxc_context *)0, &ins, &outs, arena, " << up
+    os << "  return " << p << "_run(" << (m.device ? std::string("state") : "(" + p + "_state *)0") << ", (onnxc_context *)0, &ins, &outs, arena, " << up
        << "_ARENA_BYTES);\n}\n";
   }
   os << "\n#ifdef __cplusplus\n}\n#endif\n#endif\n";

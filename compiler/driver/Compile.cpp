@@ -2,6 +2,7 @@
 #include "compiler/driver/Compile.h"
 #include "codegen/llvm/Emit.h"
 #include "codegen/llvm/Measure.h"
+#include "codegen/nvptx/EmitPtx.h"
 #include "compiler/driver/Budget.h"
 #include "compiler/driver/OutputFiles.h"
 #include "compiler/driver/Recovery.h"
@@ -11,6 +12,7 @@
 #include "runtime-lite/include/onnxc.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/MLIRContext.h"
 #include "llvm/IR/LLVMContext.h"
@@ -20,6 +22,7 @@
 #include "llvm/Support/Format.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
+#include "llvm/TargetParser/Triple.h"
 #include "llvm/Transforms/Utils/Cloning.h"
 #include <chrono>
 #include <mutex>
@@ -29,6 +32,9 @@ using namespace mlir;
 namespace onnxc {
 
 static const char *const kVersion = "0.1.0";
+
+/// --target: this machine and the oldest GPU of the table.
+static const char *const kCudaTarget = "cuda";
 
 const char *compilerVersion() { return kVersion; }
 
@@ -89,11 +95,29 @@ public:
   bool run() {
     for (const std::string &kind : options.emit)
       if (!known(kind))
-        return userError("unknown artefact '" + kind + "' in --emit; known are obj, lib, shared, header, asm, llvm, mlir, linalg, kernels, report");
+        return userError("unknown artefact '" + kind + "' in --emit; known are obj, lib, shared, header, asm, llvm, mlir, linalg, kernels, ptx, gpu-llvm, report");
     Target target;
     std::string error;
-    if (!resolveTarget(options.target, options.cpu, options.features, target, error))
+    std::string row = options.target, gpus = options.gpu;
+    if (row == kCudaTarget) {
+      row = "native";
+      if (gpus.empty())
+        gpus = gpuTargetTable().front().name;
+    }
+    if (!resolveTarget(row, options.cpu, options.features, target, error))
       return userError(error);
+    std::vector<GpuTarget> gpuTargets;
+    if (!gpus.empty() && !checkGpus(gpus, target, gpuTargets))
+      return false;
+    if (options.ioInArena && !gpuTargets.empty())
+      return userError("--io=arena is about memory of the host; inputs and outputs of a model for GPUs are where the caller has them");
+    if (wants("shared") && !gpuTargets.empty())
+      return userError("--emit=shared makes libraries that need nothing else, and a model for GPUs needs runtime-lite/cuda; "
+                       "use --emit=obj or lib and link with onnxc_cuda");
+    for (const char *kind : {"ptx", "gpu-llvm"})
+      if (wants(kind) && gpuTargets.empty())
+        return userError(std::string("--emit=") + kind + " is about kernels of a GPU; name one with --gpu, for example --gpu=" +
+                         gpuTargetTable().front().name);
     if (wants("shared") && !target.hasSharedLibraries())
       return userError("--emit=shared makes ELF libraries that need no toolchain; target '" + target.name + "' " +
                        (target.objectFormat() != "ELF" ? "has " + target.objectFormat().str() + " objects"
@@ -135,6 +159,7 @@ public:
     int stageNumber = 0;
     PipelineOptions pipeline;
     pipeline.target = target;
+    pipeline.gpus = gpuTargets;
     pipeline.optLevel = options.optLevel;
     pipeline.threads = options.threads;
     pipeline.ioInArena = options.ioInArena;
@@ -148,8 +173,9 @@ public:
         stageFilesOk &= text("." + stage.str() + ".mlir", printed(m));
     };
     PipelineReport report;
+    DeviceProgram program;
     // The types of outputs are known once the model is lowered.
-    if (failed(runPipeline(*module, pipeline, report))) {
+    if (failed(runPipeline(*module, pipeline, report, program))) {
       if (!report.unsupported.empty()) {
         std::string all = std::to_string(report.unsupported.size()) + " node(s) of '" + path.str() + "' cannot be compiled yet:";
         for (auto &line : report.unsupported)
@@ -160,6 +186,23 @@ public:
       return internalError(report.error + (diagnostics.empty() ? "" : ": " + diagnostics));
     }
     if (!stageFilesOk)
+      return false;
+
+    DeviceCode device;
+    if (program.module) {
+      begin("device code");
+      auto kernels = *program.module->getOps<gpu::GPUModuleOp>().begin();
+      if (!emitDeviceCode(kernels, gpuTargets, options.name, options.optLevel, device, error))
+        return internalError(error + (diagnostics.empty() ? "" : ": " + diagnostics));
+      end();
+      if (!device.note.empty())
+        result.notes.push_back(device.note);
+    } else if (!gpuTargets.empty()) {
+      result.notes.push_back("no kernel of '" + path.str() + "' runs on the GPU; --report=FILE says why");
+    }
+    if (wants("ptx") && !text(".ptx", device.ptx))
+      return false;
+    if (wants("gpu-llvm") && !text(".gpu.ll", device.ir))
       return false;
 
     if (target.indexBits == 32 && report.arenaBytes > INT32_MAX)
@@ -185,6 +228,8 @@ public:
       interface.outputs.push_back(out);
     }
     interface.usesAllocator |= report.dynamicBuffers > 0;
+    if (program.module)
+      interface.device = deviceImage(device, program.data, report, gpuTargets.front());
     size_t argument = 0; // of @main: inputs, then static outputs
     for (auto *tensors : {&interface.inputs, &interface.outputs})
       for (TensorInfo &tensor : *tensors)
@@ -205,6 +250,8 @@ public:
 
     begin("llvm module");
     std::vector<Weight> weights = detachWeights(*module);
+    if (!program.data.weights.empty())
+      weights.push_back({kDeviceWeights.str(), program.data.weights});
     llvm::LLVMContext llvmContext;
     std::unique_ptr<llvm::TargetMachine> machine;
     auto llvmModule = buildLLVMModule(*module, interface, target, weights, options.optLevel, llvmContext, machine, error);
@@ -273,8 +320,30 @@ private:
       }
     return true;
   }
+  static DeviceImage deviceImage(const DeviceCode &code, const DeviceData &data, const PipelineReport &report, const GpuTarget &oldest) {
+    DeviceImage image;
+    image.ptx = code.ptx;
+    image.minArch = oldest.arch;
+    for (const Cubin &cubin : code.cubins)
+      image.cubins.push_back({cubin.target.arch, cubin.target.exact ? 'a' : '\0', cubin.data});
+    for (auto [name, kernel] : llvm::zip_equal(code.kernels, data.kernels))
+      image.kernels.push_back({name, nodeName(kernel.location), 0});
+    image.weightBytes = data.weights.size();
+    image.arenaBytes = report.deviceArenaBytes;
+    return image;
+  }
+  /// --gpu beside `target`: rows of the GPU table, and a host that a driver exists for.
+  bool checkGpus(const std::string &list, const Target &target, std::vector<GpuTarget> &gpus) {
+    std::string error;
+    if (!resolveGpuTargets(list, gpus, error))
+      return userError(error);
+    llvm::Triple triple(target.triple);
+    if (!triple.isOSLinux() || triple.isAndroid() || !(triple.isX86_64() || triple.isAArch64(64)))
+      return userError("--gpu wants a host with an NVIDIA driver, Linux on x86-64 or AArch64; target '" + target.name + "' is " + target.triple);
+    return true;
+  }
   bool known(const std::string &kind) {
-    static const std::vector<std::string> kinds = {"obj", "lib", "shared", "header", "asm", "llvm", "mlir", "linalg", "kernels", "report"};
+    static const std::vector<std::string> kinds = {"obj", "lib", "shared", "header", "asm", "llvm", "mlir", "linalg", "kernels", "ptx", "gpu-llvm", "report"};
     return llvm::is_contained(kinds, kind);
   }
   bool wants(const std::string &kind) { return llvm::is_contained(options.emit, kind); }
@@ -288,6 +357,7 @@ private:
     ModelReport report;
     report.model = options.name;
     report.target = options.target;
+    report.gpu = options.target == kCudaTarget && options.gpu.empty() ? gpuTargetTable().front().name : options.gpu;
     report.compilerVersion = kVersion;
     report.threads = options.threads;
     auto sum = [](const std::vector<TensorInfo> &tensors) {

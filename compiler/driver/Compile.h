@@ -16,10 +16,11 @@ struct CompileOptions {
   std::string name = "model";      ///< prefix of every exported symbol and file
   std::string target = "native";   ///< a row of the target table, or an LLVM triple
   std::string cpu;                 ///< refines the row
+  std::string gpu;                 ///< rows of the GPU table, comma separated; empty: none
   std::string features;            ///< LLVM feature string, appended to the row's
   int optLevel = 3;                ///< 0..3
   int threads = 1;
-  std::vector<std::string> emit = {"obj", "header"}; ///< obj lib shared header asm llvm mlir linalg kernels report
+  std::vector<std::string> emit = {"obj", "header"}; ///< obj lib shared header asm llvm mlir linalg kernels ptx gpu-llvm report
   std::string outputDir = ".";
   std::map<std::string, std::string> dims; ///< symbol or input.index -> number
   bool ioInArena = false;          ///< static inputs and outputs have their place in the arena
@@ -37,6 +38,7 @@ enum class FailureKind { None, UserError, Unsupported, Internal };
 struct CompileResult {
   FailureKind failure = FailureKind::None;
   std::string message;             ///< what failed, without the "error:" prefix; may have several lines
+  std::vector<std::string> notes;  ///< what the user should know of a success, one line each
   std::vector<std::string> files;  ///< written files, final names
   bool crashed = false;            ///< an internal failure left memory and locks as they were; end the process soon
 };

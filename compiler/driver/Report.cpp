@@ -22,6 +22,20 @@ static int64_t totalMacs(const ModelReport &report) {
 
 static json::Value numberOrNull(int64_t n) { return n < 0 ? json::Value(nullptr) : json::Value(n); }
 
+static json::Value gpuJson(const ModelReport &report) {
+  const PipelineReport &p = report.pipeline;
+  json::Array fallbacks;
+  for (const PipelineReport::Fallback &f : p.fallbacks)
+    fallbacks.push_back(json::Object{{"node", f.node}, {"reason", f.reason}});
+  return json::Object{{"targets", report.gpu},
+                      {"kernels", p.deviceKernels},
+                      {"launches", p.launches},
+                      {"arena_bytes", p.deviceArenaBytes},
+                      {"arena_lower_bound_bytes", p.deviceArenaLowerBound},
+                      {"weight_bytes", p.deviceWeightBytes},
+                      {"fallbacks", std::move(fallbacks)}};
+}
+
 std::string reportJson(const ModelReport &report) {
   const PipelineReport &p = report.pipeline;
   json::Array nodes, peak;
@@ -51,6 +65,8 @@ std::string reportJson(const ModelReport &report) {
                    {"ram", std::move(ram)},
                    {"flash", std::move(flash)},
                    {"nodes", std::move(nodes)}};
+  if (report.gpu.size())
+    all["gpu"] = gpuJson(report);
   std::string text;
   raw_string_ostream(text) << formatv("{0:2}", json::Value(std::move(all))) << "\n";
   return text;
@@ -80,6 +96,17 @@ std::string reportText(const ModelReport &report) {
   line("weights", report.weightBytes);
   line("constants", report.constantBytes);
   line("code", report.codeBytes);
+  if (report.gpu.size()) {
+    os << "GPU " << report.gpu << "\n";
+    line("kernels", p.deviceKernels);
+    line("launches", p.launches, "  (in the text of a run; loops launch again)");
+    line("weights, bytes", p.deviceWeightBytes);
+    line("arena, bytes", p.deviceArenaBytes);
+    line("arena, lower bound", p.deviceArenaLowerBound);
+    line("on the host instead", int64_t(p.fallbacks.size()));
+    for (const PipelineReport::Fallback &f : p.fallbacks)
+      os << "    " << (f.node.empty() ? "(no node)" : f.node) << ": " << f.reason << "\n";
+  }
   os << "alive when most of the arena is\n";
   for (const PipelineReport::PeakBuffer &buffer : p.peak)
     os << "  " << right_justify(number(buffer.bytes), 14) << "  " << (buffer.node.empty() ? "(no node)" : buffer.node) << "\n";

@@ -11,6 +11,7 @@ namespace onnxc {
 /// All sizes in bytes; -1 where they depend on sizes known at run time.
 struct ModelReport {
   std::string model, target, compilerVersion;
+  std::string gpu; ///< architectures, comma separated; empty: none
   int threads = 1;
   bool ioInArena = false; ///< then inputBytes and outputBytes count only what is not there
   int64_t inputBytes = 0, outputBytes = 0;

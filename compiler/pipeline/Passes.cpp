@@ -9,6 +9,8 @@
 #include "passes/memory/PlanArena.h"
 #include "passes/memory/ReuseDeadInputs.h"
 #include "passes/schedule/Schedule.h"
+#include "passes/schedule/gpu/Gpu.h"
+#include "codegen/nvptx/LowerToNVVM.h"
 
 #include "mlir/Transforms/Passes.h"
 
@@ -62,6 +64,9 @@ void registerAllPasses() {
   mlir::registerPass([] { return createBufferizePass(); });
   mlir::registerPass([] { return createReuseDeadInputsPass(); });
   mlir::registerPass([] { return createOutlineKernelsPass(); });
+  mlir::registerPass([] { return createPlaceKernelsPass(); });
+  mlir::registerPass([] { return createMapKernelsPass(gpuTargetTable().front()); });
+  mlir::registerPass([] { return createLowerToNVVMPass(); });
   mlir::registerPass([] { return createImplicitPaddingPass(targetTable().front()); });
   mlir::registerPass([] { return createHoistTemporariesPass(); });
   mlir::registerPass([] { return createParallelizeKernelsPass(/*threads=*/2); });

@@ -2,6 +2,7 @@
 #include "compiler/pipeline/Pipeline.h"
 
 #include "codegen/llvm/LowerToLLVM.h"
+#include "codegen/nvptx/LowerToNVVM.h"
 #include "passes/graph/GraphPasses.h"
 #include "passes/lower/Lowering.h"
 #include "passes/math/ExpandMath.h"
@@ -9,10 +10,12 @@
 #include "passes/memory/PlanArena.h"
 #include "passes/memory/ReuseDeadInputs.h"
 #include "passes/schedule/Schedule.h"
+#include "passes/schedule/gpu/Gpu.h"
 
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/IR/Verifier.h"
@@ -47,6 +50,11 @@ static void buildBufferize(OpPassManager &pm) {
 /// shared. Then every function is tiled and vectorised by itself.
 static void buildKernels(OpPassManager &pm, const PipelineOptions &options) {
   pm.addPass(createOutlineKernelsPass());
+  if (!options.gpus.empty()) {
+    // Before the host's scheduling, which is for the kernels that stay there.
+    pm.addPass(createPlaceKernelsPass());
+    pm.addPass(createMapKernelsPass(options.gpus.front()));
+  }
   // -O0 keeps plain loops: the reference when a number is wrong.
   if (options.optLevel > 0)
     pm.addPass(createImplicitPaddingPass(options.target)); // scheduling writes loops that keep out of the padding
@@ -61,6 +69,37 @@ static void buildKernels(OpPassManager &pm, const PipelineOptions &options) {
   pm.addPass(createConvertLinalgToLoopsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+}
+
+/// The kernels of the device -> LLVM and NVVM dialects.
+static void buildDevice(OpPassManager &pm) {
+  OpPassManager &device = pm.nest<gpu::GPUModuleOp>();
+  // The math of every row: what PTX has an instruction for stays.
+  ExpandMathOptions math;
+  math.hasBF16Conversion = false;
+  device.addPass(createExpandMathPass(math));
+  {
+    arith::ArithExpandOpsPassOptions expand;
+    expand.includeBf16 = true;
+    device.addPass(arith::createArithExpandOpsPass(expand));
+  }
+  device.addPass(createExpandViewsPass());
+  device.addPass(memref::createExpandStridedMetadataPass());
+  device.addPass(createLowerAffinePass());
+  device.addPass(createSCFToControlFlowPass());
+  device.addPass(createLowerToNVVMPass());
+  device.addPass(createReconcileUnrealizedCastsPass());
+  device.addPass(createCanonicalizerPass());
+  device.addPass(createCSEPass());
+}
+
+/// The gpu.module in a module of its own: what follows is about the host.
+static OwningOpRef<ModuleOp> detachDevice(ModuleOp module) {
+  auto device = module.lookupSymbol<gpu::GPUModuleOp>(kDeviceModule);
+  OwningOpRef<ModuleOp> own = ModuleOp::create(module.getLoc());
+  device->moveBefore(own->getBody(), own->getBody()->end());
+  module->removeAttr(gpu::GPUDialect::getContainerModuleAttrName());
+  return own;
 }
 
 /// Everything left -> LLVM dialect.
@@ -89,7 +128,8 @@ static void buildLLVM(OpPassManager &pm, const PipelineOptions &options) {
   pm.addPass(createCSEPass());
 }
 
-LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, PipelineReport &report) {
+LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, PipelineReport &report,
+                          DeviceProgram &device) {
   auto before = [&](StringRef name) {
     if (options.beforeStage)
       options.beforeStage(name);
@@ -137,6 +177,16 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
   before("memory");
   // The arena is planned when kernels are final: scheduling removes temporaries.
   auto main = module.lookupSymbol<func::FuncOp>("main");
+  bool usesDevice = module.lookupSymbol(kDeviceModule) != nullptr;
+  if (usesDevice) {
+    ArenaPlan plan = planDeviceArena(main);
+    report.deviceArenaBytes = plan.bytes;
+    report.deviceArenaLowerBound = plan.lowerBound;
+  }
+  main.walk([&](Operation *op) {
+    if (auto reason = op->getAttrOfType<StringAttr>(kFallbackAttr))
+      report.fallbacks.push_back({nodeName(op->getLoc()), reason.getValue().str()});
+  });
   ArenaPlan plan = planArena(main, {options.target.indexBits, options.ioInArena});
   if (options.threads > 1)
     passFrame(main);
@@ -151,6 +201,16 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
     report.kernels += f->hasAttr("onnxc.kernel");
   if (options.afterStage)
     options.afterStage("memory", module);
+
+  if (usesDevice) {
+    if (!stage("device", buildDevice))
+      return failure();
+    device.data = lowerHostCalls(module);
+    device.module = detachDevice(module);
+    report.deviceKernels = device.data.kernels.size();
+    report.launches = device.data.launches;
+    report.deviceWeightBytes = device.data.weights.size();
+  }
 
   return success(stage("llvm", [&](OpPassManager &pm) { buildLLVM(pm, options); }));
 }

@@ -3,10 +3,13 @@
 #ifndef ONNXC_COMPILER_PIPELINE_PIPELINE_H
 #define ONNXC_COMPILER_PIPELINE_PIPELINE_H
 
+#include "codegen/targets/GpuTarget.h"
+#include "codegen/nvptx/HostCalls.h"
 #include "codegen/targets/Target.h"
 #include "compiler/pipeline/NodeCosts.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/DialectRegistry.h"
+#include "mlir/IR/OwningOpRef.h"
 #include <functional>
 #include <string>
 #include <vector>
@@ -15,12 +18,19 @@ namespace onnxc {
 
 struct PipelineOptions {
   Target target;
+  std::vector<GpuTarget> gpus; ///< oldest first; empty: everything runs on the host
   int optLevel = 3;
   int threads = 1;
   bool ioInArena = false; ///< static inputs and outputs have their place in the arena
   /// Called around each stage with its name; for --dump-stages, --verbose and messages.
   std::function<void(llvm::StringRef stage)> beforeStage;
   std::function<void(llvm::StringRef stage, mlir::ModuleOp)> afterStage;
+};
+
+/// What a model does on GPUs.
+struct DeviceProgram {
+  mlir::OwningOpRef<mlir::ModuleOp> module; ///< holds the gpu.module of all kernels, in the LLVM dialect; null: nothing runs there
+  DeviceData data;
 };
 
 struct PipelineReport {
@@ -33,6 +43,12 @@ struct PipelineReport {
   std::vector<NodeCost> nodes;
   std::vector<int64_t> argumentOffsets; ///< see ArenaPlan
   int64_t arenaBytes = 0, arenaLowerBound = 0, buffers = 0, dynamicBuffers = 0, kernels = 0;
+  /// With GPUs: the device's arena, kernels and launches, and what runs on the host instead.
+  struct Fallback {
+    std::string node, reason;
+  };
+  int64_t deviceArenaBytes = 0, deviceArenaLowerBound = 0, deviceKernels = 0, launches = 0, deviceWeightBytes = 0;
+  std::vector<Fallback> fallbacks;
   std::vector<std::string> unsupported; ///< one line per op that could not be lowered
   std::string error;                    ///< what failed, when run() returns failure and `unsupported` is empty
 };
@@ -40,8 +56,10 @@ struct PipelineReport {
 /// Registers every dialect, interface and translation the pipeline needs.
 void registerPipelineDialects(mlir::DialectRegistry &registry);
 
-/// onnx dialect -> LLVM dialect, in place.
-mlir::LogicalResult runPipeline(mlir::ModuleOp module, const PipelineOptions &options, PipelineReport &report);
+/// onnx dialect -> LLVM dialect, in place. With GPUs, `device` receives
+/// their half.
+mlir::LogicalResult runPipeline(mlir::ModuleOp module, const PipelineOptions &options, PipelineReport &report,
+                                DeviceProgram &device);
 
 } // namespace onnxc
 

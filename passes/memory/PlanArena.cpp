@@ -7,9 +7,11 @@
 // the temporaries of a loop's body that follow each other.
 #include "passes/memory/PlanArena.h"
 #include "passes/memory/PlaceBuffers.h"
+#include "passes/schedule/gpu/Gpu.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -17,6 +19,9 @@
 using namespace mlir;
 
 namespace onnxc {
+
+/// Where buffers of the device start: at lines of its caches.
+constexpr int64_t kDeviceAlign = 128;
 
 static int64_t elementBytes(Type t) { return (t.isIndex() ? 64 : t.getIntOrFloatBitWidth() + 7) / 8; }
 
@@ -104,8 +109,7 @@ static func::FuncOp declare(func::FuncOp main, StringRef name, FunctionType type
   return f;
 }
 
-/// memref<...> value over the memory at `address`.
-static Value memrefAt(OpBuilder &b, Location loc, Value address, MemRefType type, ValueRange sizes, unsigned indexBits) {
+Value memrefAt(OpBuilder &b, Location loc, Value address, MemRefType type, ValueRange sizes, unsigned indexBits) {
   Type word = b.getIntegerType(indexBits), ptr = LLVM::LLVMPointerType::get(b.getContext());
   auto byteType = MemRefType::get({ShapedType::kDynamic}, b.getI8Type());
   auto array = LLVM::LLVMArrayType::get(word, 1);
@@ -147,10 +151,11 @@ static void findPeak(ArrayRef<Buffer> buffers, ArenaPlan &plan) {
       plan.peak.push_back({c.value.getLoc(), c.bytes});
 }
 
-static void place(MutableArrayRef<Buffer> buffers, ArenaPlan &plan) {
+/// Buffers start at multiples of `align`, or of their size where that is less, but of `leastAlign`.
+static void place(MutableArrayRef<Buffer> buffers, int64_t align, int64_t leastAlign, ArenaPlan &plan) {
   SmallVector<Lifetime> lifetimes;
   for (const Buffer &b : buffers)
-    lifetimes.push_back({b.bytes, std::min(kArenaAlign, int64_t(llvm::PowerOf2Ceil(b.bytes))), b.first, b.last});
+    lifetimes.push_back({b.bytes, std::max(leastAlign, std::min(align, int64_t(llvm::PowerOf2Ceil(b.bytes)))), b.first, b.last});
   findPeak(buffers, plan);
   Placement placement = placeBuffers(lifetimes, plan.lowerBound);
   for (auto [buffer, offset] : llvm::zip(buffers, placement.offsets))
@@ -200,7 +205,7 @@ ArenaPlan planArena(func::FuncOp main, const ArenaOptions &options) {
     setLiveRange(buffer, aliases, positions);
     buffers.push_back(buffer);
   });
-  place(buffers, plan);
+  place(buffers, kArenaAlign, 1, plan);
   plan.buffers = buffers.size();
   plan.dynamic = heap.size();
 
@@ -253,6 +258,30 @@ ArenaPlan planArena(func::FuncOp main, const ArenaOptions &options) {
     h.op.replaceAllUsesWith(buffer);
     h.op.erase();
   }
+  return plan;
+}
+
+ArenaPlan planDeviceArena(func::FuncOp main) {
+  ArenaPlan plan;
+  BufferViewFlowAnalysis flow(main);
+  Positions positions(main);
+  SmallVector<Buffer> buffers;
+  main.walk([&](gpu::AllocOp alloc) {
+    if (alloc.getMemref().use_empty()) {
+      alloc.erase();
+      return;
+    }
+    Buffer buffer{alloc.getMemref(), bytesOf(alloc.getType()), 0, 0};
+    setLiveRange(buffer, flow.resolve(alloc.getMemref()), positions);
+    if (alloc->hasAttr(kInputAttr)) // its copy to the device is made here
+      buffer.first = positions.begin(alloc);
+    buffers.push_back(buffer);
+  });
+  place(buffers, kDeviceAlign, kDeviceAlign, plan);
+  plan.buffers = buffers.size();
+  Builder b(main.getContext());
+  for (const Buffer &buffer : buffers)
+    buffer.value.getDefiningOp()->setAttr(kOffsetAttr, b.getI64IntegerAttr(buffer.offset));
   return plan;
 }
 

@@ -39,6 +39,16 @@ struct ArenaOptions {
 /// and @onnxc.free(frame, address).
 ArenaPlan planArena(mlir::func::FuncOp main, const ArenaOptions &options);
 
+/// Gives each gpu.alloc of `main` its offset in the device's arena (attribute
+/// onnxc.offset). Inputs are alive from the start of the run, outputs until
+/// they are complete. Launches run one after the other, so that buffers whose
+/// uses do not overlap may share memory.
+ArenaPlan planDeviceArena(mlir::func::FuncOp main);
+
+/// memref<...> value over the memory at `address`.
+mlir::Value memrefAt(mlir::OpBuilder &b, mlir::Location loc, mlir::Value address, mlir::MemRefType type, mlir::ValueRange sizes,
+                     unsigned indexBits);
+
 } // namespace onnxc
 
 #endif

@@ -29,7 +29,16 @@ extern "C" {
   X(ONNXC_OUT_OF_MEMORY, 6, "out of memory")                                   \
   X(ONNXC_OUTPUT_TOO_SMALL, 7, "output buffer too small")                      \
   X(ONNXC_INDEX_OUT_OF_RANGE, 8, "index out of range")                         \
-  X(ONNXC_VERSION_MISMATCH, 9, "version mismatch")
+  X(ONNXC_VERSION_MISMATCH, 9, "version mismatch")                             \
+  X(ONNXC_NO_DRIVER, 10, "no GPU driver")                                      \
+  X(ONNXC_DRIVER_TOO_OLD, 11, "GPU driver too old")                            \
+  X(ONNXC_NO_DEVICE, 12, "no GPU")                                             \
+  X(ONNXC_DEVICE_TOO_OLD, 13, "GPU too old")                                   \
+  X(ONNXC_DEVICE_OUT_OF_MEMORY, 14, "out of GPU memory")                       \
+  X(ONNXC_MODULE_REJECTED, 15, "GPU kernels rejected")                         \
+  X(ONNXC_LAUNCH_FAILED, 16, "GPU kernel launch failed")                       \
+  X(ONNXC_WRONG_POINTER_SPACE, 17, "pointer of another memory space")          \
+  X(ONNXC_DEVICE_ERROR, 18, "GPU error")
 
 typedef enum {
 #define ONNXC_STATUS_ENUM(name, number, text) name = number,
@@ -108,6 +117,12 @@ typedef struct {
   const char *error_message;
   /* For models compiled with --threads=N; NULL runs them on one thread. */
   onnxc_executor *executor;
+  /* Since version 3. */
+  /* Takes one line (no newline) for each failure; may be NULL. */
+  void (*log)(void *user, const char *line);
+  /* For models compiled with --gpu: the CUstream to work in, of the context
+   * that was current at m_init; NULL is the default stream. */
+  void *stream;
 } onnxc_context;
 
 /* What a model declares about an input or output. */
@@ -134,6 +149,15 @@ typedef int32_t (*onnxc_run_fn)(void *state, onnxc_context *ctx,
                                 onnxc_tensor *outputs, void *arena,
                                 size_t arena_bytes);
 
+/* Makes `state`, at least state_bytes of the model at an alignment of 64,
+ * ready for runs: takes the device, loads kernels, uploads weights. One state
+ * serves one run at a time. Returns an onnxc_status; after a failure the state
+ * holds nothing and needs no onnxc_deinit_fn. ctx may be NULL. */
+typedef int32_t (*onnxc_init_fn)(void *state, size_t bytes, onnxc_context *ctx);
+
+/* Gives back what onnxc_init_fn took. */
+typedef void (*onnxc_deinit_fn)(void *state);
+
 /* A compiled model as tools and language bindings see it. A shared library
  * returns it from `onnxc_model_entry`, an object from `<prefix>_model`. */
 typedef struct {
@@ -150,6 +174,9 @@ typedef struct {
   const onnxc_tensor_info *inputs;
   const onnxc_tensor_info *outputs;
   onnxc_run_fn run;
+  /* NULL where runs need no state. */
+  onnxc_init_fn init;
+  onnxc_deinit_fn deinit;
 } onnxc_model;
 
 typedef const onnxc_model *(*onnxc_model_entry_fn)(void);

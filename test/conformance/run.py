@@ -9,6 +9,10 @@
         compiles for another row and runs under an emulator where the row is
         not this machine's (test/targets/toolchains.py): only the pass list,
         or every tenth test of it.
+    test/conformance/run --gpu sm_80 [--device sim|cuda|auto]
+        compiles the pass list for a GPU too, and runs it in the simulator or on
+        a card (test/gpu-sim/devices.py). Says how many tests launched kernels
+        and which nodes stayed on the host.
     test/conformance/run --listed
         runs only the tests of the pass list; the others count as skipped.
     test/conformance/run --update [--force]
@@ -23,6 +27,7 @@ import collections
 import fnmatch
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -36,6 +41,9 @@ import operators_table  # noqa: E402
 
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "targets"))
 import toolchains  # noqa: E402
+
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "gpu-sim"))
+import devices  # noqa: E402
 
 PASS_LIST = os.path.join(HERE, "pass_list.txt")
 OPERATORS = os.path.join(ROOT, "docs", "operators.md")
@@ -60,7 +68,7 @@ def write_pass_list(names):
 
 def run_batch(options, work, names):
     """The results that one call of onnx-run wrote, by test name, and its last words."""
-    suffix = f".{options.target}" if options.target else ""
+    suffix = "".join(f".{word}" for word in (options.target, options.gpu) if word)
     list_path = os.path.join(work, f"list{suffix}.txt")
     out_path = os.path.join(work, f"results{suffix}.jsonl")
     with open(list_path, "w") as out:
@@ -74,6 +82,8 @@ def run_batch(options, work, names):
         command += ["--target", options.target]
     if options.features:
         command += [f"--features={options.features}"]
+    if options.gpu:
+        command += ["--gpu", options.gpu]
     if options.runner:
         # Emulators reserve more addresses than a test may use here.
         command += ["--runner", options.runner, "--memory", "0"]
@@ -132,6 +142,32 @@ def select(options, index, listed):
     return names
 
 
+def prepare_summaries(options):
+    """An empty folder that the runner writes to, a file for each test."""
+    folder = os.path.join(options.work, f"gpu.{options.gpu}")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    os.environ["ONNXC_GPU_SUMMARY"] = folder
+    return folder
+
+
+def print_summaries(folder, passed):
+    """How many of the tests that passed did so on the device, and what stayed on the host."""
+    launched, whole, reasons = 0, 0, collections.Counter()
+    for name in sorted(passed):
+        path = os.path.join(folder, name + ".json")
+        if not os.path.exists(path):
+            continue
+        with open(path) as stream:
+            summary = json.load(stream)
+        launched += summary["launches"] > 0
+        whole += summary["launches"] > 0 and not summary["fallbacks"]
+        reasons.update(fallback["reason"] for fallback in summary["fallbacks"])
+    for reason, count in reasons.most_common():
+        print(f"on the host, {count} nodes: {reason}")
+    print(f"gpu: {launched} of {len(passed)} passing tests launched kernels, {whole} with no node on the host")
+
+
 def main():
     parser = argparse.ArgumentParser(
         prog="test/conformance/run",
@@ -143,6 +179,7 @@ def main():
     parser.add_argument("--json", metavar="FILE", help="write the results there")
     parser.add_argument("--target", metavar="ROW")
     parser.add_argument("--features", metavar="LIST", help="LLVM features added to the target's")
+    devices.add_options(parser)
     parser.add_argument("--tenth", action="store_true", help="every tenth of the selected tests")
     parser.add_argument("--listed", action="store_true")
     parser.add_argument("--update", action="store_true")
@@ -150,7 +187,7 @@ def main():
     parser.add_argument("--work", default=os.path.join(ROOT, "build", "conformance"))
     parser.add_argument("--onnx-run", default=os.path.join(ROOT, "build", "bin", "onnx-run"))
     options = parser.parse_args()
-    if options.update and (options.filter or options.listed or options.target or options.tenth):
+    if options.update and (options.filter or options.listed or options.target or options.tenth or options.gpu):
         parser.error("--update needs a full run for this machine")
     if not os.path.exists(options.onnx_run):
         print(f"conformance: {options.onnx_run} is missing: build first", file=sys.stderr)
@@ -158,7 +195,12 @@ def main():
 
     try:
         options.runner = toolchains.runner(options.target)
-    except toolchains.Missing as missing:
+        if options.gpu:
+            device, card = devices.resolve(options.device)
+            options.runner = devices.runner(device, options.gpu, options.checks)
+            summaries = prepare_summaries(options)
+            print(f"[conformance] device: {card}", flush=True)
+    except (toolchains.Missing, devices.Missing) as missing:
         print(f"conformance: {missing}", file=sys.stderr)
         return 1
     index = cases.generate(options.work)
@@ -193,6 +235,8 @@ def main():
                 out.write(operators_table.render(index, results))
             print(f"pass list: {len(passed)} tests ({len(passed - listed)} new); docs/operators.md written")
 
+    if options.gpu:
+        print_summaries(summaries, passed)
     by_kind = collections.Counter(index["cases"][n]["kind"] for n in names)
     passed_by_kind = collections.Counter(index["cases"][n]["kind"] for n in passed)
     for kind in sorted(by_kind):

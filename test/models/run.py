@@ -11,7 +11,9 @@ neither here nor there is skipped. known_failures.txt names the rows that the
 compiler cannot do yet: they are run and counted as failed in the table, but
 only other failures make the exit code 1. --update rewrites that list, which
 may only shrink. --target compiles for another row; where that is not this
-machine's, the models run in an emulator (test/targets/toolchains.py).
+machine's, the models run in an emulator (test/targets/toolchains.py). --gpu
+compiles for a GPU too and runs in the simulator or on a card
+(test/gpu-sim/devices.py).
 """
 
 import argparse
@@ -38,6 +40,9 @@ import random_weights  # noqa: E402
 
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "targets"))
 import toolchains  # noqa: E402
+
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "gpu-sim"))
+import devices  # noqa: E402
 
 RUNS = 5
 KNOWN_FAILURES = os.path.join(HERE, "known_failures.txt")
@@ -158,8 +163,12 @@ def check(options, name, row, variant, path):
 
     built = os.path.join(folder, "built")
     shutil.rmtree(built, ignore_errors=True)
-    suffix = toolchains.library_suffix(options.target)
-    command = [options.onnx_compile, path, "-o", built, "--emit=shared" if suffix == ".so" else "--emit=obj"]
+    suffix = ".o" if options.gpu else toolchains.library_suffix(options.target)
+    command = [options.onnx_compile, path, "-o", built]
+    if options.gpu:
+        command += ["--emit=obj,ptx,gpu-llvm,report", f"--gpu={options.gpu}"]
+    else:
+        command += ["--emit=shared" if suffix == ".so" else "--emit=obj"]
     if options.target:
         command += ["--target", options.target]
     if variant != "dynamic":
@@ -175,7 +184,7 @@ def check(options, name, row, variant, path):
 
     step = output_step(model) if row["rule"] == "qdq" else None
     worst, ours, reference = 0.0, [], []
-    for i in range(RUNS):
+    for i in range(options.runs):
         output = os.path.join(built, f"output_{i}.npz")
         command = [options.onnx_run, "run", os.path.join(built, libraries[0])]
         command += ["--input", os.path.join(folder, f"input_{i}.npz"), "--output", output]
@@ -225,21 +234,27 @@ def main():
     build = os.path.join(ROOT, "build")
     parser.add_argument("--filter", metavar="PATTERN")
     parser.add_argument("--target", metavar="ROW")
+    devices.add_options(parser)
     parser.add_argument("--json", metavar="FILE")
     parser.add_argument("--list", action="store_true", help="list the rows and stop")
     parser.add_argument("--reference-only", action="store_true", help="only run ONNX Runtime")
     parser.add_argument("--update", action="store_true")
+    parser.add_argument("--runs", type=int, default=RUNS, metavar="N", help=f"inputs for each row, 2 to {RUNS}")
     parser.add_argument("--timeout", type=int, default=300, metavar="SECONDS")
     parser.add_argument("--work", default=os.path.join(build, "models"))
     parser.add_argument("--onnx-compile", default=os.path.join(build, "bin", "onnx-compile"))
     parser.add_argument("--onnx-run", default=os.path.join(build, "bin", "onnx-run"))
     options = parser.parse_args()
 
-    if options.update and options.target:
+    if not 2 <= options.runs <= RUNS:
+        parser.error(f"--runs: got {options.runs}, wanted 2 to {RUNS}")
+    if options.update and (options.target or options.gpu):
         parser.error("--update is for this machine's target")
     try:
         options.runner = toolchains.runner(options.target)
-    except toolchains.Missing as missing:
+        if options.gpu:
+            options.runner = devices.runner(devices.resolve(options.device)[0], options.gpu, options.checks)
+    except (toolchains.Missing, devices.Missing) as missing:
         print(f"models: {missing}", file=sys.stderr)
         return 1
     with open(os.path.join(HERE, "models.json")) as stream:

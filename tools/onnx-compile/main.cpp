@@ -37,7 +37,7 @@ std::vector<Option> optionTable(Arguments &a) {
   auto flag = [](bool &to) { return [&to](StringRef) { return to = true; }; };
   return {
       {"-o", "folder", "output folder (default: the current one)", text(o.outputDir)},
-      {"--emit", "kinds", "artefacts, comma separated: obj, lib, shared, header, asm, llvm, mlir, linalg, kernels, report (default: obj,header)",
+      {"--emit", "kinds", "artefacts, comma separated: obj, lib, shared, header, asm, llvm, mlir, linalg, kernels, ptx, gpu-llvm, report (default: obj,header)",
        [&o](StringRef v) {
          SmallVector<StringRef> kinds;
          v.split(kinds, ',', -1, false);
@@ -48,6 +48,7 @@ std::vector<Option> optionTable(Arguments &a) {
       {"--target", "row", "row of --list-targets or LLVM triple (default: x86_64-linux; native: this machine)", text(o.target)},
       {"--cpu", "cpu", "CPU within the target", text(o.cpu)},
       {"--features", "list", "LLVM features added to the target's", text(o.features)},
+      {"--gpu", "list", "NVIDIA architectures that run the kernels, comma separated: sm_80, sm_90a, ... (--target=cuda: native and sm_80)", text(o.gpu)},
       {"--dim", "symbol=N", "pins a dynamic dimension, or bounds it with A..B; may be repeated",
        [&o](StringRef v) {
          auto [symbol, value] = v.split('=');
@@ -204,6 +205,8 @@ int main(int argc, char **argv) {
       sys::Process::Exit(onnxc::exitCode(result), /*NoCleanup=*/true);
     return onnxc::exitCode(result);
   }
+  for (const std::string &note : result.notes)
+    errs() << "onnx-compile: note: " << note << "\n";
   if (options.verbose)
     for (const std::string &file : result.files)
       errs() << "onnx-compile: wrote " << file << "\n";

@@ -25,7 +25,8 @@ static llvm::Error checkRecord(const onnxc_model *model,
                      llvm::Twine(model->version) + ", wanted " +
                      llvm::Twine(ONNXC_VERSION) +
                      "; compile the model again with this version");
-  if (!model->run || model->num_inputs < 0 || model->num_outputs < 0)
+  if (!model->run || !model->init != !model->deinit || model->num_inputs < 0 ||
+      model->num_outputs < 0)
     return userError(label + ": model record is incomplete; compile the model "
                              "again");
   auto check = [&](llvm::ArrayRef<onnxc_tensor_info> ports) -> llvm::Error {
@@ -94,6 +95,16 @@ LoadedModel::open(llvm::StringRef path, llvm::StringRef label, int threads) {
   }
   return std::make_unique<LocalModel>(handle, model, label.str(),
                                       std::move(*pool));
+}
+
+int32_t LoadedModel::init(void *state, size_t bytes,
+                          onnxc_context *context) const {
+  return model->init ? model->init(state, bytes, context) : ONNXC_OK;
+}
+
+void LoadedModel::deinit(void *state) const {
+  if (model->deinit)
+    model->deinit(state);
 }
 
 llvm::ArrayRef<onnxc_tensor_info> LoadedModel::inputs() const {
@@ -209,7 +220,11 @@ Session::Session(const LoadedModel &model)
   context.executor = model.executor();
 }
 
-Session::~Session() { releaseOutputs(); }
+Session::~Session() {
+  releaseOutputs();
+  if (isReady)
+    model.deinit(state.size() ? state.data() : nullptr);
+}
 
 int64_t Session::handedOut() const {
   int64_t count = 0;
@@ -294,21 +309,33 @@ llvm::Error Session::run() {
   context.error_code = ONNXC_OK;
   context.error_node = -1;
   context.error_message = nullptr;
+  void *memory = state.size() ? state.data() : nullptr;
+  if (!isReady) {
+    int32_t status = model.init(memory, state.size(), &context);
+    if (status != ONNXC_OK)
+      return failed("cannot be made ready", status);
+    isReady = true;
+  }
   auto status =
-      model.execute(state.size() ? state.data() : nullptr, &context, in, out,
+      model.execute(memory, &context, in, out,
                     arena.size() ? arena.data() : nullptr, arena.size());
   if (!status)
     return status.takeError();
   if (*status == ONNXC_OK)
     return llvm::Error::success();
-  std::string text = model.label() +
-                     ": run failed: " + onnxc_status_string(*status) +
-                     " (status " + std::to_string(*status) + ")";
+  // A failed run may leave what it allocated so far in the outputs.
+  return failed("run failed", *status);
+}
+
+llvm::Error Session::failed(llvm::StringRef what, int32_t status) const {
+  std::string text = (model.label() + ": " + what + ": " +
+                      onnxc_status_string(status) + " (status " +
+                      llvm::Twine(status) + ")")
+                         .str();
   if (context.error_message)
     text += std::string(": ") + context.error_message;
   if (context.error_node >= 0)
     text += " at node " + std::to_string(context.error_node);
-  // A failed run may leave what it allocated so far in the outputs.
   return userError(text);
 }
 

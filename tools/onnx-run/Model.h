@@ -55,6 +55,11 @@ public:
   /// For onnxc_context; null for one thread.
   virtual onnxc_executor *executor() const { return nullptr; }
 
+  /// Makes a state ready for runs and gives back what it holds, as
+  /// onnxc_init_fn and onnxc_deinit_fn do; nothing for models without them.
+  virtual int32_t init(void *state, size_t bytes, onnxc_context *context) const;
+  virtual void deinit(void *state) const;
+
   /// Runs the model once, as onnxc_run_fn; an error when it could not be run
   /// or the compiled code did what it must not.
   virtual llvm::Expected<int32_t>
@@ -110,7 +115,8 @@ public:
   /// types without a numpy name are reinterpreted in place.
   llvm::Error bind(NamedTensors &inputs);
 
-  /// One run. Outputs of the last run are released first.
+  /// One run. Outputs of the last run are released first; the first run makes
+  /// the state ready.
   llvm::Error run();
 
   /// Like run(), from poisoned memory; afterwards checks that nothing was
@@ -130,7 +136,9 @@ private:
   Buffer arena, state;
   onnxc_context context = {};
   int64_t live = 0;
+  bool isReady = false; ///< the state holds what init took
 
+  llvm::Error failed(llvm::StringRef what, int32_t status) const;
   static void *allocate(void *user, size_t bytes, size_t align);
   static void release(void *user, void *p);
   void releaseOutputs();

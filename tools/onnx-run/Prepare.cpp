@@ -50,6 +50,9 @@ llvm::ArrayRef<OptionSpec> compileOptions() {
        "runs compiled models: COMMAND FILE, as remote/remote.c does"},
       {"cpu", "NAME", "compile for this CPU instead of the present one"},
       {"features", "LIST", "LLVM feature string, for example -avx512f"},
+      {"gpu", "LIST",
+       "compile for these GPUs, for example sm_80; needs --runner, which finds "
+       "the object, the kernels' LLVM IR and the report side by side"},
       {"verbose", nullptr, "show progress and the time of each stage"},
       {"help", nullptr, "show this help"},
   };
@@ -69,6 +72,10 @@ llvm::Expected<CompileOptions> parseCompileOptions(const Arguments &arguments) {
   options.target = arguments.get("target", "native").str();
   options.cpu = arguments.get("cpu").str();
   options.features = arguments.get("features").str();
+  options.gpu = arguments.get("gpu").str();
+  if (!options.gpu.empty() && !arguments.has("runner"))
+    return userError("--gpu: a model for GPUs is linked with runtime-lite/cuda; "
+                     "name a program that does so with --runner");
   options.verbose = arguments.has("verbose");
   for (llvm::StringRef text : arguments.all("dim")) {
     auto [symbol, value] = text.rsplit('=');
@@ -124,10 +131,12 @@ llvm::Expected<std::string> compileToLibrary(llvm::StringRef model,
   std::string why;
   if (!resolveTarget(options.target, options.cpu, options.features, target, why))
     return userError(why);
-  // Without shared libraries, the runner links the object.
-  bool isShared = target.hasSharedLibraries();
+  // Without shared libraries, and with a GPU, the runner links the object.
+  bool isShared = target.hasSharedLibraries() && options.gpu.empty();
   llvm::StringRef suffix = isShared ? ".so" : ".o";
   options.emit = {isShared ? "shared" : "obj"};
+  if (!options.gpu.empty())
+    options.emit.insert(options.emit.end(), {"gpu-llvm", "report"});
   options.outputDir = folder.str();
   CompileResult result;
   if (!compileModel(model, options, result)) {

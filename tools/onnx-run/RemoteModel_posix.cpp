@@ -160,13 +160,14 @@ public:
            process.write(t.data, t.bytes);
     }
     int64_t status = 0;
-    std::string defect;
-    if (!ok || !readNumber(status) || !readText(defect))
+    if (!ok || !readNumber(status) || !readText(said))
       return lost("died during the run");
-    if (!defect.empty())
-      return compiledModelError(label(), defect);
-    if (status != ONNXC_OK)
+    if (status != ONNXC_OK) {
+      context->error_message = said.empty() ? nullptr : said.c_str();
       return static_cast<int32_t>(status);
+    }
+    if (!said.empty())
+      return compiledModelError(label(), said);
     for (onnxc_tensor &t : outputs) {
       int64_t type, rank, bytes;
       if (!readNumber(type) || !readNumber(rank) || rank < 0 ||
@@ -195,6 +196,7 @@ public:
 
 private:
   mutable Process process;
+  mutable std::string said; ///< the text of the last answer
   onnxc_model remote = {};
   std::vector<onnxc_tensor_info> infos;
   std::vector<std::string> names;

@@ -12,6 +12,7 @@
 #include "llvm/Support/Regex.h"
 #include "llvm/Support/raw_ostream.h"
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 
@@ -114,6 +115,9 @@ static std::string jsonLine(Fields object) {
 static void runInChild(llvm::StringRef directory, const CompileOptions &options,
                        llvm::StringRef folder, llvm::StringRef runner,
                        const Reporter &reporter) {
+  // For runners that keep records.
+  std::string name = llvm::sys::path::filename(directory).str();
+  setenv("ONNXC_TEST_NAME", name.c_str(), /*overwrite=*/1);
   // Models may name files relative to their own directory only, but a child
   // that is killed must leave nothing outside of the work folder.
   auto enter = [&](llvm::StringRef stage) {

@@ -12,9 +12,11 @@
  *              rank, dims
  *   or         "onnxcerr", length, text
  *   request    1; per input: type, rank, dims, bytes, data
- *   answer     status, length of a text, text (a defect of the compiled code);
+ *   answer     status, length of a text, text (a defect of the compiled code, or
+ *              what the run said with a status that is not 0);
  *              with status 0 and no text, per output: type, rank, dims, bytes, data
- * Requests follow each other until the input ends. */
+ * Requests follow each other until the input ends. One state, made ready by the
+ * first request, serves them all. */
 #include "onnxc.h"
 
 #include <stdio.h>
@@ -150,7 +152,9 @@ static int read_inputs(const onnxc_model *model) {
   return 1;
 }
 
-static const char *defect(const onnxc_model *model, const void *arena) {
+static const char *defect(const onnxc_model *model, const void *arena, const void *state) {
+  if (state && !intact(state, (size_t)model->state_bytes))
+    return "wrote past the end of its state";
   if (arena && !intact(arena, (size_t)model->arena_bytes))
     return "wrote past the end of its arena";
   for (int32_t i = 0; i < model->num_outputs; ++i)
@@ -162,15 +166,20 @@ static const char *defect(const onnxc_model *model, const void *arena) {
   return "";
 }
 
+static int32_t make_ready(const onnxc_model *model, void *state, onnxc_context *context) {
+  return model->init ? model->init(state, (size_t)model->state_bytes, context) : ONNXC_OK;
+}
+
 static void serve(const onnxc_model *model) {
   onnxc_context context = {0};
   context.version = ONNXC_VERSION;
   context.allocate = allocate;
   context.release = release;
+  void *state = model->state_bytes ? poisoned((size_t)model->state_bytes, 64) : NULL;
+  int ready = 0;
   while (read_inputs(model)) {
     size_t arena_bytes = (size_t)model->arena_bytes;
     void *arena = arena_bytes ? poisoned(arena_bytes, (size_t)model->arena_align) : NULL;
-    void *state = model->state_bytes ? calloc(1, (size_t)model->state_bytes) : NULL;
     for (int32_t i = 0; i < model->num_outputs; ++i) {
       const onnxc_tensor_info *info = &model->outputs[i];
       memset(&outputs[i], 0, sizeof outputs[i]);
@@ -180,8 +189,15 @@ static void serve(const onnxc_model *model) {
         outputs[i].data = buffers[i] = poisoned(outputs[i].bytes, 64);
       }
     }
-    int32_t status = model->run(state, &context, inputs, outputs, arena, arena_bytes);
-    const char *text = status == ONNXC_OK ? defect(model, arena) : "";
+    context.error_message = NULL;
+    context.error_node = -1;
+    int32_t status = ready ? ONNXC_OK : make_ready(model, state, &context);
+    ready = status == ONNXC_OK;
+    if (ready)
+      status = model->run(state, &context, inputs, outputs, arena, arena_bytes);
+    const char *text = status == ONNXC_OK ? defect(model, arena, state) : context.error_message;
+    if (!text)
+      text = "";
     put_number(status);
     put_text(text);
     for (int32_t i = 0; i < model->num_outputs; ++i) {
@@ -203,8 +219,10 @@ static void serve(const onnxc_model *model) {
       free(copies[i]);
     }
     free(arena);
-    free(state);
   }
+  if (ready && model->deinit)
+    model->deinit(state);
+  free(state);
 }
 
 #ifdef ONNXC_REMOTE_LINKED

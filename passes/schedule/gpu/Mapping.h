@@ -1,0 +1,24 @@
+// The mappings of a kernel's loops to blocks and threads.
+#ifndef ONNXC_PASSES_SCHEDULE_GPU_MAPPING_H
+#define ONNXC_PASSES_SCHEDULE_GPU_MAPPING_H
+
+#include "codegen/targets/GpuTarget.h"
+#include "passes/schedule/gpu/KernelBody.h"
+
+namespace onnxc {
+
+/// How a kernel is launched.
+struct Launch {
+  llvm::SmallVector<int32_t, 3> block; ///< threads in x, y, z
+  /// Blocks in x, y, z from the extents of the root's loops; host code.
+  std::function<llvm::SmallVector<mlir::Value>(mlir::OpBuilder &, mlir::Location, llvm::ArrayRef<mlir::Range>)> grid;
+};
+
+/// One thread for each point of the parallel loops; it runs the reductions
+/// serially (Pointwise.cpp). Works for every kernel whose parallel loops do not
+/// depend on each other. Code goes to the insertion point of `b`.
+std::optional<Launch> mapPointwise(mlir::OpBuilder &b, KernelOps ops, mlir::gpu::GPUFuncOp kernel, const GpuTarget &target);
+
+} // namespace onnxc
+
+#endif
