@@ -43,7 +43,10 @@ static void optimize(Module &m, TargetMachine &machine, int optLevel) {
   // A thread is one lane: vectors are for wide loads only, which the kernels write themselves.
   tuning.LoopVectorization = false;
   tuning.SLPVectorization = false;
-  PassBuilder builder(&machine, tuning);
+  // It takes wide loads apart whose elements are used one by one.
+  PassInstrumentationCallbacks callbacks;
+  callbacks.registerShouldRunOptionalPassCallback([](StringRef pass, Any) { return pass != "VectorCombinePass"; });
+  PassBuilder builder(&machine, tuning, std::nullopt, &callbacks);
   builder.registerModuleAnalyses(mam);
   builder.registerCGSCCAnalyses(cgam);
   builder.registerFunctionAnalyses(fam);

@@ -9,14 +9,13 @@
 // and only launchers and copies look into them.
 #include "codegen/nvptx/HostCalls.h"
 #include "passes/memory/PlanArena.h"
+#include "passes/schedule/gpu/ConstantBytes.h"
 #include "passes/schedule/gpu/Gpu.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/IR/AsmState.h"
-#include "mlir/IR/DialectResourceBlobManager.h"
 
 using namespace mlir;
 
@@ -26,32 +25,6 @@ namespace {
 /// Weights start at multiples of this: what the widest accesses of kernels want, and a cache line.
 constexpr int64_t kWeightAlign = 256;
 constexpr unsigned kIndexBits = 64;
-
-int64_t elementBytes(Type t) { return t.isIndex() ? 8 : llvm::divideCeil(t.getIntOrFloatBitWidth(), 8); }
-
-/// The bytes of a constant as memory holds them.
-std::vector<char> constantBytes(Attribute value, MemRefType type) {
-  int64_t width = elementBytes(type.getElementType()), count = type.getNumElements();
-  if (auto resource = dyn_cast<DenseResourceElementsAttr>(value)) {
-    ArrayRef<char> data = resource.getRawHandle().getBlob()->getData();
-    return {data.begin(), data.end()};
-  }
-  auto dense = cast<DenseIntOrFPElementsAttr>(value);
-  std::vector<char> bytes;
-  bytes.reserve(count * width);
-  auto push = [&](const APInt &element) {
-    APInt wide = element.zext(width * 8);
-    const char *raw = reinterpret_cast<const char *>(wide.getRawData());
-    bytes.insert(bytes.end(), raw, raw + width);
-  };
-  if (isa<FloatType>(dense.getElementType()))
-    for (const APFloat &element : dense.getValues<APFloat>())
-      push(element.bitcastToAPInt());
-  else
-    for (const APInt &element : dense.getValues<APInt>())
-      push(element);
-  return bytes;
-}
 
 class HostCalls {
 public:

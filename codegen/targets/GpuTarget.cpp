@@ -11,12 +11,12 @@ namespace {
 constexpr unsigned K = 1 << 10;
 
 const GpuTarget kRows[] = {
-    // name, architecture, exact, warp, block, largest block, registers, per thread, shared, opted in, access, cp.async, mma, description
-    {"sm_80", 80, false, 32, 256, 1024, 64 * K, 255, 48 * K, 163 * K, 16, true, true, "A100, A30"},
-    {"sm_86", 86, false, 32, 256, 1024, 64 * K, 255, 48 * K, 99 * K, 16, true, true, "A10, A40, RTX 30"},
-    {"sm_89", 89, false, 32, 256, 1024, 64 * K, 255, 48 * K, 99 * K, 16, true, true, "L4, L40, RTX 40"},
-    {"sm_90", 90, false, 32, 256, 1024, 64 * K, 255, 48 * K, 227 * K, 16, true, true, "H100, H200"},
-    {"sm_90a", 90, true, 32, 256, 1024, 64 * K, 255, 48 * K, 227 * K, 16, true, true, "H100, H200 only"},
+    // name, architecture, exact, warp, block, largest block, multiprocessors, registers, per thread, shared, opted in, access, cp.async, mma, description
+    {"sm_80", 80, false, 32, 256, 1024, 108, 64 * K, 255, 48 * K, 163 * K, 16, true, true, "A100, A30"},
+    {"sm_86", 86, false, 32, 256, 1024, 84, 64 * K, 255, 48 * K, 99 * K, 16, true, true, "A10, A40, RTX 30"},
+    {"sm_89", 89, false, 32, 256, 1024, 128, 64 * K, 255, 48 * K, 99 * K, 16, true, true, "L4, L40, RTX 40"},
+    {"sm_90", 90, false, 32, 256, 1024, 132, 64 * K, 255, 48 * K, 227 * K, 16, true, true, "H100, H200"},
+    {"sm_90a", 90, true, 32, 256, 1024, 132, 64 * K, 255, 48 * K, 227 * K, 16, true, true, "H100, H200 only"},
 };
 
 } // namespace

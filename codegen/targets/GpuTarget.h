@@ -19,6 +19,7 @@ struct GpuTarget {
   unsigned warp = 32;    ///< threads that run in step
   unsigned blockThreads = 0;    ///< threads of a block where the kernel has no reason for another number
   unsigned maxBlockThreads = 0; ///< largest block
+  unsigned multiprocessors = 0; ///< of the largest card of that architecture
   unsigned registers = 0;       ///< 32-bit registers of a multiprocessor
   unsigned threadRegisters = 0; ///< most of them that a thread may use
   unsigned sharedBytes = 0;     ///< shared memory of a block without opting in to more

@@ -65,6 +65,7 @@ void registerAllPasses() {
   mlir::registerPass([] { return createReuseDeadInputsPass(); });
   mlir::registerPass([] { return createOutlineKernelsPass(); });
   mlir::registerPass([] { return createPlaceKernelsPass(); });
+  mlir::registerPass([] { return createPermuteWeightsPass(); });
   mlir::registerPass([] { return createMapKernelsPass(gpuTargetTable().front()); });
   mlir::registerPass([] { return createLowerToNVVMPass(); });
   mlir::registerPass([] { return createImplicitPaddingPass(targetTable().front()); });

@@ -53,6 +53,7 @@ static void buildKernels(OpPassManager &pm, const PipelineOptions &options) {
   if (!options.gpus.empty()) {
     // Before the host's scheduling, which is for the kernels that stay there.
     pm.addPass(createPlaceKernelsPass());
+    pm.addPass(createPermuteWeightsPass());
     pm.addPass(createMapKernelsPass(options.gpus.front()));
   }
   // -O0 keeps plain loops: the reference when a number is wrong.

@@ -11,6 +11,9 @@ namespace onnxc {
 /// Decides for each call of a kernel whether the device or the host runs it,
 /// gives buffers their homes and writes the copies between them (PlaceKernels.cpp).
 std::unique_ptr<mlir::Pass> createPlaceKernelsPass();
+/// Constant operands of products lie as the device's kernels walk through them
+/// (PermuteWeights.cpp).
+std::unique_ptr<mlir::Pass> createPermuteWeightsPass();
 /// Kernels of the device become gpu.funcs of the module @device; what is left of
 /// the kernel function launches it (MapKernels.cpp).
 std::unique_ptr<mlir::Pass> createMapKernelsPass(const GpuTarget &target);

@@ -81,7 +81,9 @@ public:
     b.setInsertionPointToEnd(&body);
     Operation *end = gpu::ReturnOp::create(b, loc);
     b.setInsertionPoint(end);
-    std::optional<Launch> launch = mapPointwise(b, inside, made, target);
+    std::optional<Launch> launch = mapTiledContraction(b, inside, made, target);
+    if (!launch)
+      launch = mapPointwise(b, inside, made, target);
     if (!launch)
       return kernel.emitError("kernel has no form that runs on a GPU");
     made->setAttr("gpu.known_block_size", b.getDenseI32ArrayAttr(launch->block));

@@ -19,6 +19,10 @@ struct Launch {
 /// depend on each other. Code goes to the insertion point of `b`.
 std::optional<Launch> mapPointwise(mlir::OpBuilder &b, KernelOps ops, mlir::gpu::GPUFuncOp kernel, const GpuTarget &target);
 
+/// Tiles in shared memory, a register tile for each thread (TiledContraction.cpp).
+/// Nullopt where the kernel is no contraction or too small for one.
+std::optional<Launch> mapTiledContraction(mlir::OpBuilder &b, KernelOps ops, mlir::gpu::GPUFuncOp kernel, const GpuTarget &target);
+
 } // namespace onnxc
 
 #endif

@@ -1,0 +1,365 @@
+// Matrix products and convolutions: tiles in shared memory, a register tile for
+// each thread.
+//
+//   rows[2][16][128+4], columns[2][16][128+4] : shared memory
+//   for each 16 steps of k {
+//     load the next 16 steps from global memory to registers
+//     for each of these 16 steps: acc[8][8] += rows[k][8] * columns[k][8]
+//     store the registers to the other half of shared memory; barrier
+//   }
+//   output = epilogue(acc)
+//
+// A thread's 8 x 8 results are 2 x 2 pieces of 4 x 4, so that a warp reads
+// neighbouring pieces. Loads run along what the operand walks through
+// contiguously, 16 bytes each where alignment allows. Out of range, an operand
+// is zero and a result is not stored.
+#include "passes/schedule/gpu/Contraction.h"
+#include "passes/schedule/gpu/Mapping.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+
+namespace onnxc {
+namespace {
+
+/// Elements of a piece: a 16-byte access of shared memory.
+constexpr int kPiece = 4;
+/// Rows and columns of shared memory have this many elements more, so that
+/// threads that store along k hit different banks.
+constexpr int kPad = 4;
+/// Smaller products leave most of any tile idle.
+constexpr int64_t kLeastExtent = 8;
+/// Largest grid in y and z.
+constexpr int64_t kMostBlocks = 65535;
+
+struct Tile {
+  int m, n, k;            ///< of a block
+  int threadM, threadN;   ///< of a thread
+  int threads() const { return m / threadM * (n / threadN); }
+};
+
+const Tile kTiles[] = {
+    {128, 128, 16, 8, 8}, {128, 64, 16, 8, 8}, {64, 128, 16, 8, 8}, {64, 64, 16, 8, 4}, {32, 64, 16, 4, 8}, {64, 32, 16, 8, 4}, {32, 32, 16, 4, 4}, {16, 64, 16, 4, 4}, {64, 16, 16, 4, 4},
+};
+
+/// Time of the product by tiles, to the order of magnitude, in multiply-adds of one multiprocessor.
+double cost(const Tile &t, const Contraction &c, const GpuTarget &target) {
+  double blocks = double(llvm::divideCeil(c.m.total, t.m)) * llvm::divideCeil(c.n.total, t.n) * c.batch.total;
+  double fmas = t.threadM * t.threadN, loads = (t.threadM + t.threadN) / double(kPiece);
+  // A load of shared memory takes as long as four multiply-adds.
+  double block = double(t.m) * t.n * c.k.total * (fmas + 4 * loads) / fmas;
+  // Fewer warps than schedulers leave some idle; a block alone waits for memory.
+  double warps = double(t.threads()) / target.warp;
+  return std::max(blocks / target.multiprocessors, 1.0 + 1.0 / warps) * block;
+}
+
+const Tile *chooseTile(const Contraction &c, const GpuTarget &target) {
+  const Tile *best = nullptr;
+  for (const Tile &t : kTiles) {
+    if (llvm::divideCeil(c.n.total, t.n) > kMostBlocks || c.batch.total > kMostBlocks)
+      continue;
+    if (!best || cost(t, c, target) < cost(*best, c, target))
+      best = &t;
+  }
+  return best;
+}
+
+class Emitter {
+public:
+  Emitter(OpBuilder &b, KernelOps ops, ArrayRef<int> epilogueLoops, const Contraction &c, const Tile &tile, gpu::GPUFuncOp kernel)
+      : b(b), ops(ops), epilogue(epilogueLoops), c(c), tile(tile), loc(ops.root.getLoc()), f32(b.getF32Type()) {
+    thread = gpu::ThreadIdOp::create(b, loc, gpu::Dimension::x);
+    firstM = mul(gpu::BlockIdOp::create(b, loc, gpu::Dimension::x), tile.m);
+    firstN = mul(gpu::BlockIdOp::create(b, loc, gpu::Dimension::y), tile.n);
+    zeroIvs.assign(ops.root.getNumLoops(), index(0));
+    c.batch.setIvs(b, loc, gpu::BlockIdOp::create(b, loc, gpu::Dimension::z), zeroIvs);
+    rows = makeSide(c.rows, c.m, firstM, tile.m, kernel);
+    columns = makeSide(c.columns, c.n, firstN, tile.n, kernel);
+  }
+
+  void emit() {
+    Value tx = rem(thread, tile.n / tile.threadN), ty = div(thread, tile.n / tile.threadN);
+    rowInTile = mul(ty, kPiece);
+    columnInTile = mul(tx, kPiece);
+    Value zero = index(0), one = index(1);
+    keep(rows, load(rows, zero), zero);
+    keep(columns, load(columns, zero), zero);
+    gpu::BarrierOp::create(b, loc);
+    SmallVector<Value> acc(tile.threadM * tile.threadN, arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0)));
+    Value steps = index(llvm::divideCeil(c.k.total, tile.k));
+    auto loop = scf::ForOp::create(b, loc, zero, steps, one, acc);
+    {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(loop.getBody());
+      Value step = loop.getInductionVar(), next = add(step, one);
+      Value half = rem(step, 2), other = rem(next, 2);
+      auto nextRows = load(rows, next), nextColumns = load(columns, next);
+      acc.assign(loop.getRegionIterArgs().begin(), loop.getRegionIterArgs().end());
+      for (int k = 0; k < tile.k; ++k)
+        multiply(half, k, acc);
+      keep(rows, nextRows, other);
+      keep(columns, nextColumns, other);
+      gpu::BarrierOp::create(b, loc);
+      scf::YieldOp::create(b, loc, acc);
+    }
+    acc.assign(loop.getResults().begin(), loop.getResults().end());
+    store(acc);
+  }
+
+private:
+  /// How one operand comes to shared memory.
+  struct Side {
+    OpOperand *operand;
+    const LoopGroup *group;
+    int extent;         ///< of the tile
+    unsigned lanes;     ///< elements of a load
+    bool alongK;        ///< the load's elements, and neighbouring threads, follow k
+    Value shared;       ///< [2][tile.k][extent + kPad]
+    struct Load {
+      Value k, at;      ///< within the tile
+      Value inRange;    ///< of the group; null: always
+      SmallVector<Value> ivs;
+    };
+    SmallVector<Load> loads; ///< of a thread, for one tile
+  };
+
+  Value index(int64_t n) { return arith::ConstantIndexOp::create(b, loc, n); }
+  Value add(Value x, Value y) { return b.createOrFold<arith::AddIOp>(loc, x, y); }
+  Value add(Value x, int64_t n) { return n ? add(x, index(n)) : x; }
+  Value mul(Value x, int64_t n) { return b.createOrFold<arith::MulIOp>(loc, x, index(n)); }
+  Value rem(Value x, int64_t n) { return b.createOrFold<arith::RemUIOp>(loc, x, index(n)); }
+  Value div(Value x, int64_t n) { return b.createOrFold<arith::DivUIOp>(loc, x, index(n)); }
+  Value below(Value x, int64_t n) { return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, x, index(n)); }
+  VectorType piece(Type element = {}) { return VectorType::get(kPiece, element ? element : f32); }
+
+  Side makeSide(OpOperand *operand, const LoopGroup &group, Value first, int extent, gpu::GPUFuncOp kernel) {
+    Side side{operand, &group, extent, 1, false, {}, {}};
+    auto isFastest = [&](int loop, const LoopGroup &of) { return loop >= 0 && !of.loops.empty() && of.loops.back() == unsigned(loop); };
+    int wide = contiguousLoop(ops.root, operand, kPiece), narrow = contiguousLoop(ops.root, operand, 1);
+    if (isFastest(wide, c.k) || isFastest(wide, group)) {
+      side.lanes = kPiece;
+      side.alongK = isFastest(wide, c.k);
+    } else {
+      side.alongK = isFastest(narrow, c.k);
+    }
+    auto space = gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
+    auto type = MemRefType::get({2, tile.k, extent + kPad}, f32, MemRefLayoutAttrInterface(), space);
+    side.shared = kernel.addWorkgroupAttribution(type, loc);
+    kernel.setWorkgroupAttributionAttr(kernel.getNumWorkgroupAttributions() - 1, "llvm.align", b.getI64IntegerAttr(16));
+    int count = extent * tile.k / int(side.lanes) / tile.threads();
+    for (int i = 0; i < count; ++i) {
+      Value id = add(thread, int64_t(i) * tile.threads());
+      int chunks = (side.alongK ? tile.k : extent) / int(side.lanes);
+      Value along = mul(rem(id, chunks), side.lanes), across = div(id, chunks);
+      Side::Load load{side.alongK ? along : across, side.alongK ? across : along, {}, zeroIvs};
+      Value at = add(first, load.at);
+      if (group.total % extent)
+        load.inRange = below(at, group.total);
+      group.setIvs(b, loc, at, load.ivs);
+      side.loads.push_back(load);
+    }
+    return side;
+  }
+
+  /// What this thread brings of tile number `step`.
+  SmallVector<Value> load(Side &side, Value step) {
+    SmallVector<Value> values;
+    Type element = cast<MemRefType>(side.operand->get().getType()).getElementType();
+    Type type = side.lanes == 1 ? element : piece(element);
+    Value first = mul(step, tile.k);
+    for (Side::Load &l : side.loads) {
+      Value k = add(first, l.k);
+      // The loop asks for one tile more than there is.
+      Value inRange = below(k, c.k.total);
+      if (l.inRange)
+        inRange = arith::AndIOp::create(b, loc, inRange, l.inRange);
+      auto guard = scf::IfOp::create(b, loc, TypeRange{type}, inRange, /*addThenBlock=*/true, /*addElseBlock=*/true);
+      {
+        OpBuilder::InsertionGuard restore(b);
+        b.setInsertionPointToStart(guard.thenBlock());
+        SmallVector<Value> ivs = l.ivs;
+        c.k.setIvs(b, loc, k, ivs);
+        Value v = side.lanes == 1 ? loadOperand(b, ops.root, side.operand, ivs) : loadPiece(ops.root, side.operand, ivs);
+        scf::YieldOp::create(b, loc, v);
+        b.setInsertionPointToStart(guard.elseBlock());
+        scf::YieldOp::create(b, loc, arith::ConstantOp::create(b, loc, b.getZeroAttr(type)).getResult());
+      }
+      Value v = guard.getResult(0);
+      if (element != f32)
+        v = arith::ExtFOp::create(b, loc, side.lanes == 1 ? f32 : Type(piece()), v);
+      values.push_back(v);
+    }
+    return values;
+  }
+
+  /// Four elements of `operand` from the point `ivs` on, which is at a multiple of four.
+  Value loadPiece(linalg::GenericOp op, OpOperand *operand, ValueRange ivs) {
+    Type element = cast<MemRefType>(operand->get().getType()).getElementType();
+    return vector::LoadOp::create(b, loc, piece(element), operand->get(), mapped(b, loc, op.getMatchingIndexingMap(operand), ivs),
+                                  /*nontemporal=*/false, llvm::Align(kPiece * element.getIntOrFloatBitWidth() / 8));
+  }
+
+  void keep(Side &side, ArrayRef<Value> values, Value half) {
+    for (auto [l, v] : llvm::zip(side.loads, values)) {
+      if (side.lanes == 1) {
+        memref::StoreOp::create(b, loc, v, side.shared, ValueRange{half, l.k, l.at});
+      } else if (side.alongK) {
+        for (int i = 0; i < kPiece; ++i)
+          memref::StoreOp::create(b, loc, vector::ExtractOp::create(b, loc, v, i).getResult(), side.shared, ValueRange{half, add(l.k, i), l.at});
+      } else {
+        vector::StoreOp::create(b, loc, v, side.shared, ValueRange{half, l.k, l.at}, false, llvm::Align(16));
+      }
+    }
+  }
+
+  /// A thread's elements of step `k`: pieces that lie `extent / pieces` apart.
+  SmallVector<Value> fetch(const Side &side, Value half, int k, Value first, int count) {
+    SmallVector<Value> out;
+    int pieces = count / kPiece;
+    for (int p = 0; p < pieces; ++p) {
+      Value v = vector::LoadOp::create(b, loc, piece(), side.shared, ValueRange{half, index(k), add(first, p * (side.extent / pieces))}, false, llvm::Align(16));
+      for (int i = 0; i < kPiece; ++i)
+        out.push_back(vector::ExtractOp::create(b, loc, v, i));
+    }
+    return out;
+  }
+
+  void multiply(Value half, int k, SmallVectorImpl<Value> &acc) {
+    SmallVector<Value> r = fetch(rows, half, k, rowInTile, tile.threadM), s = fetch(columns, half, k, columnInTile, tile.threadN);
+    for (int i = 0; i < tile.threadM; ++i)
+      for (int j = 0; j < tile.threadN; ++j) {
+        Value &a = acc[i * tile.threadN + j];
+        a = math::FmaOp::create(b, loc, r[i], s[j], a);
+      }
+  }
+
+  /// Runs `body` where `at` is below `total`, which all tiles are when `exact`.
+  void guarded(Value at, int64_t total, bool exact, llvm::function_ref<void()> body) {
+    if (exact)
+      return body();
+    auto guard = scf::IfOp::create(b, loc, below(at, total));
+    OpBuilder::InsertionGuard restore(b);
+    b.setInsertionPointToStart(guard.thenBlock());
+    body();
+  }
+
+  void store(ArrayRef<Value> acc) {
+    int rowPieces = tile.threadM / kPiece, columnPieces = tile.threadN / kPiece;
+    for (int i = 0; i < tile.threadM; ++i) {
+      Value m = add(firstM, add(rowInTile, i / kPiece * (tile.m / rowPieces) + i % kPiece));
+      guarded(m, c.m.total, c.m.total % tile.m == 0, [&] {
+        SmallVector<Value> ivs = zeroIvs;
+        c.m.setIvs(b, loc, m, ivs);
+        for (int p = 0; p < columnPieces; ++p)
+          storePiece(acc.slice(i * tile.threadN + p * kPiece, kPiece), add(firstN, add(columnInTile, p * (tile.n / columnPieces))), ivs);
+      });
+    }
+  }
+
+  /// The loop of the epilogue (or of the root without one) behind the fastest column loop.
+  int fastestStored() {
+    int loop = int(c.n.loops.back());
+    if (!ops.epilogue)
+      return loop;
+    auto at = llvm::find(epilogue, loop);
+    return at == epilogue.end() ? -1 : int(at - epilogue.begin());
+  }
+
+  void storePiece(ArrayRef<Value> values, Value n, ArrayRef<Value> rowIvs) {
+    auto last = ops.epilogue ? ops.epilogue : ops.root;
+    OpOperand *out = last.getDpsInitOperand(0);
+    int fastest = fastestStored();
+    bool exact = c.n.total % tile.n == 0;
+    if (contiguousLoop(last, out, kPiece) != fastest) {
+      for (int i = 0; i < kPiece; ++i) {
+        Value at = add(n, i);
+        guarded(at, c.n.total, exact, [&] {
+          SmallVector<Value> ivs(rowIvs);
+          c.n.setIvs(b, loc, at, ivs);
+          storeResults(b, ops, epilogue, values[i], ivs);
+        });
+      }
+      return;
+    }
+    guarded(n, c.n.total, exact, [&] {
+      SmallVector<Value> ivs(rowIvs);
+      c.n.setIvs(b, loc, n, ivs);
+      SmallVector<Value> at = ivs, results(values);
+      if (ops.epilogue) {
+        at.clear();
+        for (int loop : epilogue)
+          at.push_back(loop < 0 ? index(0) : ivs[loop]);
+        results = runEpilogue(values, at, fastest);
+      }
+      Value all = vector::FromElementsOp::create(b, loc, piece(results[0].getType()), results);
+      unsigned bytes = kPiece * results[0].getType().getIntOrFloatBitWidth() / 8;
+      vector::StoreOp::create(b, loc, all, out->get(), mapped(b, loc, last.getMatchingIndexingMap(out), at), false, llvm::Align(bytes));
+    });
+  }
+
+  /// The epilogue at four points along its loop `fastest`.
+  SmallVector<Value> runEpilogue(ArrayRef<Value> values, ArrayRef<Value> at, int fastest) {
+    linalg::GenericOp op = ops.epilogue;
+    SmallVector<SmallVector<Value>> points(kPiece, SmallVector<Value>(at)), args(kPiece);
+    for (int i = 1; i < kPiece; ++i)
+      points[i][fastest] = add(at[fastest], i);
+    for (OpOperand *in : op.getDpsInputOperands()) {
+      bool isResult = in->get() == ops.temporary.getResult();
+      bool isWide = !isResult && contiguousLoop(op, in, kPiece) == fastest;
+      bool varies = op.getMatchingIndexingMap(in).isFunctionOfDim(fastest);
+      Value common = isResult ? Value() : isWide ? loadPiece(op, in, at) : varies ? Value() : loadOperand(b, op, in, at);
+      for (int i = 0; i < kPiece; ++i)
+        args[i].push_back(isResult ? values[i]
+                          : isWide ? vector::ExtractOp::create(b, loc, common, i).getResult()
+                          : varies ? loadOperand(b, op, in, points[i])
+                                   : common);
+    }
+    SmallVector<Value> out;
+    for (int i = 0; i < kPiece; ++i) {
+      args[i].push_back(args[i][0]); // the output's own argument, which the body does not use
+      out.push_back(inlineBody(b, op, args[i], points[i])[0]);
+    }
+    return out;
+  }
+
+  OpBuilder &b;
+  KernelOps ops;
+  ArrayRef<int> epilogue;
+  const Contraction &c;
+  const Tile &tile;
+  Location loc;
+  Type f32;
+  Value thread, firstM, firstN, rowInTile, columnInTile;
+  SmallVector<Value> zeroIvs; ///< the batch's loops, and 0 for all others
+  Side rows, columns;
+};
+
+} // namespace
+
+std::optional<Launch> mapTiledContraction(OpBuilder &b, KernelOps ops, gpu::GPUFuncOp kernel, const GpuTarget &target) {
+  auto epilogue = epilogueLoops(ops);
+  auto c = epilogue ? readContraction(ops, *epilogue) : std::nullopt;
+  if (!c || std::min({c->m.total, c->n.total, c->k.total}) < kLeastExtent)
+    return std::nullopt;
+  const Tile *tile = chooseTile(*c, target);
+  if (!tile)
+    return std::nullopt;
+  OpBuilder::InsertionGuard restore(b);
+  Emitter(b, ops, *epilogue, *c, *tile, kernel).emit();
+  Launch launch;
+  launch.block = {tile->threads(), 1, 1};
+  SmallVector<int64_t> grid{int64_t(llvm::divideCeil(c->m.total, tile->m)), int64_t(llvm::divideCeil(c->n.total, tile->n)), c->batch.total};
+  launch.grid = [grid](OpBuilder &at, Location where, ArrayRef<Range>) {
+    SmallVector<Value> out;
+    for (int64_t n : grid)
+      out.push_back(arith::ConstantIndexOp::create(at, where, n));
+    return out;
+  };
+  return launch;
+}
+
+} // namespace onnxc
