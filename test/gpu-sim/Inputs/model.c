@@ -30,8 +30,8 @@ static int32_t run(void *state, onnxc_context *context, const onnxc_tensor *inpu
   return onnxc_cuda_end(state);
 }
 
-static const onnxc_tensor_info input = {"x", ONNXC_TYPE_FLOAT, 1, {1000}};
-static const onnxc_tensor_info output = {"y", ONNXC_TYPE_FLOAT, 1, {1000}};
+static const onnxc_tensor_info input = {"x", ONNXC_TYPE_FLOAT, 1, {1000}, -1};
+static const onnxc_tensor_info output = {"y", ONNXC_TYPE_FLOAT, 1, {1000}, -1};
 static const onnxc_model model = {
     .version = ONNXC_VERSION, .model_name = "model", .model_hash = "", .compiler_version = "",
     .arena_align = 64, .state_bytes = ONNXC_CUDA_STATE_BYTES(1), .num_inputs = 1, .num_outputs = 1,
