@@ -81,7 +81,9 @@ public:
     b.setInsertionPointToEnd(&body);
     Operation *end = gpu::ReturnOp::create(b, loc);
     b.setInsertionPoint(end);
-    std::optional<Launch> launch = mapTiledContraction(b, inside, made, target);
+    std::optional<Launch> launch = mapMatrixContraction(b, inside, made, target);
+    if (!launch)
+      launch = mapTiledContraction(b, inside, made, target);
     if (!launch)
       launch = mapPointwise(b, inside, made, target);
     if (!launch)
