@@ -17,7 +17,9 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Transforms/RegionUtils.h"
 
@@ -88,7 +90,7 @@ public:
       launch = mapPointwise(b, inside, made, target);
     if (!launch)
       return kernel.emitError("kernel has no form that runs on a GPU");
-    made->setAttr("gpu.known_block_size", b.getDenseI32ArrayAttr(launch->block));
+    made.setKnownBlockSizeAttr(b.getDenseI32ArrayAttr(launch->block));
     for (Operation *op : {inside.epilogue.getOperation(), inside.root.getOperation(), inside.fill.getOperation(), inside.temporary.getOperation()})
       if (op)
         op->erase();
@@ -229,7 +231,8 @@ struct MapKernelsPass : PassWrapper<MapKernelsPass, OperationPass<ModuleOp>> {
   StringRef getArgument() const override { return "onnxc-map-kernels"; }
   StringRef getDescription() const override { return "kernels of the device become gpu.funcs and their launchers"; }
   void getDependentDialects(DialectRegistry &r) const override {
-    r.insert<arith::ArithDialect, gpu::GPUDialect, LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect, scf::SCFDialect>();
+    r.insert<arith::ArithDialect, gpu::GPUDialect, LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect, nvgpu::NVGPUDialect, scf::SCFDialect,
+             vector::VectorDialect>();
   }
   void runOnOperation() override {
     ModuleOp module = getOperation();
