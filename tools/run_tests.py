@@ -1,8 +1,9 @@
 """Runs every test of a built tree and sums up: unit tests, lit, opset adapters,
-conformance, models, firmware.
+conformance, models, firmware, the GPU simulator.
 
 Called by tools/test. Counts: a conformance test counts when it is on the pass
-list; other targets than the host's run a tenth of that list in an emulator. A
+list; other targets than the host's, and GPUs, run a tenth of their list, in an
+emulator where the machine has none of them. A
 model row on test/models/known_failures.txt counts as skipped. The last green
 result is kept in build/test.stamp together with a hash of the programs and the
 tests' files; while that hash holds, the result is repeated.
@@ -34,7 +35,7 @@ def hashed_files():
         cwd=ROOT, check=True, stdout=subprocess.PIPE,
     ).stdout.decode()
     files = [os.path.join(ROOT, name) for name in listed.split("\0") if name]
-    for folder in (os.path.join(BUILD, "bin"), os.path.join(BUILD, "test")):
+    for folder in (os.path.join(BUILD, "bin"), os.path.join(BUILD, "lib"), os.path.join(BUILD, "test")):
         for here, _, names in os.walk(folder):
             if "Output" in here.split(os.sep):
                 continue
@@ -146,12 +147,21 @@ def model_tests():
     return passed, failed if failed or not code else 1, known
 
 
-def firmware_tests():
-    report = os.path.join(REPORTS, "firmware.json")
-    code, said = call([os.path.join(ROOT, "test", "firmware", "run"), "--json", report])
+def table_run(folder, *arguments):
+    """(passed, failed, skipped) of test/<folder>/run, which prints a table and a closing line."""
+    report = os.path.join(REPORTS, folder + ".json")
+    code, said = call([os.path.join(ROOT, "test", folder, "run"), "--json", report, *arguments])
     closing = re.findall(r"^(\d+) passed, (\d+) failed, (\d+) skipped", said, re.M)
     passed, failed, skipped = map(int, closing[-1]) if closing else (0, 0, 0)
     return passed, failed if failed or not code else 1, skipped
+
+
+def firmware_tests():
+    return table_run("firmware")
+
+
+def gpu_tests():
+    return table_run("gpu-sim", "--tenth")
 
 
 SUITES = (
@@ -162,6 +172,7 @@ SUITES = (
     ("conformance on other targets", target_tests),
     ("models", model_tests),
     ("firmware", firmware_tests),
+    ("GPU", gpu_tests),
 )
 
 

@@ -9,6 +9,8 @@
         spill. A listed test fails when any of its nodes stays on the host.
         Closes with a matrix product, 4096 x 4096 beside cuBLAS on a card, small
         in the simulator.
+    test/gpu-sim/run --tenth
+        the same with every tenth of the listed backend tests.
     test/gpu-sim/run MODEL.onnx ...
         runs these models on random inputs instead (`onnx-run verify`).
     test/gpu-sim/run --update
@@ -218,6 +220,8 @@ def nodes(options, device):
     index = conformance.cases.generate(work)
     options.work, listed = work, read_node_list()
     names = sorted(conformance.read_pass_list() & set(index["cases"])) if options.update else [n for n in listed if n in index["cases"]]
+    if options.tenth:
+        names = names[::10]
     if options.filter:
         names = [n for n in names if options.filter in n or fnmatch.fnmatch(n, options.filter)]
     if not names:
@@ -279,7 +283,7 @@ def run_gemm(folder, device, options, n, rounds):
     """(error message or None, figures) of gemm.c with the compiled model."""
     environment, program = dict(os.environ), os.path.join(folder, "gemm")
     source = os.path.join(folder, "gemm_main.o")
-    runner.call(["clang-22", "-std=gnu11", "-O1", "-I", os.path.join(ROOT, "runtime-lite", "include"), "-I",
+    runner.call([runner.c_compiler(), "-std=gnu11", "-O1", "-I", os.path.join(ROOT, "runtime-lite", "include"), "-I",
                  os.path.join(ROOT, "runtime-lite", "cuda"), "-c", os.path.join(HERE, "gemm.c"), "-o", source])
     runner.link([source, os.path.join(folder, "gemm.o")], program)
     if device == "sim":
@@ -319,6 +323,7 @@ def main():
     parser.set_defaults(gpu="sm_80", checks=None)
     parser.add_argument("--filter", metavar="PATTERN")
     parser.add_argument("--kernels", action="store_true")
+    parser.add_argument("--tenth", action="store_true", help="every tenth of the backend tests")
     parser.add_argument("--update", action="store_true")
     parser.add_argument("--json", metavar="FILE", help="write the models' results there")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
@@ -326,6 +331,8 @@ def main():
     parser.add_argument("--onnx-compile", default=os.path.join(build, "bin", "onnx-compile"))
     parser.add_argument("--onnx-run", default=os.path.join(build, "bin", "onnx-run"))
     options = parser.parse_args()
+    if options.update and (options.filter or options.tenth or options.models):
+        parser.error("--update needs a full run")
     options.target = options.features = None
     options.runs = RUNS
     options.work = os.path.join(build, "gpu-sim")

@@ -32,10 +32,13 @@ def call(command):
         sys.exit(f"runner.py: error: {os.path.basename(command[0])} failed with exit code {done.returncode}")
 
 
+def c_compiler():
+    return os.environ.get("CC") or next(filter(shutil.which, ("clang-22", "cc")), "cc")
+
+
 def link(objects, program):
     """An executable of these and the GPU runtime."""
-    compiler = os.environ.get("CC") or next(filter(shutil.which, ("clang-22", "cc")), "cc")
-    call([compiler, "-fuse-ld=lld", *objects, devices.RUNTIME, "-ldl", "-lm", "-o", program])
+    call([c_compiler(), *objects, devices.RUNTIME, "-ldl", "-lm", "-o", program])
 
 
 def read(path, otherwise):

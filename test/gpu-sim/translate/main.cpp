@@ -56,7 +56,7 @@ static int link(StringRef object) {
     return fail("cannot find the C compiler '" GPUSIM_LINKER "': " + compiler.getError().message());
   std::string made = output + ".new";
   std::string message;
-  int code = sys::ExecuteAndWait(*compiler, {*compiler, "-shared", "-fuse-ld=lld", "-o", made, object, GPUSIM_LIBRARY, "-lm"}, std::nullopt, {}, 0, 0, &message);
+  int code = sys::ExecuteAndWait(*compiler, {*compiler, "-shared", "-o", made, object, GPUSIM_LIBRARY, "-lm"}, std::nullopt, {}, 0, 0, &message);
   if (code != 0)
     return fail("linking '" + output + "' failed" + (message.empty() ? "" : ": " + message));
   if (std::error_code ec = sys::fs::rename(made, output))
