@@ -65,6 +65,8 @@ struct LowerToNVVMPass : PassWrapper<LowerToNVVMPass, OperationPass<gpu::GPUModu
     options.overrideIndexBitwidth(bits ? bits.getInt() : 64);
     LLVMTypeConverter converter(context, options);
     configureGpuToNVVMTypeConverter(converter);
+    // Groups of copies are counted by the hardware: their tokens say nothing.
+    converter.addConversion([](nvgpu::DeviceAsyncTokenType type) { return IntegerType::get(type.getContext(), 32); });
     RewritePatternSet patterns(context);
     patterns.add<PointerAsMemref>(converter, /*benefit=*/2);
     populateVectorToLLVMConversionPatterns(converter, patterns, /*reassociateFPReductions=*/true, /*force32BitVectorIndices=*/true);

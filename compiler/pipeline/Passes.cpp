@@ -64,6 +64,7 @@ void registerAllPasses() {
   mlir::registerPass([] { return createBufferizePass(); });
   mlir::registerPass([] { return createReuseDeadInputsPass(); });
   mlir::registerPass([] { return createOutlineKernelsPass(); });
+  mlir::registerPass([] { return createNarrowProductsPass(); });
   mlir::registerPass([] { return createPlaceKernelsPass(); });
   mlir::registerPass([] { return createPermuteWeightsPass(); });
   mlir::registerPass([] { return createMapKernelsPass(gpuTargetTable().front()); });

@@ -31,9 +31,11 @@ static void buildGraph(OpPassManager &pm) { buildGraphPipeline(pm); }
 
 /// linalg on tensors: clean up what lowering wrote, then make one loop of each
 /// elementwise chain.
-static void buildTensors(OpPassManager &pm) {
+static void buildTensors(OpPassManager &pm, const PipelineOptions &options) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  if (!options.gpus.empty())
+    pm.addPass(createNarrowProductsPass()); // before fusion hides what only widens
   pm.addPass(createFuseElementwisePass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
@@ -171,7 +173,7 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
   if (options.afterStage)
     options.afterStage("linalg", module);
 
-  if (!stage("tensors", buildTensors) || !stage("bufferize", buildBufferize) ||
+  if (!stage("tensors", [&](OpPassManager &pm) { buildTensors(pm, options); }) || !stage("bufferize", buildBufferize) ||
       !stage("kernels", [&](OpPassManager &pm) { buildKernels(pm, options); }))
     return failure();
 

@@ -8,6 +8,8 @@
 
 namespace onnxc {
 
+/// On tensors: products read f16 operands as they are (NarrowProducts.cpp).
+std::unique_ptr<mlir::Pass> createNarrowProductsPass();
 /// Decides for each call of a kernel whether the device or the host runs it,
 /// gives buffers their homes and writes the copies between them (PlaceKernels.cpp).
 std::unique_ptr<mlir::Pass> createPlaceKernelsPass();

@@ -17,7 +17,9 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Transforms/RegionUtils.h"
 
@@ -81,12 +83,14 @@ public:
     b.setInsertionPointToEnd(&body);
     Operation *end = gpu::ReturnOp::create(b, loc);
     b.setInsertionPoint(end);
-    std::optional<Launch> launch = mapTiledContraction(b, inside, made, target);
+    std::optional<Launch> launch = mapMatrixContraction(b, inside, made, target);
+    if (!launch)
+      launch = mapTiledContraction(b, inside, made, target);
     if (!launch)
       launch = mapPointwise(b, inside, made, target);
     if (!launch)
       return kernel.emitError("kernel has no form that runs on a GPU");
-    made->setAttr("gpu.known_block_size", b.getDenseI32ArrayAttr(launch->block));
+    made.setKnownBlockSizeAttr(b.getDenseI32ArrayAttr(launch->block));
     for (Operation *op : {inside.epilogue.getOperation(), inside.root.getOperation(), inside.fill.getOperation(), inside.temporary.getOperation()})
       if (op)
         op->erase();
@@ -227,7 +231,8 @@ struct MapKernelsPass : PassWrapper<MapKernelsPass, OperationPass<ModuleOp>> {
   StringRef getArgument() const override { return "onnxc-map-kernels"; }
   StringRef getDescription() const override { return "kernels of the device become gpu.funcs and their launchers"; }
   void getDependentDialects(DialectRegistry &r) const override {
-    r.insert<arith::ArithDialect, gpu::GPUDialect, LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect, scf::SCFDialect>();
+    r.insert<arith::ArithDialect, gpu::GPUDialect, LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect, nvgpu::NVGPUDialect, scf::SCFDialect,
+             vector::VectorDialect>();
   }
   void runOnOperation() override {
     ModuleOp module = getOperation();

@@ -7,11 +7,13 @@
 
 namespace onnxc {
 
+/// Blocks in x, y, z from the extents of the root's loops; writes code of the host.
+using GridOf = std::function<llvm::SmallVector<mlir::Value>(mlir::OpBuilder &, mlir::Location, llvm::ArrayRef<mlir::Range>)>;
+
 /// How a kernel is launched.
 struct Launch {
   llvm::SmallVector<int32_t, 3> block; ///< threads in x, y, z
-  /// Blocks in x, y, z from the extents of the root's loops; host code.
-  std::function<llvm::SmallVector<mlir::Value>(mlir::OpBuilder &, mlir::Location, llvm::ArrayRef<mlir::Range>)> grid;
+  GridOf grid;
 };
 
 /// One thread for each point of the parallel loops; it runs the reductions
@@ -19,6 +21,10 @@ struct Launch {
 /// depend on each other. Code goes to the insertion point of `b`.
 std::optional<Launch> mapPointwise(mlir::OpBuilder &b, KernelOps ops, mlir::gpu::GPUFuncOp kernel, const GpuTarget &target);
 
+/// On the matrix units: f16 operands, f32 accumulators (MatrixContraction.cpp).
+/// Nullopt where the kernel is no such product, or its operands do not come in
+/// lines of 16 bytes.
+std::optional<Launch> mapMatrixContraction(mlir::OpBuilder &b, KernelOps ops, mlir::gpu::GPUFuncOp kernel, const GpuTarget &target);
 /// Tiles in shared memory, a register tile for each thread (TiledContraction.cpp).
 /// Nullopt where the kernel is no contraction or too small for one.
 std::optional<Launch> mapTiledContraction(mlir::OpBuilder &b, KernelOps ops, mlir::gpu::GPUFuncOp kernel, const GpuTarget &target);

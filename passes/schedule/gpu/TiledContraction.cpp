@@ -13,8 +13,7 @@
 // neighbouring pieces. Loads run along what the operand walks through
 // contiguously, 16 bytes each where alignment allows. Out of range, an operand
 // is zero and a result is not stored.
-#include "passes/schedule/gpu/Contraction.h"
-#include "passes/schedule/gpu/Mapping.h"
+#include "passes/schedule/gpu/ProductEmitter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -26,16 +25,9 @@ using namespace mlir;
 namespace onnxc {
 namespace {
 
-/// Elements of a piece: a 16-byte access of shared memory.
-constexpr int kPiece = 4;
 /// Rows and columns of shared memory have this many elements more, so that
 /// threads that store along k hit different banks.
 constexpr int kPad = 4;
-/// Smaller products leave most of any tile idle.
-constexpr int64_t kLeastExtent = 8;
-/// Largest grid in y and z.
-constexpr int64_t kMostBlocks = 65535;
-
 struct Tile {
   int m, n, k;            ///< of a block
   int threadM, threadN;   ///< of a thread
@@ -46,37 +38,13 @@ const Tile kTiles[] = {
     {128, 128, 16, 8, 8}, {128, 64, 16, 8, 8}, {64, 128, 16, 8, 8}, {64, 64, 16, 8, 4}, {32, 64, 16, 4, 8}, {64, 32, 16, 8, 4}, {32, 32, 16, 4, 4}, {16, 64, 16, 4, 4}, {64, 16, 16, 4, 4},
 };
 
-/// Time of the product by tiles, to the order of magnitude, in multiply-adds of one multiprocessor.
-double cost(const Tile &t, const Contraction &c, const GpuTarget &target) {
-  double blocks = double(llvm::divideCeil(c.m.total, t.m)) * llvm::divideCeil(c.n.total, t.n) * c.batch.total;
-  double fmas = t.threadM * t.threadN, loads = (t.threadM + t.threadN) / double(kPiece);
-  // A load of shared memory takes as long as four multiply-adds.
-  double block = double(t.m) * t.n * c.k.total * (fmas + 4 * loads) / fmas;
-  // Fewer warps than schedulers leave some idle; a block alone waits for memory.
-  double warps = double(t.threads()) / target.warp;
-  return std::max(blocks / target.multiprocessors, 1.0 + 1.0 / warps) * block;
-}
+/// A load of shared memory takes as long as four multiply-adds.
+double overhead(const Tile &t) { return (t.threadM + t.threadN) / double(kPiece) * 4 / (t.threadM * t.threadN); }
 
-const Tile *chooseTile(const Contraction &c, const GpuTarget &target) {
-  const Tile *best = nullptr;
-  for (const Tile &t : kTiles) {
-    if (llvm::divideCeil(c.n.total, t.n) > kMostBlocks || c.batch.total > kMostBlocks)
-      continue;
-    if (!best || cost(t, c, target) < cost(*best, c, target))
-      best = &t;
-  }
-  return best;
-}
-
-class Emitter {
+class Emitter : ProductEmitter {
 public:
   Emitter(OpBuilder &b, KernelOps ops, ArrayRef<int> epilogueLoops, const Contraction &c, const Tile &tile, gpu::GPUFuncOp kernel)
-      : b(b), ops(ops), epilogue(epilogueLoops), c(c), tile(tile), loc(ops.root.getLoc()), f32(b.getF32Type()) {
-    thread = gpu::ThreadIdOp::create(b, loc, gpu::Dimension::x);
-    firstM = mul(gpu::BlockIdOp::create(b, loc, gpu::Dimension::x), tile.m);
-    firstN = mul(gpu::BlockIdOp::create(b, loc, gpu::Dimension::y), tile.n);
-    zeroIvs.assign(ops.root.getNumLoops(), index(0));
-    c.batch.setIvs(b, loc, gpu::BlockIdOp::create(b, loc, gpu::Dimension::z), zeroIvs);
+      : ProductEmitter(b, ops, epilogueLoops, c, tile.m, tile.n), tile(tile) {
     rows = makeSide(c.rows, c.m, firstM, tile.m, kernel);
     columns = makeSide(c.columns, c.n, firstN, tile.n, kernel);
   }
@@ -127,15 +95,6 @@ private:
     SmallVector<Load> loads; ///< of a thread, for one tile
   };
 
-  Value index(int64_t n) { return arith::ConstantIndexOp::create(b, loc, n); }
-  Value add(Value x, Value y) { return b.createOrFold<arith::AddIOp>(loc, x, y); }
-  Value add(Value x, int64_t n) { return n ? add(x, index(n)) : x; }
-  Value mul(Value x, int64_t n) { return b.createOrFold<arith::MulIOp>(loc, x, index(n)); }
-  Value rem(Value x, int64_t n) { return b.createOrFold<arith::RemUIOp>(loc, x, index(n)); }
-  Value div(Value x, int64_t n) { return b.createOrFold<arith::DivUIOp>(loc, x, index(n)); }
-  Value below(Value x, int64_t n) { return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, x, index(n)); }
-  VectorType piece(Type element = {}) { return VectorType::get(kPiece, element ? element : f32); }
-
   Side makeSide(OpOperand *operand, const LoopGroup &group, Value first, int extent, gpu::GPUFuncOp kernel) {
     Side side{operand, &group, extent, 1, false, {}, {}};
     auto isFastest = [&](int loop, const LoopGroup &of) { return loop >= 0 && !of.loops.empty() && of.loops.back() == unsigned(loop); };
@@ -174,9 +133,7 @@ private:
     for (Side::Load &l : side.loads) {
       Value k = add(first, l.k);
       // The loop asks for one tile more than there is.
-      Value inRange = below(k, c.k.total);
-      if (l.inRange)
-        inRange = arith::AndIOp::create(b, loc, inRange, l.inRange);
+      Value inRange = both(below(k, c.k.total), l.inRange);
       auto guard = scf::IfOp::create(b, loc, TypeRange{type}, inRange, /*addThenBlock=*/true, /*addElseBlock=*/true);
       {
         OpBuilder::InsertionGuard restore(b);
@@ -194,13 +151,6 @@ private:
       values.push_back(v);
     }
     return values;
-  }
-
-  /// Four elements of `operand` from the point `ivs` on, which is at a multiple of four.
-  Value loadPiece(linalg::GenericOp op, OpOperand *operand, ValueRange ivs) {
-    Type element = cast<MemRefType>(operand->get().getType()).getElementType();
-    return vector::LoadOp::create(b, loc, piece(element), operand->get(), mapped(b, loc, op.getMatchingIndexingMap(operand), ivs),
-                                  /*nontemporal=*/false, llvm::Align(kPiece * element.getIntOrFloatBitWidth() / 8));
   }
 
   void keep(Side &side, ArrayRef<Value> values, Value half) {
@@ -237,104 +187,22 @@ private:
       }
   }
 
-  /// Runs `body` where `at` is below `total`, which all tiles are when `exact`.
-  void guarded(Value at, int64_t total, bool exact, llvm::function_ref<void()> body) {
-    if (exact)
-      return body();
-    auto guard = scf::IfOp::create(b, loc, below(at, total));
-    OpBuilder::InsertionGuard restore(b);
-    b.setInsertionPointToStart(guard.thenBlock());
-    body();
-  }
-
   void store(ArrayRef<Value> acc) {
     int rowPieces = tile.threadM / kPiece, columnPieces = tile.threadN / kPiece;
     for (int i = 0; i < tile.threadM; ++i) {
       Value m = add(firstM, add(rowInTile, i / kPiece * (tile.m / rowPieces) + i % kPiece));
-      guarded(m, c.m.total, c.m.total % tile.m == 0, [&] {
-        SmallVector<Value> ivs = zeroIvs;
-        c.m.setIvs(b, loc, m, ivs);
-        for (int p = 0; p < columnPieces; ++p)
-          storePiece(acc.slice(i * tile.threadN + p * kPiece, kPiece), add(firstN, add(columnInTile, p * (tile.n / columnPieces))), ivs);
-      });
-    }
-  }
-
-  /// The loop of the epilogue (or of the root without one) behind the fastest column loop.
-  int fastestStored() {
-    int loop = int(c.n.loops.back());
-    if (!ops.epilogue)
-      return loop;
-    auto at = llvm::find(epilogue, loop);
-    return at == epilogue.end() ? -1 : int(at - epilogue.begin());
-  }
-
-  void storePiece(ArrayRef<Value> values, Value n, ArrayRef<Value> rowIvs) {
-    auto last = ops.epilogue ? ops.epilogue : ops.root;
-    OpOperand *out = last.getDpsInitOperand(0);
-    int fastest = fastestStored();
-    bool exact = c.n.total % tile.n == 0;
-    if (contiguousLoop(last, out, kPiece) != fastest) {
-      for (int i = 0; i < kPiece; ++i) {
-        Value at = add(n, i);
-        guarded(at, c.n.total, exact, [&] {
-          SmallVector<Value> ivs(rowIvs);
-          c.n.setIvs(b, loc, at, ivs);
-          storeResults(b, ops, epilogue, values[i], ivs);
-        });
+      SmallVector<Value> columns;
+      SmallVector<SmallVector<Value>> pieces;
+      for (int p = 0; p < columnPieces; ++p) {
+        columns.push_back(add(firstN, add(columnInTile, p * (tile.n / columnPieces))));
+        pieces.emplace_back(acc.slice(i * tile.threadN + p * kPiece, kPiece));
       }
-      return;
+      storeRow(m, columns, pieces);
     }
-    guarded(n, c.n.total, exact, [&] {
-      SmallVector<Value> ivs(rowIvs);
-      c.n.setIvs(b, loc, n, ivs);
-      SmallVector<Value> at = ivs, results(values);
-      if (ops.epilogue) {
-        at.clear();
-        for (int loop : epilogue)
-          at.push_back(loop < 0 ? index(0) : ivs[loop]);
-        results = runEpilogue(values, at, fastest);
-      }
-      Value all = vector::FromElementsOp::create(b, loc, piece(results[0].getType()), results);
-      unsigned bytes = kPiece * results[0].getType().getIntOrFloatBitWidth() / 8;
-      vector::StoreOp::create(b, loc, all, out->get(), mapped(b, loc, last.getMatchingIndexingMap(out), at), false, llvm::Align(bytes));
-    });
   }
 
-  /// The epilogue at four points along its loop `fastest`.
-  SmallVector<Value> runEpilogue(ArrayRef<Value> values, ArrayRef<Value> at, int fastest) {
-    linalg::GenericOp op = ops.epilogue;
-    SmallVector<SmallVector<Value>> points(kPiece, SmallVector<Value>(at)), args(kPiece);
-    for (int i = 1; i < kPiece; ++i)
-      points[i][fastest] = add(at[fastest], i);
-    for (OpOperand *in : op.getDpsInputOperands()) {
-      bool isResult = in->get() == ops.temporary.getResult();
-      bool isWide = !isResult && contiguousLoop(op, in, kPiece) == fastest;
-      bool varies = op.getMatchingIndexingMap(in).isFunctionOfDim(fastest);
-      Value common = isResult ? Value() : isWide ? loadPiece(op, in, at) : varies ? Value() : loadOperand(b, op, in, at);
-      for (int i = 0; i < kPiece; ++i)
-        args[i].push_back(isResult ? values[i]
-                          : isWide ? vector::ExtractOp::create(b, loc, common, i).getResult()
-                          : varies ? loadOperand(b, op, in, points[i])
-                                   : common);
-    }
-    SmallVector<Value> out;
-    for (int i = 0; i < kPiece; ++i) {
-      args[i].push_back(args[i][0]); // the output's own argument, which the body does not use
-      out.push_back(inlineBody(b, op, args[i], points[i])[0]);
-    }
-    return out;
-  }
-
-  OpBuilder &b;
-  KernelOps ops;
-  ArrayRef<int> epilogue;
-  const Contraction &c;
   const Tile &tile;
-  Location loc;
-  Type f32;
-  Value thread, firstM, firstN, rowInTile, columnInTile;
-  SmallVector<Value> zeroIvs; ///< the batch's loops, and 0 for all others
+  Value rowInTile, columnInTile;
   Side rows, columns;
 };
 
@@ -345,20 +213,19 @@ std::optional<Launch> mapTiledContraction(OpBuilder &b, KernelOps ops, gpu::GPUF
   auto c = epilogue ? readContraction(ops, *epilogue) : std::nullopt;
   if (!c || std::min({c->m.total, c->n.total, c->k.total}) < kLeastExtent)
     return std::nullopt;
-  const Tile *tile = chooseTile(*c, target);
+  // A short sum wants no long steps, where the threads still have a load each.
+  SmallVector<Tile> tiles(std::begin(kTiles), std::end(kTiles));
+  for (Tile &t : tiles)
+    if (c->k.total <= t.k / 2 && std::min(t.m, t.n) * t.k / 2 / kPiece >= t.threads())
+      t.k /= 2;
+  const Tile *tile = chooseTile(ArrayRef<Tile>(tiles), *c, [&](const Tile &t) { return productCost(*c, t.m, t.n, t.threads(), overhead(t), target); });
   if (!tile)
     return std::nullopt;
   OpBuilder::InsertionGuard restore(b);
   Emitter(b, ops, *epilogue, *c, *tile, kernel).emit();
   Launch launch;
   launch.block = {tile->threads(), 1, 1};
-  SmallVector<int64_t> grid{int64_t(llvm::divideCeil(c->m.total, tile->m)), int64_t(llvm::divideCeil(c->n.total, tile->n)), c->batch.total};
-  launch.grid = [grid](OpBuilder &at, Location where, ArrayRef<Range>) {
-    SmallVector<Value> out;
-    for (int64_t n : grid)
-      out.push_back(arith::ConstantIndexOp::create(at, where, n));
-    return out;
-  };
+  launch.grid = productGrid(*c, tile->m, tile->n);
   return launch;
 }
 

@@ -1,0 +1,138 @@
+// Arithmetic on indices and the way of a product's results to memory.
+#include "passes/schedule/gpu/ProductEmitter.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+
+namespace onnxc {
+
+ProductEmitter::ProductEmitter(OpBuilder &b, KernelOps ops, ArrayRef<int> epilogueLoops, const Contraction &c, int tileM, int tileN)
+    : b(b), ops(ops), epilogue(epilogueLoops), c(c), tileM(tileM), tileN(tileN), loc(ops.root.getLoc()), f32(b.getF32Type()) {
+  thread = gpu::ThreadIdOp::create(b, loc, gpu::Dimension::x);
+  firstM = mul(gpu::BlockIdOp::create(b, loc, gpu::Dimension::x), tileM);
+  firstN = mul(gpu::BlockIdOp::create(b, loc, gpu::Dimension::y), tileN);
+  zeroIvs.assign(ops.root.getNumLoops(), index(0));
+  c.batch.setIvs(b, loc, gpu::BlockIdOp::create(b, loc, gpu::Dimension::z), zeroIvs);
+}
+
+Value ProductEmitter::index(int64_t n) { return arith::ConstantIndexOp::create(b, loc, n); }
+Value ProductEmitter::add(Value x, Value y) { return b.createOrFold<arith::AddIOp>(loc, x, y); }
+Value ProductEmitter::add(Value x, int64_t n) { return n ? add(x, index(n)) : x; }
+Value ProductEmitter::mul(Value x, int64_t n) { return b.createOrFold<arith::MulIOp>(loc, x, index(n)); }
+Value ProductEmitter::rem(Value x, int64_t n) { return b.createOrFold<arith::RemUIOp>(loc, x, index(n)); }
+Value ProductEmitter::div(Value x, int64_t n) { return b.createOrFold<arith::DivUIOp>(loc, x, index(n)); }
+Value ProductEmitter::below(Value x, int64_t n) { return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, x, index(n)); }
+Value ProductEmitter::both(Value x, Value y) { return !x ? y : !y ? x : arith::AndIOp::create(b, loc, x, y).getResult(); }
+VectorType ProductEmitter::piece(Type element) { return VectorType::get(kPiece, element ? element : f32); }
+
+Value ProductEmitter::loadPiece(linalg::GenericOp op, OpOperand *operand, ValueRange ivs, int count) {
+  Type element = cast<MemRefType>(operand->get().getType()).getElementType();
+  return vector::LoadOp::create(b, loc, VectorType::get(count, element), operand->get(), mapped(b, loc, op.getMatchingIndexingMap(operand), ivs),
+                                /*nontemporal=*/false, llvm::Align(count * element.getIntOrFloatBitWidth() / 8));
+}
+
+void ProductEmitter::guarded(Value at, int64_t total, bool always, llvm::function_ref<void()> body) {
+  if (always)
+    return body();
+  auto guard = scf::IfOp::create(b, loc, below(at, total));
+  OpBuilder::InsertionGuard restore(b);
+  b.setInsertionPointToStart(guard.thenBlock());
+  body();
+}
+
+void ProductEmitter::storeRow(Value m, ArrayRef<Value> columns, ArrayRef<SmallVector<Value>> pieces) {
+  guarded(m, c.m.total, c.m.total % tileM == 0, [&] {
+    SmallVector<Value> ivs = zeroIvs;
+    c.m.setIvs(b, loc, m, ivs);
+    for (auto [n, values] : llvm::zip(columns, pieces))
+      storePiece(values, n, ivs);
+  });
+}
+
+/// The loop of the epilogue (or of the root without one) behind the fastest column loop.
+int ProductEmitter::fastestStored() {
+  int loop = int(c.n.loops.back());
+  if (!ops.epilogue)
+    return loop;
+  auto at = llvm::find(epilogue, loop);
+  return at == epilogue.end() ? -1 : int(at - epilogue.begin());
+}
+
+void ProductEmitter::storePiece(ArrayRef<Value> values, Value n, ArrayRef<Value> rowIvs) {
+  auto last = ops.epilogue ? ops.epilogue : ops.root;
+  OpOperand *out = last.getDpsInitOperand(0);
+  int fastest = fastestStored();
+  bool exact = c.n.total % tileN == 0;
+  if (contiguousLoop(last, out, kPiece) != fastest) {
+    for (int i = 0; i < kPiece; ++i) {
+      Value at = add(n, i);
+      guarded(at, c.n.total, exact, [&] {
+        SmallVector<Value> ivs(rowIvs);
+        c.n.setIvs(b, loc, at, ivs);
+        storeResults(b, ops, epilogue, values[i], ivs);
+      });
+    }
+    return;
+  }
+  guarded(n, c.n.total, exact, [&] {
+    SmallVector<Value> ivs(rowIvs);
+    c.n.setIvs(b, loc, n, ivs);
+    SmallVector<Value> at = ivs, results(values);
+    if (ops.epilogue) {
+      at.clear();
+      for (int loop : epilogue)
+        at.push_back(loop < 0 ? index(0) : ivs[loop]);
+      results = runEpilogue(values, at, fastest);
+    }
+    Value all = vector::FromElementsOp::create(b, loc, piece(results[0].getType()), results);
+    unsigned bytes = kPiece * results[0].getType().getIntOrFloatBitWidth() / 8;
+    vector::StoreOp::create(b, loc, all, out->get(), mapped(b, loc, last.getMatchingIndexingMap(out), at), false, llvm::Align(bytes));
+  });
+}
+
+/// The epilogue at four points along its loop `fastest`.
+SmallVector<Value> ProductEmitter::runEpilogue(ArrayRef<Value> values, ArrayRef<Value> at, int fastest) {
+  linalg::GenericOp op = ops.epilogue;
+  SmallVector<SmallVector<Value>> points(kPiece, SmallVector<Value>(at)), args(kPiece);
+  for (int i = 1; i < kPiece; ++i)
+    points[i][fastest] = add(at[fastest], i);
+  for (OpOperand *in : op.getDpsInputOperands()) {
+    bool isResult = in->get() == ops.temporary.getResult();
+    bool isWide = !isResult && contiguousLoop(op, in, kPiece) == fastest;
+    bool varies = op.getMatchingIndexingMap(in).isFunctionOfDim(fastest);
+    Value common = isResult ? Value() : isWide ? loadPiece(op, in, at) : varies ? Value() : loadOperand(b, op, in, at);
+    for (int i = 0; i < kPiece; ++i)
+      args[i].push_back(isResult ? values[i]
+                        : isWide ? vector::ExtractOp::create(b, loc, common, i).getResult()
+                        : varies ? loadOperand(b, op, in, points[i])
+                                 : common);
+  }
+  SmallVector<Value> out;
+  for (int i = 0; i < kPiece; ++i) {
+    args[i].push_back(args[i][0]); // the output's own argument, which the body does not use
+    out.push_back(inlineBody(b, op, args[i], points[i])[0]);
+  }
+  return out;
+}
+
+GridOf productGrid(const Contraction &c, int m, int n) {
+  SmallVector<int64_t> blocks{int64_t(llvm::divideCeil(c.m.total, m)), int64_t(llvm::divideCeil(c.n.total, n)), c.batch.total};
+  return [blocks](OpBuilder &at, Location where, ArrayRef<Range>) {
+    SmallVector<Value> out;
+    for (int64_t count : blocks)
+      out.push_back(arith::ConstantIndexOp::create(at, where, count));
+    return out;
+  };
+}
+
+double productCost(const Contraction &c, int m, int n, int threads, double overhead, const GpuTarget &target) {
+  double blocks = double(llvm::divideCeil(c.m.total, m)) * llvm::divideCeil(c.n.total, n) * c.batch.total;
+  // Fewer warps than schedulers leave some idle; a block alone waits for memory.
+  double alone = 1 + double(target.warp) / threads;
+  return std::max(blocks / target.multiprocessors, alone) * m * n * c.k.total * (1 + overhead);
+}
+
+} // namespace onnxc

@@ -1,0 +1,78 @@
+// What the mappings of products have in common: arithmetic on indices, and the
+// way of results through the epilogue to memory.
+#ifndef ONNXC_PASSES_SCHEDULE_GPU_PRODUCTEMITTER_H
+#define ONNXC_PASSES_SCHEDULE_GPU_PRODUCTEMITTER_H
+
+#include "passes/schedule/gpu/Contraction.h"
+#include "passes/schedule/gpu/Mapping.h"
+
+namespace onnxc {
+
+/// Elements of a piece: neighbouring results, or elements of an operand, that
+/// a thread handles together.
+constexpr int kPiece = 4;
+/// Largest grid in y and z.
+constexpr int64_t kMostBlocks = 65535;
+/// Smaller products leave most of any tile idle.
+constexpr int64_t kLeastExtent = 8;
+
+class ProductEmitter {
+public:
+  /// `tileM` rows and `tileN` columns of a block, which x and y of the grid
+  /// number; z numbers the batch.
+  ProductEmitter(mlir::OpBuilder &b, KernelOps ops, llvm::ArrayRef<int> epilogueLoops, const Contraction &c, int tileM, int tileN);
+
+protected:
+  mlir::Value index(int64_t n);
+  mlir::Value add(mlir::Value x, mlir::Value y);
+  mlir::Value add(mlir::Value x, int64_t n);
+  mlir::Value mul(mlir::Value x, int64_t n);
+  mlir::Value rem(mlir::Value x, int64_t n);
+  mlir::Value div(mlir::Value x, int64_t n);
+  mlir::Value below(mlir::Value x, int64_t n);
+  mlir::Value both(mlir::Value x, mlir::Value y); ///< a null condition holds always
+  mlir::VectorType piece(mlir::Type element = {}); ///< of f32 by default
+
+  /// `count` elements of `operand` from the point `ivs` on, which is at a multiple of `count`.
+  mlir::Value loadPiece(mlir::linalg::GenericOp op, mlir::OpOperand *operand, mlir::ValueRange ivs, int count = kPiece);
+  /// Runs `body` where `at` is below `total`, which is everywhere when `always`.
+  void guarded(mlir::Value at, int64_t total, bool always, llvm::function_ref<void()> body);
+  /// Stores a piece of results, in row `m` from column `n` on, where they are in range.
+  void storeRow(mlir::Value m, llvm::ArrayRef<mlir::Value> columns, llvm::ArrayRef<llvm::SmallVector<mlir::Value>> pieces);
+
+  mlir::OpBuilder &b;
+  KernelOps ops;
+  llvm::ArrayRef<int> epilogue;
+  const Contraction &c;
+  int tileM, tileN;
+  mlir::Location loc;
+  mlir::Type f32;
+  mlir::Value thread, firstM, firstN;
+  llvm::SmallVector<mlir::Value> zeroIvs; ///< the batch's loops, and 0 for all others
+
+private:
+  int fastestStored();
+  void storePiece(llvm::ArrayRef<mlir::Value> values, mlir::Value n, llvm::ArrayRef<mlir::Value> rowIvs);
+  llvm::SmallVector<mlir::Value> runEpilogue(llvm::ArrayRef<mlir::Value> values, llvm::ArrayRef<mlir::Value> at, int fastest);
+};
+
+/// The tile of `tiles` that `cost` finds best and whose grid is allowed; null: none.
+template <typename Tile, typename Cost>
+const Tile *chooseTile(llvm::ArrayRef<Tile> tiles, const Contraction &c, Cost cost) {
+  const Tile *best = nullptr;
+  for (const Tile &t : tiles)
+    if (int64_t(llvm::divideCeil(c.n.total, t.n)) <= kMostBlocks && c.batch.total <= kMostBlocks && (!best || cost(t) < cost(*best)))
+      best = &t;
+  return best;
+}
+
+/// The grid of a product by blocks of `m` x `n` results.
+GridOf productGrid(const Contraction &c, int m, int n);
+
+/// Relative time of a product by blocks of `m` x `n` results whose threads
+/// spend `overhead` times as long on all else as on multiplying.
+double productCost(const Contraction &c, int m, int n, int threads, double overhead, const GpuTarget &target);
+
+} // namespace onnxc
+
+#endif
