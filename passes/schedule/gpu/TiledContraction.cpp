@@ -243,7 +243,10 @@ std::optional<Launch> mapTiledContraction(OpBuilder &b, KernelOps ops, gpu::GPUF
     else if (isRagged && c->k.total > t.k && 2 * t.sharedBytes() <= target.sharedBytes)
       t.k *= 2;
   }
-  const Tile *tile = chooseTile(ArrayRef<Tile>(tiles), *c, [&](const Tile &t) { return productCost(*c, t.m, t.n, t.threads(), overhead(t), target); });
+  // Of two that take as long, the one that computes less for nothing.
+  const Tile *tile = chooseTile(ArrayRef<Tile>(tiles), *c, [&](const Tile &t) {
+    return productCost(*c, t.m, t.n, t.threads(), overhead(t), target) * (2 - utilization(t, *c));
+  });
   if (!tile)
     return std::nullopt;
   OpBuilder::InsertionGuard restore(b);
