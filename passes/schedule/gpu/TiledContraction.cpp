@@ -38,9 +38,11 @@ struct Tile {
   unsigned sharedBytes() const { return 2 * k * (m + n + 2 * kPad) * 4; }
 };
 
+// A thread loads at most eight pieces for a step: they are on their way in
+// registers while it multiplies.
 const Tile kTiles[] = {
     {128, 128, 16, 8, 8}, {128, 64, 16, 8, 8}, {64, 128, 16, 8, 8}, {64, 64, 16, 8, 4}, {32, 64, 16, 4, 8}, {64, 32, 16, 8, 4}, {32, 32, 16, 4, 4}, {16, 64, 16, 4, 4}, {64, 16, 16, 4, 4},
-    {8, 128, 16, 4, 4},   {128, 8, 16, 4, 4},  {4, 256, 16, 4, 4},  {256, 4, 16, 4, 4},
+    {8, 128, 16, 4, 4},   {128, 8, 16, 4, 4},  {4, 256, 8, 4, 4},   {256, 4, 8, 4, 4},
 };
 
 /// Below this share of tiles that is results, a thread for each result does as well.
@@ -240,7 +242,7 @@ std::optional<Launch> mapTiledContraction(OpBuilder &b, KernelOps ops, gpu::GPUF
   for (Tile &t : tiles) {
     if (c->k.total <= t.k / 2)
       t.k /= 2;
-    else if (isRagged && c->k.total > t.k && 2 * t.sharedBytes() <= target.sharedBytes)
+    else if (isRagged && c->k.total > t.k && 2 * t.sharedBytes() <= target.sharedBytes && t.threadM * t.threadN == kPiece * kPiece)
       t.k *= 2;
   }
   // Of two that take as long, the one that computes less for nothing.
