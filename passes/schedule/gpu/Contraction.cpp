@@ -63,6 +63,19 @@ static bool readsLoop(linalg::GenericOp op, OpOperand *operand, unsigned loop) {
   return op.getMatchingIndexingMap(operand).isFunctionOfDim(loop);
 }
 
+int fastestLoop(KernelOps ops, ArrayRef<int> epilogueLoops) {
+  auto last = ops.epilogue ? ops.epilogue : ops.root;
+  SmallVector<int64_t> extents = ops.root.getStaticLoopRanges();
+  int fastest = -1;
+  for (AffineExpr e : last.getMatchingIndexingMap(last.getDpsInitOperand(0)).getResults())
+    if (auto d = dyn_cast<AffineDimExpr>(e)) {
+      int loop = ops.epilogue ? epilogueLoops[d.getPosition()] : int(d.getPosition());
+      if (loop >= 0 && extents[loop] != 1)
+        fastest = loop;
+    }
+  return fastest;
+}
+
 std::optional<Contraction> readContraction(KernelOps ops, ArrayRef<int> epilogueLoops) {
   linalg::GenericOp root = ops.root;
   if (!ops.fill || root.getNumDpsInits() != 1 || root.getNumDpsInputs() != 2 || root.hasIndexSemantics() || !isProductSum(root))
@@ -78,15 +91,9 @@ std::optional<Contraction> readContraction(KernelOps ops, ArrayRef<int> epilogue
     return std::nullopt;
 
   // What the output runs through fastest makes the columns.
-  int fastest = -1;
   auto last = ops.epilogue ? ops.epilogue : root;
   AffineMap stored = last.getMatchingIndexingMap(last.getDpsInitOperand(0));
-  for (AffineExpr e : stored.getResults())
-    if (auto d = dyn_cast<AffineDimExpr>(e)) {
-      int loop = ops.epilogue ? epilogueLoops[d.getPosition()] : int(d.getPosition());
-      if (loop >= 0 && extents[loop] > 1)
-        fastest = loop;
-    }
+  int fastest = fastestLoop(ops, epilogueLoops);
   if (fastest < 0)
     return std::nullopt;
   if (!readsLoop(root, y, fastest))

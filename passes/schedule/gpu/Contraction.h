@@ -32,10 +32,16 @@ struct Contraction {
   LoopGroup batch, m, n, k;
 };
 
+/// Products with fewer rows, columns or steps leave most of any tile idle.
+constexpr int64_t kLeastExtent = 8;
+
 /// Nullopt where the kernel is no contraction of static extents: its root adds
 /// the product of two tensors to what a fill with zero began. Columns are what
 /// the output runs through fastest.
 std::optional<Contraction> readContraction(KernelOps ops, llvm::ArrayRef<int> epilogueLoops);
+
+/// The loop of the root along which neighbouring elements are stored; -1: none.
+int fastestLoop(KernelOps ops, llvm::ArrayRef<int> epilogueLoops);
 
 /// The loop that `operand` of `op` walks through contiguously, in steps of at
 /// least `lanes` elements that start at multiples of their size; -1: none.

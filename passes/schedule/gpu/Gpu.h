@@ -13,7 +13,7 @@ std::unique_ptr<mlir::Pass> createNarrowProductsPass();
 /// Decides for each call of a kernel whether the device or the host runs it,
 /// gives buffers their homes and writes the copies between them (PlaceKernels.cpp).
 std::unique_ptr<mlir::Pass> createPlaceKernelsPass();
-/// Constant operands of products lie as the device's kernels walk through them
+/// Constant operands lie as the device's kernels walk through them
 /// (PermuteWeights.cpp).
 std::unique_ptr<mlir::Pass> createPermuteWeightsPass();
 /// Kernels of the device become gpu.funcs of the module @device; what is left of

@@ -87,6 +87,8 @@ public:
     if (!launch)
       launch = mapTiledContraction(b, inside, made, target);
     if (!launch)
+      launch = mapSharedReduction(b, inside, made, target);
+    if (!launch)
       launch = mapPointwise(b, inside, made, target);
     if (!launch)
       return kernel.emitError("kernel has no form that runs on a GPU");

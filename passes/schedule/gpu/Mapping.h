@@ -16,6 +16,10 @@ struct Launch {
   GridOf grid;
 };
 
+/// A warp or a block for each point of the parallel loops (Reductions.cpp).
+/// Nullopt where nothing is reduced, little is, or threads would not read
+/// neighbouring elements.
+std::optional<Launch> mapSharedReduction(mlir::OpBuilder &b, KernelOps ops, mlir::gpu::GPUFuncOp kernel, const GpuTarget &target);
 /// One thread for each point of the parallel loops; it runs the reductions
 /// serially (Pointwise.cpp). Works for every kernel whose parallel loops do not
 /// depend on each other. Code goes to the insertion point of `b`.

@@ -1,10 +1,12 @@
-// Constant operands of products are stored as their kernels walk through them.
+// Constant operands are stored as their kernels walk through them.
 //
 //   call @kernel(%x, %w : memref<64x32x3x3xf32>, ...)    w[n, ci, kh, kw]
 // becomes
 //   call @kernel(%x, %v : memref<3x3x32x64xf32>, ...)    v[kh, kw, ci, n]
 //
-// so that neighbouring threads load neighbouring columns, 16 bytes each.
+// so that neighbouring threads load neighbouring columns, 16 bytes each; and
+// constants of other kernels so that neighbouring threads load neighbouring
+// elements.
 #include "passes/schedule/gpu/ConstantBytes.h"
 #include "passes/schedule/gpu/Contraction.h"
 #include "passes/schedule/gpu/Gpu.h"
@@ -18,11 +20,11 @@ using namespace mlir;
 namespace onnxc {
 namespace {
 
-/// The dims of `operand` as the product walks through them, slowest first;
+/// The dims of `operand` in the order of `groups`, slowest first;
 /// empty where they lie so already, or are no plain loops.
-SmallVector<unsigned> wantedOrder(linalg::GenericOp root, OpOperand *operand, const LoopGroup &batch, const LoopGroup &k, const LoopGroup &own) {
+SmallVector<unsigned> wantedOrder(linalg::GenericOp root, OpOperand *operand, ArrayRef<const LoopGroup *> groups) {
   SmallVector<unsigned> loops, order;
-  for (const LoopGroup *group : {&batch, &k, &own})
+  for (const LoopGroup *group : groups)
     loops.append(group->loops.begin(), group->loops.end());
   AffineMap map = root.getMatchingIndexingMap(operand);
   auto take = [&](llvm::function_ref<bool(AffineExpr)> is) {
@@ -47,26 +49,45 @@ public:
   void run(func::FuncOp kernel) {
     auto ops = readKernel(kernel.getBody().front());
     auto epilogue = ops ? epilogueLoops(*ops) : std::nullopt;
-    auto c = epilogue ? readContraction(*ops, *epilogue) : std::nullopt;
-    if (!c)
+    if (!epilogue)
       return;
-    permute(kernel, ops->root, c->rows, *c, c->m);
-    permute(kernel, ops->root, c->columns, *c, c->n);
+    if (auto c = readContraction(*ops, *epilogue)) {
+      permuteSide(kernel, ops->root, c->rows, *c, c->m, c->n);
+      permuteSide(kernel, ops->root, c->columns, *c, c->n, c->m);
+      return;
+    }
+    // Threads follow the loop along which results are stored.
+    int fastest = fastestLoop(*ops, *epilogue);
+    if (fastest < 0)
+      return;
+    LoopGroup rest, last;
+    SmallVector<int64_t> extents = ops->root.getStaticLoopRanges();
+    for (auto [loop, extent] : llvm::enumerate(extents))
+      (int(loop) == fastest ? last : rest).add(loop, extent);
+    for (OpOperand *operand : ops->root.getDpsInputOperands())
+      if (isa<MemRefType>(operand->get().getType()) && ops->root.getMatchingIndexingMap(operand).isFunctionOfDim(fastest))
+        permute(kernel, ops->root, operand, {&rest, &last});
   }
 
 private:
+  void permuteSide(func::FuncOp kernel, linalg::GenericOp root, OpOperand *operand, const Contraction &c, const LoopGroup &own, const LoopGroup &other) {
+    // A matrix times a vector is a sum for each row, which a warp adds up.
+    bool isVectorProduct = other.total == 1 && own.total > 1;
+    permute(kernel, root, operand, isVectorProduct ? ArrayRef{&c.batch, &own, &c.k} : ArrayRef{&c.batch, &c.k, &own});
+  }
+
   memref::GlobalOp constantAt(func::CallOp call, unsigned arg) {
     auto get = call.getOperand(arg).getDefiningOp<memref::GetGlobalOp>();
     auto global = get ? module.lookupSymbol<memref::GlobalOp>(get.getName()) : memref::GlobalOp();
     return global && global.getConstant() && global.getInitialValue() ? global : memref::GlobalOp();
   }
 
-  void permute(func::FuncOp kernel, linalg::GenericOp root, OpOperand *operand, const Contraction &c, const LoopGroup &own) {
+  void permute(func::FuncOp kernel, linalg::GenericOp root, OpOperand *operand, ArrayRef<const LoopGroup *> groups) {
     auto arg = dyn_cast<BlockArgument>(operand->get());
     if (!arg || !arg.hasOneUse())
       return;
     auto type = cast<MemRefType>(arg.getType());
-    SmallVector<unsigned> order = wantedOrder(root, operand, c.batch, c.k, own);
+    SmallVector<unsigned> order = wantedOrder(root, operand, groups);
     ArrayRef<func::CallOp> callers = calls[kernel.getSymName()];
     if (order.empty() || !type.getLayout().isIdentity() ||
         !llvm::all_of(callers, [&](func::CallOp call) { return bool(constantAt(call, arg.getArgNumber())); }))

@@ -13,8 +13,6 @@ namespace onnxc {
 constexpr int kPiece = 4;
 /// Largest grid in y and z.
 constexpr int64_t kMostBlocks = 65535;
-/// Smaller products leave most of any tile idle.
-constexpr int64_t kLeastExtent = 8;
 
 class ProductEmitter {
 public:

@@ -28,15 +28,29 @@ namespace {
 /// Rows and columns of shared memory have this many elements more, so that
 /// threads that store along k hit different banks.
 constexpr int kPad = 4;
+/// f32 elements of what memory transfers at least.
+constexpr int kSector = 8;
+
 struct Tile {
   int m, n, k;            ///< of a block
   int threadM, threadN;   ///< of a thread
   int threads() const { return m / threadM * (n / threadN); }
+  unsigned sharedBytes() const { return 2 * k * (m + n + 2 * kPad) * 4; }
 };
 
+// A thread loads at most eight pieces for a step: they are on their way in
+// registers while it multiplies.
 const Tile kTiles[] = {
     {128, 128, 16, 8, 8}, {128, 64, 16, 8, 8}, {64, 128, 16, 8, 8}, {64, 64, 16, 8, 4}, {32, 64, 16, 4, 8}, {64, 32, 16, 8, 4}, {32, 32, 16, 4, 4}, {16, 64, 16, 4, 4}, {64, 16, 16, 4, 4},
+    {8, 128, 16, 4, 4},   {128, 8, 16, 4, 4},  {4, 256, 8, 4, 4},   {256, 4, 8, 4, 4},
 };
+
+/// Below this share of tiles that is results, a thread for each result does as well.
+constexpr double kLeastUtilization = 0.4;
+
+double utilization(const Tile &t, const Contraction &c) {
+  return double(c.m.total) * c.n.total / (double(llvm::alignTo(c.m.total, t.m)) * llvm::alignTo(c.n.total, t.n));
+}
 
 /// A load of shared memory takes as long as four multiply-adds.
 double overhead(const Tile &t) { return (t.threadM + t.threadN) / double(kPiece) * 4 / (t.threadM * t.threadN); }
@@ -89,7 +103,8 @@ private:
     Value shared;       ///< [2][tile.k][extent + kPad]
     struct Load {
       Value k, at;      ///< within the tile
-      Value inRange;    ///< of the group; null: always
+      Value inRange;    ///< of the group and of the tile; null: always
+      Value inTile;     ///< there is such an element in the tile; null: always
       SmallVector<Value> ivs;
     };
     SmallVector<Load> loads; ///< of a thread, for one tile
@@ -109,15 +124,16 @@ private:
     auto type = MemRefType::get({2, tile.k, extent + kPad}, f32, MemRefLayoutAttrInterface(), space);
     side.shared = kernel.addWorkgroupAttribution(type, loc);
     kernel.setWorkgroupAttributionAttr(kernel.getNumWorkgroupAttributions() - 1, "llvm.align", b.getI64IntegerAttr(16));
-    int count = extent * tile.k / int(side.lanes) / tile.threads();
-    for (int i = 0; i < count; ++i) {
-      Value id = add(thread, int64_t(i) * tile.threads());
+    int count = extent * tile.k / int(side.lanes);
+    for (int i = 0; i < count; i += tile.threads()) {
+      Value id = add(thread, i);
       int chunks = (side.alongK ? tile.k : extent) / int(side.lanes);
       Value along = mul(rem(id, chunks), side.lanes), across = div(id, chunks);
-      Side::Load load{side.alongK ? along : across, side.alongK ? across : along, {}, zeroIvs};
+      Side::Load load{side.alongK ? along : across, side.alongK ? across : along, {}, {}, zeroIvs};
+      if (i + tile.threads() > count)
+        load.inTile = below(id, count);
       Value at = add(first, load.at);
-      if (group.total % extent)
-        load.inRange = below(at, group.total);
+      load.inRange = both(load.inTile, group.total % extent ? below(at, group.total) : Value());
       group.setIvs(b, loc, at, load.ivs);
       side.loads.push_back(load);
     }
@@ -155,6 +171,9 @@ private:
 
   void keep(Side &side, ArrayRef<Value> values, Value half) {
     for (auto [l, v] : llvm::zip(side.loads, values)) {
+      OpBuilder::InsertionGuard restore(b);
+      if (l.inTile)
+        b.setInsertionPointToStart(scf::IfOp::create(b, loc, l.inTile).thenBlock());
       if (side.lanes == 1) {
         memref::StoreOp::create(b, loc, v, side.shared, ValueRange{half, l.k, l.at});
       } else if (side.alongK) {
@@ -211,14 +230,25 @@ private:
 std::optional<Launch> mapTiledContraction(OpBuilder &b, KernelOps ops, gpu::GPUFuncOp kernel, const GpuTarget &target) {
   auto epilogue = epilogueLoops(ops);
   auto c = epilogue ? readContraction(ops, *epilogue) : std::nullopt;
-  if (!c || std::min({c->m.total, c->n.total, c->k.total}) < kLeastExtent)
+  if (!c || c->k.total < kLeastExtent)
     return std::nullopt;
   // A short sum wants no long steps, where the threads still have a load each.
-  SmallVector<Tile> tiles(std::begin(kTiles), std::end(kTiles));
-  for (Tile &t : tiles)
-    if (c->k.total <= t.k / 2 && std::min(t.m, t.n) * t.k / 2 / kPiece >= t.threads())
+  SmallVector<Tile> tiles = llvm::filter_to_vector(ArrayRef(kTiles), [&](const Tile &t) { return utilization(t, *c) >= kLeastUtilization; });
+  // Rows that do not start at sectors of memory want long steps: less of the first and last sector is wasted.
+  bool isRagged = llvm::any_of(ArrayRef{c->rows, c->columns}, [&](OpOperand *operand) {
+    int loop = contiguousLoop(ops.root, operand, 1);
+    return c->k.has(loop) && ops.root.getStaticLoopRanges()[loop] == c->k.total && contiguousLoop(ops.root, operand, kSector) < 0;
+  });
+  for (Tile &t : tiles) {
+    if (c->k.total <= t.k / 2)
       t.k /= 2;
-  const Tile *tile = chooseTile(ArrayRef<Tile>(tiles), *c, [&](const Tile &t) { return productCost(*c, t.m, t.n, t.threads(), overhead(t), target); });
+    else if (isRagged && c->k.total > t.k && 2 * t.sharedBytes() <= target.sharedBytes && t.threadM * t.threadN == kPiece * kPiece)
+      t.k *= 2;
+  }
+  // Of two that take as long, the one that computes less for nothing.
+  const Tile *tile = chooseTile(ArrayRef<Tile>(tiles), *c, [&](const Tile &t) {
+    return productCost(*c, t.m, t.n, t.threads(), overhead(t), target) * (2 - utilization(t, *c));
+  });
   if (!tile)
     return std::nullopt;
   OpBuilder::InsertionGuard restore(b);
