@@ -38,12 +38,22 @@ struct Tile {
   unsigned sharedBytes() const { return 2 * k * (m + n + 2 * kPad) * 4; }
 };
 
-// A thread loads at most eight pieces for a step: they are on their way in
-// registers while it multiplies.
 const Tile kTiles[] = {
     {128, 128, 16, 8, 8}, {128, 64, 16, 8, 8}, {64, 128, 16, 8, 8}, {64, 64, 16, 8, 4}, {32, 64, 16, 4, 8}, {64, 32, 16, 8, 4}, {32, 32, 16, 4, 4}, {16, 64, 16, 4, 4}, {64, 16, 16, 4, 4},
     {8, 128, 16, 4, 4},   {128, 8, 16, 4, 4},  {4, 256, 8, 4, 4},   {256, 4, 8, 4, 4},
 };
+
+/// Loads of a thread for a step are on their way in registers while it
+/// multiplies; more of them, with their addresses, do not fit. Where there is
+/// a choice, half as many.
+constexpr int kMostLoads = 16;
+
+/// Elements that a load brings: a piece where the fastest loop allows it.
+int lanesOf(linalg::GenericOp root, OpOperand *operand, const LoopGroup &k, const LoopGroup &own) {
+  int loop = contiguousLoop(root, operand, kPiece);
+  auto isFastest = [&](const LoopGroup &of) { return !of.loops.empty() && loop >= 0 && of.loops.back() == unsigned(loop); };
+  return isFastest(k) || isFastest(own) ? kPiece : 1;
+}
 
 /// Below this share of tiles that is results, a thread for each result does as well.
 constexpr double kLeastUtilization = 0.4;
@@ -112,14 +122,9 @@ private:
 
   Side makeSide(OpOperand *operand, const LoopGroup &group, Value first, int extent, gpu::GPUFuncOp kernel) {
     Side side{operand, &group, extent, 1, false, {}, {}};
-    auto isFastest = [&](int loop, const LoopGroup &of) { return loop >= 0 && !of.loops.empty() && of.loops.back() == unsigned(loop); };
-    int wide = contiguousLoop(ops.root, operand, kPiece), narrow = contiguousLoop(ops.root, operand, 1);
-    if (isFastest(wide, c.k) || isFastest(wide, group)) {
-      side.lanes = kPiece;
-      side.alongK = isFastest(wide, c.k);
-    } else {
-      side.alongK = isFastest(narrow, c.k);
-    }
+    side.lanes = lanesOf(ops.root, operand, c.k, group);
+    int loop = contiguousLoop(ops.root, operand, side.lanes);
+    side.alongK = loop >= 0 && c.k.loops.back() == unsigned(loop);
     auto space = gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
     auto type = MemRefType::get({2, tile.k, extent + kPad}, f32, MemRefLayoutAttrInterface(), space);
     side.shared = kernel.addWorkgroupAttribution(type, loc);
@@ -233,7 +238,10 @@ std::optional<Launch> mapTiledContraction(OpBuilder &b, KernelOps ops, gpu::GPUF
   if (!c || c->k.total < kLeastExtent)
     return std::nullopt;
   // A short sum wants no long steps, where the threads still have a load each.
-  SmallVector<Tile> tiles = llvm::filter_to_vector(ArrayRef(kTiles), [&](const Tile &t) { return utilization(t, *c) >= kLeastUtilization; });
+  int rowLanes = lanesOf(ops.root, c->rows, c->k, c->m), columnLanes = lanesOf(ops.root, c->columns, c->k, c->n);
+  auto loads = [&](const Tile &t) { return std::max(t.m / rowLanes, t.n / columnLanes) * t.k / t.threads(); };
+  SmallVector<Tile> tiles = llvm::filter_to_vector(
+      ArrayRef(kTiles), [&](const Tile &t) { return utilization(t, *c) >= kLeastUtilization && loads(t) <= kMostLoads; });
   // Rows that do not start at sectors of memory want long steps: less of the first and last sector is wasted.
   bool isRagged = llvm::any_of(ArrayRef{c->rows, c->columns}, [&](OpOperand *operand) {
     int loop = contiguousLoop(ops.root, operand, 1);
@@ -242,7 +250,7 @@ std::optional<Launch> mapTiledContraction(OpBuilder &b, KernelOps ops, gpu::GPUF
   for (Tile &t : tiles) {
     if (c->k.total <= t.k / 2)
       t.k /= 2;
-    else if (isRagged && c->k.total > t.k && 2 * t.sharedBytes() <= target.sharedBytes && t.threadM * t.threadN == kPiece * kPiece)
+    else if (isRagged && c->k.total > t.k && 2 * t.sharedBytes() <= target.sharedBytes && 2 * loads(t) <= kMostLoads / 2)
       t.k *= 2;
   }
   // Of two that take as long, the one that computes less for nothing.
