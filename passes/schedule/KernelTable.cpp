@@ -2,6 +2,8 @@
 #include "passes/schedule/KernelTable.h"
 #include "passes/schedule/Schedule.h"
 
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "llvm/ADT/DenseSet.h"
 
 using namespace mlir;
@@ -47,6 +49,15 @@ void setArgumentType(func::FuncOp kernel, unsigned arg, Type type) {
   SmallVector<Type> inputs(kernel.getArgumentTypes());
   inputs[arg] = type;
   kernel.setFunctionType(FunctionType::get(kernel.getContext(), inputs, {}));
+}
+
+void generalizeLoneFill(func::FuncOp kernel) {
+  SmallVector<linalg::LinalgOp> ops(kernel.getOps<linalg::LinalgOp>());
+  if (ops.size() != 1 || isa<linalg::GenericOp>(ops[0].getOperation()))
+    return;
+  IRRewriter rewriter(kernel.getContext());
+  rewriter.setInsertionPoint(ops[0]);
+  (void)linalg::generalizeNamedOp(rewriter, ops[0]);
 }
 
 } // namespace onnxc

@@ -28,6 +28,9 @@ private:
 /// Changes the type of one argument of a kernel.
 void setArgumentType(mlir::func::FuncOp kernel, unsigned arg, mlir::Type type);
 
+/// A fill that is a kernel of its own becomes an elementwise op like any other.
+void generalizeLoneFill(mlir::func::FuncOp kernel);
+
 } // namespace onnxc
 
 #endif

@@ -5,6 +5,7 @@
 // panels (PackWeights), and the nest is written as scf and vector ops
 // (EmitTile).  A kernel of another form keeps its linalg ops, which become
 // plain loops later.
+#include "passes/schedule/KernelTable.h"
 #include "passes/schedule/EmitTile.h"
 #include "passes/schedule/PackWeights.h"
 #include "passes/schedule/PaddedView.h"
@@ -20,16 +21,6 @@ using namespace mlir;
 
 namespace onnxc {
 namespace {
-
-/// A fill that is a kernel of its own is an elementwise op like any other.
-void generalizeLoneFill(func::FuncOp kernel) {
-  SmallVector<linalg::LinalgOp> ops(kernel.getOps<linalg::LinalgOp>());
-  if (ops.size() != 1 || isa<linalg::GenericOp>(ops[0].getOperation()))
-    return;
-  IRRewriter rewriter(kernel.getContext());
-  rewriter.setInsertionPoint(ops[0]);
-  (void)linalg::generalizeNamedOp(rewriter, ops[0]);
-}
 
 /// Time of a kernel on one core, to the order of magnitude: the larger of its
 /// arithmetic and its traffic. Loops of unknown extent count kUnknownExtent.

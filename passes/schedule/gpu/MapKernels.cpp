@@ -9,6 +9,7 @@
 // so that `main` calls the launcher as it called the kernel, and whatever looks
 // at buffers there sees the same uses. A kernel takes plain pointers, the sizes
 // and strides that its types leave open, and scalars.
+#include "passes/schedule/KernelTable.h"
 #include "passes/schedule/gpu/Gpu.h"
 #include "passes/schedule/gpu/Mapping.h"
 
@@ -30,16 +31,6 @@ namespace {
 
 /// Address space of device memory.
 constexpr unsigned kGlobalSpace = 1;
-
-/// A fill that is a kernel of its own is an elementwise op like any other.
-void generalizeLoneFill(func::FuncOp kernel) {
-  SmallVector<linalg::LinalgOp> ops(kernel.getOps<linalg::LinalgOp>());
-  if (ops.size() != 1 || isa<linalg::GenericOp>(ops[0].getOperation()))
-    return;
-  IRRewriter rewriter(kernel.getContext());
-  rewriter.setInsertionPoint(ops[0]);
-  (void)linalg::generalizeNamedOp(rewriter, ops[0]);
-}
 
 /// How a memref argument crosses to the device: its sizes and strides that are
 /// known at run time only, in the order of its dims.
