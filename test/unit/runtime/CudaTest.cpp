@@ -10,7 +10,7 @@ namespace {
 TEST(Cuda, withoutADriver) {
   if (void *driver = dlopen("libcuda.so.1", RTLD_NOW)) {
     dlclose(driver);
-    GTEST_SKIP() << "this machine has a driver";
+    GTEST_SKIP() << "this machine has NVIDIA's driver, and the test is about what the runtime says where there is none";
   }
   onnxc_cuda_program program = {};
   program.version = ONNXC_CUDA_VERSION;
