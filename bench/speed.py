@@ -3,8 +3,9 @@
     bench/run --models a,b|all|networks|singles --against onnxruntime [--threads N] [--json out.json]
 
 Each side runs in its own process; both are pinned to the same core (the same N
-cores for N threads) and take turns, so that they see the same machine. ONNX
-Runtime has all optimisations on and bound inputs and outputs. The ratio is the
+cores for N threads) and take turns, so that they see the same machine; the side
+that waits is stopped, since its threads would look out for work. ONNX Runtime
+has all optimisations on and bound inputs and outputs. The ratio is the
 median of ours over the median of ONNX Runtime's; results are also compared.
 """
 
@@ -13,6 +14,7 @@ import json
 import math
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -43,19 +45,23 @@ class Side:
             error = self.process.stderr.read().strip().splitlines()
             raise RuntimeError(f"{kind}: " + (error[-1] if error else f"exit {self.process.wait()}"))
         self.times = []
+        self.process.send_signal(signal.SIGSTOP)
 
     def run(self, count, keep=True):
+        self.process.send_signal(signal.SIGCONT)
         self.process.stdin.write(f"{count}\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
             raise RuntimeError("the worker died")
+        self.process.send_signal(signal.SIGSTOP)
         times = json.loads(line)
         if keep:
             self.times += times
         return times
 
     def close(self):
+        self.process.send_signal(signal.SIGCONT)
         self.process.stdin.close()
         self.process.wait()
 
