@@ -6,6 +6,7 @@
 #include "llvm/IR/InstIterator.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Object/ObjectFile.h"
+#include "llvm/Object/SymbolSize.h"
 #include "llvm/Support/MemoryBuffer.h"
 
 using namespace llvm;
@@ -24,6 +25,16 @@ bool measureObject(StringRef path, const std::vector<Weight> &weights, ObjectSiz
       sizes.code += section.getSize();
     else if (section.isData() && !section.isVirtual())
       data += section.getSize();
+  for (auto [symbol, bytes] : object::computeSymbolSizes(*object->getBinary())) {
+    auto type = symbol.getType();
+    auto name = symbol.getName();
+    if (type && name && *type == object::SymbolRef::ST_Function) {
+      name->consume_front(object->getBinary()->isMachO() ? "_" : "");
+      sizes.functions[*name] = bytes;
+    }
+    consumeError(type.takeError());
+    consumeError(name.takeError());
+  }
   for (const Weight &w : weights)
     sizes.weights += w.data.size();
   sizes.constants = std::max<int64_t>(0, data - sizes.weights);
@@ -66,13 +77,12 @@ private:
 
 } // namespace
 
-int64_t stackBound(const Module &module, StringRef usagePath, StringRef function) {
+StringMap<int64_t> stackBounds(const Module &module, StringRef usagePath) {
+  StringMap<int64_t> frames, bounds;
   auto usage = MemoryBuffer::getFile(usagePath, /*IsText=*/true);
-  const Function *root = module.getFunction(function);
-  if (!usage || !root)
-    return -1;
+  if (!usage)
+    return bounds;
   // module:function <tab> bytes <tab> static|dynamic
-  StringMap<int64_t> frames;
   SmallVector<StringRef> lines;
   (*usage)->getBuffer().split(lines, '\n', -1, /*KeepEmpty=*/false);
   for (StringRef line : lines) {
@@ -82,7 +92,11 @@ int64_t stackBound(const Module &module, StringRef usagePath, StringRef function
     if (kind == "static" && !bytes.getAsInteger(10, size))
       frames[place.rsplit(':').second] = size;
   }
-  return StackWalk(module, frames).need(*root);
+  StackWalk walk(module, frames);
+  for (const Function &f : module)
+    if (!f.isDeclaration())
+      bounds[f.getName()] = walk.need(f);
+  return bounds;
 }
 
 } // namespace onnxc

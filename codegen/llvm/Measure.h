@@ -3,7 +3,7 @@
 #define ONNXC_CODEGEN_LLVM_MEASURE_H
 
 #include "codegen/llvm/Emit.h"
-#include "llvm/ADT/StringRef.h"
+#include "llvm/ADT/StringMap.h"
 #include <cstdint>
 #include <string>
 
@@ -18,17 +18,18 @@ struct ObjectSizes {
   int64_t code = 0;
   int64_t weights = 0;   ///< of `weights` below, without the padding between them
   int64_t constants = 0; ///< all other data: small constants, texts, the model record, padding
+  llvm::StringMap<int64_t> functions; ///< code of each function that has a symbol
 };
 
 /// Reads the sizes of a written object of any format; `weights` are what it was
 /// filled with. False and `error` when it cannot be read.
 bool measureObject(llvm::StringRef path, const std::vector<Weight> &weights, ObjectSizes &sizes, std::string &error);
 
-/// The stack that a call of `function` needs at most, in bytes, without that of
-/// functions outside of the module. `usagePath`: the list of stack sizes that
-/// code generation wrote (TargetOptions::StackUsageOutput). -1: unknown, because
-/// the function recurses or has no entry in the list.
-int64_t stackBound(const llvm::Module &module, llvm::StringRef usagePath, llvm::StringRef function);
+/// The stack that a call of each function of the module needs at most, in
+/// bytes, without that of functions outside of it. `usagePath`: the list of
+/// stack sizes that code generation wrote (TargetOptions::StackUsageOutput). -1:
+/// unknown, because the function recurses or has no entry in the list.
+llvm::StringMap<int64_t> stackBounds(const llvm::Module &module, llvm::StringRef usagePath);
 
 } // namespace onnxc
 

@@ -53,6 +53,7 @@ const Row kRows[] = {
     {"cortex-m55", "thumbv8.1m.main-none-eabihf", "cortex-m55", "", "", "Cortex-M55 with Helium", "QEMU mps3-an547", 16 * K, 256 * K, 16, true, ARM_INT64},
     {"cortex-m85", "thumbv8.1m.main-none-eabihf", "cortex-m85", "", "", "Cortex-M85 with Helium", "LLVM's readers", 32 * K, 256 * K, 16, true, ARM_INT64},
     {"riscv64-linux", "riscv64-unknown-linux-gnu", "generic-rv64", "+m,+a,+f,+d,+c", "lp64d", "RV64GC (+v by --features)", "QEMU user mode", 32 * K, 512 * K, 160, false, ""},
+    {"riscv64-v-linux", "riscv64-unknown-linux-gnu", "generic-rv64", "+m,+a,+f,+d,+c,+v", "lp64d", "RV64GC with vectors", "QEMU user mode", 32 * K, 512 * K, 160, false, ""},
     {"wasm32-wasi", "wasm32-unknown-wasi", "generic", "", "", "WebAssembly (+simd128 by --features)", "Node's WASI", 32 * K, 256 * K, 160, false, ""},
     {"x86_64-windows", "x86_64-pc-windows-msvc", "x86-64-v3", "", "", "Windows on x86-64", "LLVM's readers", 32 * K, 512 * K, 160, false, "_fltused __chkstk"},
     {"arm64-macos", "arm64-apple-macosx11.0.0", "apple-m1", "", "", "macOS on Apple silicon", "LLVM's readers", 64 * K, 4096 * K, 160, false, ""},

@@ -372,7 +372,8 @@ private:
     report.codeBytes = sizes.code;
     report.weightBytes = sizes.weights;
     report.constantBytes = sizes.constants;
-    report.stackBytes = stackBound(module, stackUsage, options.name + "_run");
+    report.functionBytes = sizes.functions;
+    report.stackBytes = stackBounds(module, stackUsage);
     report.pipeline = pipeline;
     if (wants("report") && !text(".report.json", reportJson(report)))
       return false;

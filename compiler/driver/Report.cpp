@@ -1,6 +1,8 @@
 // What a compiled model costs: memory, flash, arithmetic, stack; and where.
 #include "compiler/driver/Report.h"
 
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/raw_ostream.h"
@@ -22,6 +24,14 @@ static int64_t totalMacs(const ModelReport &report) {
 
 static json::Value numberOrNull(int64_t n) { return n < 0 ? json::Value(nullptr) : json::Value(n); }
 
+/// -1 for a function that is not in `of`.
+static int64_t bytesOf(const StringMap<int64_t> &of, StringRef function) {
+  auto found = of.find(function);
+  return found == of.end() ? -1 : found->second;
+}
+
+static int64_t stackOfRun(const ModelReport &report) { return bytesOf(report.stackBytes, report.model + "_run"); }
+
 static json::Value gpuJson(const ModelReport &report) {
   const PipelineReport &p = report.pipeline;
   json::Array fallbacks;
@@ -38,13 +48,20 @@ static json::Value gpuJson(const ModelReport &report) {
 
 std::string reportJson(const ModelReport &report) {
   const PipelineReport &p = report.pipeline;
-  json::Array nodes, peak;
+  json::Array nodes, kernels, peak;
   for (const NodeCost &node : p.nodes)
     nodes.push_back(json::Object{{"name", node.name},
                                  {"op", node.op},
                                  {"macs", numberOrNull(node.macs)},
                                  {"weight_bytes", numberOrNull(node.weightBytes)},
                                  {"output_bytes", numberOrNull(node.outputBytes)}});
+  for (const KernelCost &kernel : p.kernels)
+    kernels.push_back(json::Object{{"name", kernel.name},
+                                   {"nodes", json::Array(kernel.nodes)},
+                                   {"calls", kernel.calls},
+                                   {"tile", json::Array(kernel.tile)},
+                                   {"code_bytes", numberOrNull(bytesOf(report.functionBytes, kernel.name))},
+                                   {"stack_bytes", numberOrNull(bytesOf(report.stackBytes, kernel.name))}});
   for (const PipelineReport::PeakBuffer &buffer : p.peak)
     peak.push_back(json::Object{{"node", buffer.node}, {"bytes", buffer.bytes}});
   json::Object ram{{"arena_bytes", p.arenaBytes},
@@ -52,7 +69,7 @@ std::string reportJson(const ModelReport &report) {
                    {"io_in_arena", report.ioInArena},
                    {"input_bytes", numberOrNull(report.inputBytes)},
                    {"output_bytes", numberOrNull(report.outputBytes)},
-                   {"stack_bytes", numberOrNull(report.stackBytes)},
+                   {"stack_bytes", numberOrNull(stackOfRun(report))},
                    {"run_time_allocations", p.dynamicBuffers},
                    {"peak", std::move(peak)}};
   json::Object flash{{"weight_bytes", report.weightBytes}, {"constant_bytes", report.constantBytes}, {"code_bytes", report.codeBytes}};
@@ -61,7 +78,7 @@ std::string reportJson(const ModelReport &report) {
                    {"compiler_version", report.compilerVersion},
                    {"threads", report.threads},
                    {"macs", numberOrNull(totalMacs(report))},
-                   {"kernels", p.kernels},
+                   {"kernels", std::move(kernels)},
                    {"ram", std::move(ram)},
                    {"flash", std::move(flash)},
                    {"nodes", std::move(nodes)}};
@@ -84,13 +101,13 @@ std::string reportText(const ModelReport &report) {
   os << report.model << " for " << report.target << ", " << report.threads << (report.threads == 1 ? " thread" : " threads")
      << ", onnx-compile " << report.compilerVersion << "\n";
   line("multiply-adds", totalMacs(report));
-  line("kernels", p.kernels);
+  line("kernels", p.kernels.size());
   os << "RAM, bytes\n";
   line("arena", p.arenaBytes);
   line("arena, lower bound", p.arenaLowerBound, "  (largest sum of buffers alive together)");
   line("inputs", report.inputBytes, report.ioInArena ? "  (in the arena)" : "");
   line("outputs", report.outputBytes, report.ioInArena ? "  (in the arena)" : "");
-  line("stack of a run", report.stackBytes, "  (at most)");
+  line("stack of a run", stackOfRun(report), "  (at most)");
   line("allocations in a run", p.dynamicBuffers);
   os << "flash, bytes\n";
   line("weights", report.weightBytes);
@@ -115,6 +132,15 @@ std::string reportText(const ModelReport &report) {
   for (const NodeCost &node : p.nodes)
     os << "  " << right_justify(number(node.macs), 14) << right_justify(number(node.weightBytes), 14)
        << right_justify(number(node.outputBytes), 14) << "  " << left_justify(node.op, 18) << " " << node.name << "\n";
+  os << "kernels; tile: rows x vectors x lanes in registers\n"
+     << "  " << right_justify("code", 10) << right_justify("stack", 8) << right_justify("calls", 8) << right_justify("tile", 10) << "  kernel, nodes\n";
+  for (const KernelCost &kernel : p.kernels) {
+    std::string tile = kernel.tile.empty() ? "-" : join(map_range(kernel.tile, [](int64_t n) { return std::to_string(n); }), "x");
+    auto bytes = [&](const StringMap<int64_t> &of) { return bytesOf(of, kernel.name) < 0 ? "-" : std::to_string(bytesOf(of, kernel.name)); };
+    os << "  " << right_justify(bytes(report.functionBytes), 10) << right_justify(bytes(report.stackBytes), 8)
+       << right_justify(std::to_string(kernel.calls), 8) << right_justify(tile, 10) << "  " << left_justify(kernel.name, 18) << " "
+       << join(kernel.nodes, ", ") << "\n";
+  }
   return text;
 }
 

@@ -1,6 +1,7 @@
 // What each node of a model costs, for the report.
 #include "compiler/pipeline/NodeCosts.h"
 #include "dialects/onnx/Onnx.h"
+#include "passes/schedule/Schedule.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -81,6 +82,38 @@ void countMacs(ModuleOp module, std::vector<NodeCost> &nodes) {
     NodeCost &node = *found->second;
     node.macs = macs < 0 || node.macs < 0 ? -1 : node.macs + macs;
   });
+}
+
+/// Adds every node that `location` stands for and that is not there yet.
+static void addNodes(Location location, std::vector<std::string> &nodes) {
+  if (auto name = dyn_cast<NameLoc>(location)) {
+    if (!llvm::is_contained(nodes, name.getName().str()))
+      nodes.push_back(name.getName().str());
+  } else if (auto fused = dyn_cast<FusedLoc>(location)) {
+    for (Location part : fused.getLocations())
+      addNodes(part, nodes);
+  }
+}
+
+std::vector<KernelCost> listKernels(ModuleOp module) {
+  std::vector<KernelCost> kernels;
+  llvm::StringMap<size_t> byName;
+  module.walk([&](func::CallOp call) {
+    auto kernel = module.lookupSymbol<func::FuncOp>(call.getCallee());
+    if (!kernel || !kernel->hasAttr(kKernelAttr))
+      return;
+    auto [place, isNew] = byName.try_emplace(call.getCallee(), kernels.size());
+    if (isNew) {
+      KernelCost &made = kernels.emplace_back();
+      made.name = call.getCallee().str();
+      if (auto tile = kernel->getAttrOfType<DenseI64ArrayAttr>(kTileAttr))
+        made.tile = tile.asArrayRef().vec();
+    }
+    KernelCost &cost = kernels[place->second];
+    ++cost.calls;
+    addNodes(call.getLoc(), cost.nodes);
+  });
+  return kernels;
 }
 
 } // namespace onnxc

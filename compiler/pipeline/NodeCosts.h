@@ -16,6 +16,13 @@ struct NodeCost {
   int64_t outputBytes = 0; ///< -1: known at run time
 };
 
+struct KernelCost {
+  std::string name;               ///< of its function
+  std::vector<std::string> nodes; ///< that its calls come from, each once
+  int64_t calls = 0;              ///< in the text of a run; loops of the model call again
+  std::vector<int64_t> tile;      ///< of registers: rows, vectors of a row, lanes of a vector; empty: plain loops
+};
+
 /// Name of the node that an op comes from; the first one of a fused op.
 std::string nodeName(mlir::Location location);
 
@@ -24,6 +31,9 @@ std::vector<NodeCost> listNodes(mlir::ModuleOp module);
 
 /// Adds the multiply-adds of the linalg ops of the lowered module to the nodes they come from.
 void countMacs(mlir::ModuleOp module, std::vector<NodeCost> &nodes);
+
+/// The kernels of the bufferized and scheduled module, in the order in which `main` calls them.
+std::vector<KernelCost> listKernels(mlir::ModuleOp module);
 
 } // namespace onnxc
 

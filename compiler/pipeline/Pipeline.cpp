@@ -200,8 +200,7 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
     report.peak.push_back({nodeName(buffer.location), buffer.bytes});
   report.buffers = plan.buffers;
   report.dynamicBuffers = plan.dynamic;
-  for (auto f : module.getOps<func::FuncOp>())
-    report.kernels += f->hasAttr("onnxc.kernel");
+  report.kernels = listKernels(module);
   if (options.afterStage)
     options.afterStage("memory", module);
 

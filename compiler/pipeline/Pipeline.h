@@ -41,8 +41,9 @@ struct PipelineReport {
   };
   std::vector<PeakBuffer> peak;
   std::vector<NodeCost> nodes;
+  std::vector<KernelCost> kernels; ///< of the host
   std::vector<int64_t> argumentOffsets; ///< see ArenaPlan
-  int64_t arenaBytes = 0, arenaLowerBound = 0, buffers = 0, dynamicBuffers = 0, kernels = 0;
+  int64_t arenaBytes = 0, arenaLowerBound = 0, buffers = 0, dynamicBuffers = 0;
   /// With GPUs: the device's arena, kernels and launches, and what runs on the host instead.
   struct Fallback {
     std::string node, reason;

@@ -49,7 +49,7 @@ struct HoistTemporariesPass : PassWrapper<HoistTemporariesPass, OperationPass<Mo
     DenseMap<StringAttr, SmallVector<func::CallOp>> calls;
     getOperation().walk([&](func::CallOp call) { calls[call.getCalleeAttr().getAttr()].push_back(call); });
     for (auto kernel : getOperation().getOps<func::FuncOp>()) {
-      if (!kernel->hasAttr("onnxc.kernel"))
+      if (!kernel->hasAttr(kKernelAttr))
         continue;
       SmallVector<memref::AllocOp> temporaries;
       kernel.walk([&](memref::AllocOp op) { temporaries.push_back(op); });

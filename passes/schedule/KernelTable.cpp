@@ -12,7 +12,7 @@ namespace onnxc {
 
 KernelTable::KernelTable(ModuleOp module) : module(module) {
   for (auto f : module.getOps<func::FuncOp>())
-    if (f->hasAttr("onnxc.kernel")) {
+    if (f->hasAttr(kKernelAttr)) {
       kernels[f.getSymNameAttr()] = f;
       known[kernelText(f)] = f;
     }

@@ -209,7 +209,7 @@ private:
     b.setInsertionPointToEnd(module.getBody());
     auto kernel = func::FuncOp::create(b, loc, "kernel", type);
     kernel.setPrivate();
-    kernel->setAttr("onnxc.kernel", b.getUnitAttr());
+    kernel->setAttr(kKernelAttr, b.getUnitAttr());
     // Profiles and stack traces follow the kernels; LLVM works on one at a time.
     kernel->setAttr("passthrough", b.getStrArrayAttr({"noinline"}));
     Block *entry = kernel.addEntryBlock();

@@ -221,7 +221,7 @@ struct ParallelizeKernelsPass : PassWrapper<ParallelizeKernelsPass, OperationPas
     Parallelizer parallelizer(getOperation(), threads);
     SmallVector<func::FuncOp> kernels;
     for (auto f : getOperation().getOps<func::FuncOp>())
-      if (f->hasAttr("onnxc.kernel"))
+      if (f->hasAttr(kKernelAttr))
         kernels.push_back(f);
     for (func::FuncOp kernel : kernels)
       parallelizer.run(kernel);

@@ -31,8 +31,12 @@ void passFrame(mlir::func::FuncOp main);
 /// The text of a kernel under a common name: kernels of equal text are the same.
 std::string kernelText(mlir::func::FuncOp kernel);
 
+/// On a function that is a kernel.
+constexpr llvm::StringLiteral kKernelAttr = "onnxc.kernel";
 /// On a kernel: the time it takes on one core of the target, an estimate (i64).
 constexpr llvm::StringLiteral kKernelCostAttr = "onnxc.nanoseconds";
+/// On a kernel: its register tile, [rows, vectors of a row, lanes of a vector] (array of i64); absent: plain loops.
+constexpr llvm::StringLiteral kTileAttr = "onnxc.tile";
 /// On an argument of a kernel: memory that only a part of the kernel's iterations needs at a time.
 constexpr llvm::StringLiteral kScratchAttr = "onnxc.scratch";
 /// On a loop of a scheduled kernel: its iterations do not depend on each other.

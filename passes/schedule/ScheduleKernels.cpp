@@ -66,6 +66,7 @@ void schedule(func::FuncOp kernel, const Target &target, WeightPacker &packer) {
   if (!tiling)
     return materializePaddedViews(kernel);
   kernel->setAttr(kKernelCostAttr, Builder(kernel.getContext()).getI64IntegerAttr(estimatedNanoseconds(*nest, target)));
+  kernel->setAttr(kTileAttr, Builder(kernel.getContext()).getDenseI64ArrayAttr({tiling->tile, tiling->vectors, tiling->lanes}));
   Value panel;
   int replaced = -1;
   if (tiling->packed >= 0 && !tiling->packAtRunTime) {
@@ -99,7 +100,7 @@ struct ScheduleKernelsPass : PassWrapper<ScheduleKernelsPass, OperationPass<Modu
     WeightPacker packer(getOperation());
     SmallVector<func::FuncOp> kernels;
     for (auto f : getOperation().getOps<func::FuncOp>())
-      if (f->hasAttr("onnxc.kernel"))
+      if (f->hasAttr(kKernelAttr))
         kernels.push_back(f);
     for (func::FuncOp kernel : kernels)
       schedule(kernel, target, packer);

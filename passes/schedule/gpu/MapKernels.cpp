@@ -10,6 +10,7 @@
 // at buffers there sees the same uses. A kernel takes plain pointers, the sizes
 // and strides that its types leave open, and scalars.
 #include "passes/schedule/KernelTable.h"
+#include "passes/schedule/Schedule.h"
 #include "passes/schedule/gpu/Gpu.h"
 #include "passes/schedule/gpu/Mapping.h"
 
@@ -187,7 +188,7 @@ private:
     for (Operation *op : {ops.epilogue.getOperation(), ops.root.getOperation(), ops.fill.getOperation(), ops.temporary.getOperation()})
       if (op)
         op->erase();
-    kernel->removeAttr("onnxc.kernel");
+    kernel->removeAttr(kKernelAttr);
     kernel->removeAttr("passthrough");
     kernel->setAttr(kLauncherAttr, b.getUnitAttr());
   }

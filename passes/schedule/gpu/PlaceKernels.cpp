@@ -13,6 +13,7 @@
 // In a loop or branch that touches it from both sides, both homes are up to
 // date at the beginning and at the end of each block.
 #include "passes/schedule/LoopNest.h"
+#include "passes/schedule/Schedule.h"
 #include "passes/schedule/gpu/Gpu.h"
 #include "passes/schedule/gpu/KernelBody.h"
 
@@ -149,7 +150,7 @@ private:
   func::FuncOp kernelOf(Operation *op) {
     auto call = dyn_cast<func::CallOp>(op);
     auto callee = call ? module.lookupSymbol<func::FuncOp>(call.getCallee()) : func::FuncOp();
-    return callee && callee->hasAttr("onnxc.kernel") ? callee : func::FuncOp();
+    return callee && callee->hasAttr(kKernelAttr) ? callee : func::FuncOp();
   }
 
   /// Why the device cannot run a call; empty when it can.

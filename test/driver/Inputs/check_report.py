@@ -21,4 +21,8 @@ padding = sections["weights"] - report["flash"]["weight_bytes"]
 assert 0 <= padding < 64 * len(report["nodes"]), padding  # weights are aligned to 64 bytes
 ram = report["ram"]
 assert sum(buffer["bytes"] for buffer in ram["peak"]) == ram["arena_lower_bound_bytes"] <= ram["arena_bytes"]
+kernels = report["kernels"]
+assert sum(kernel["code_bytes"] for kernel in kernels) < sections["code"]
+assert all(0 <= kernel["stack_bytes"] < ram["stack_bytes"] for kernel in kernels)
+assert {"conv", "fc"} <= {node for kernel in kernels for node in kernel["nodes"]}
 assert 0 < ram["stack_bytes"] < 1 << 16, ram["stack_bytes"]
