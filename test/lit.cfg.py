@@ -3,7 +3,8 @@
 # Files ending in .mlir or .test under test/ (not conformance, models, firmware and unit)
 # are tests; they find onnx-compile, onnx-compile-opt, onnx-run, gpu-sim-translate, FileCheck, not
 # and count on PATH. %python is the interpreter of build/venv (onnx, numpy,
-# onnxruntime), %cc the C compiler, %include_dir the public C headers.
+# onnxruntime), %cc the C compiler, %include_dir the public C headers, %build_dir the
+# build tree.
 import os
 import platform
 import shutil
@@ -26,6 +27,7 @@ config.environment["PATH"] = os.pathsep.join(path)
 
 config.substitutions.append(("%python", config.python))
 config.substitutions.append(("%cc", config.c_compiler))
+config.substitutions.append(("%build_dir", config.onnxc_build_dir))
 config.substitutions.append(
     ("%include_dir", os.path.join(config.onnxc_source_dir, "runtime-lite", "include"))
 )

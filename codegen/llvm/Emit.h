@@ -66,6 +66,7 @@ struct ModelInterface {
   std::vector<TensorInfo> inputs, outputs;
   int64_t arenaBytes = 0, arenaAlign = 64;
   int threads = 1;            ///< workers that a run may use
+  int64_t stackBytes = -1;    ///< that a run takes at most, see stackBounds(); -1: unknown
   bool usesAllocator = false; ///< temporaries or outputs come from the context's allocator
   std::optional<DeviceImage> device; ///< with GPUs
   int64_t stateBytes() const; ///< of the caller's memory that m_init makes ready; 0: none

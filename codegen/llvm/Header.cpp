@@ -68,8 +68,11 @@ std::string headerText(const ModelInterface &m) {
      << "/* Bytes of the arena passed to " << p << "_run, and its alignment. */\n"
      << "#define " << up << "_ARENA_BYTES " << m.arenaBytes << "\n"
      << "#define " << up << "_ARENA_ALIGN " << m.arenaAlign << "\n"
-     << "#define " << up << "_STATE_BYTES " << m.stateBytes() << "\n"
-     << "/* 1: the run takes memory from the context's allocator. */\n"
+     << "#define " << up << "_STATE_BYTES " << m.stateBytes() << "\n";
+  if (m.stackBytes >= 0)
+    os << "/* Bytes of stack that a run takes at most, without what functions of other libraries take. */\n"
+       << "#define " << up << "_STACK_BYTES " << m.stackBytes << "\n";
+  os << "/* 1: the run takes memory from the context's allocator. */\n"
      << "#define " << up << "_NEEDS_ALLOCATOR " << (m.usesAllocator ? 1 : 0) << "\n\n";
 
   auto tensors = [&](ArrayRef<TensorInfo> list, ArrayRef<std::string> ids, StringRef kind) {

@@ -266,23 +266,25 @@ public:
       if (!text(".ll", ir))
         return false;
     }
-    if (wants("header") && !text(".h", headerText(interface)))
-      return false;
     if (wants("asm")) {
       auto copy = llvm::CloneModule(*llvmModule); // emission changes the module
       if (!writeObject(*copy, *machine, true, files.temporary(options.name + ".s"), error))
         return userError(error);
     }
     bool reports = wants("report") || !options.reportFile.empty();
-    if (wants("obj") || wants("lib") || wants("shared") || reports || options.flashBudget) {
+    if (wants("obj") || wants("lib") || wants("shared") || wants("header") || reports || options.flashBudget) {
       std::string stackUsage = files.scratch(options.name + ".su");
-      if (reports)
-        machine->Options.StackUsageOutput = stackUsage;
+      machine->Options.StackUsageOutput = stackUsage;
       std::string object = wants("obj") ? files.temporary(options.name + ".o") : files.scratch(options.name + ".o");
       if (!writeObject(*llvmModule, *machine, false, object, error))
         return userError(error);
       if (!fillWeights(object, weights, error))
         return userError(error);
+      llvm::StringMap<int64_t> stack = stackBounds(*llvmModule, stackUsage);
+      auto bound = stack.find(options.name + "_run");
+      interface.stackBytes = bound == stack.end() ? -1 : bound->second;
+      if (wants("header") && !text(".h", headerText(interface)))
+        return false;
       ObjectSizes sizes;
       if ((reports || options.flashBudget) && !measureObject(object, weights, sizes, error))
         return internalError(error);
@@ -291,7 +293,7 @@ public:
           return userError(table);
       end();
       begin("link");
-      if (reports && !writeReports(interface, report, *llvmModule, sizes, stackUsage))
+      if (reports && !writeReports(interface, report, sizes, stack))
         return false;
       if (wants("lib") && !writeArchive(object, files.temporary("lib" + options.name + ".a"), target, error))
         return userError(error);
@@ -352,8 +354,8 @@ private:
     return writeText(files.temporary(options.name + suffix), content, error) || userError(error);
   }
   /// --emit=report, --report=FILE.
-  bool writeReports(const ModelInterface &interface, const PipelineReport &pipeline, const llvm::Module &module,
-                    const ObjectSizes &sizes, const std::string &stackUsage) {
+  bool writeReports(const ModelInterface &interface, const PipelineReport &pipeline, const ObjectSizes &sizes,
+                    const llvm::StringMap<int64_t> &stack) {
     ModelReport report;
     report.model = options.name;
     report.target = options.target;
@@ -373,7 +375,8 @@ private:
     report.weightBytes = sizes.weights;
     report.constantBytes = sizes.constants;
     report.functionBytes = sizes.functions;
-    report.stackBytes = stackBounds(module, stackUsage);
+    report.stackBytes = interface.stackBytes;
+    report.functionStack = stack;
     report.pipeline = pipeline;
     if (wants("report") && !text(".report.json", reportJson(report)))
       return false;

@@ -30,8 +30,6 @@ static int64_t bytesOf(const StringMap<int64_t> &of, StringRef function) {
   return found == of.end() ? -1 : found->second;
 }
 
-static int64_t stackOfRun(const ModelReport &report) { return bytesOf(report.stackBytes, report.model + "_run"); }
-
 static json::Value gpuJson(const ModelReport &report) {
   const PipelineReport &p = report.pipeline;
   json::Array fallbacks;
@@ -61,7 +59,7 @@ std::string reportJson(const ModelReport &report) {
                                    {"calls", kernel.calls},
                                    {"tile", json::Array(kernel.tile)},
                                    {"code_bytes", numberOrNull(bytesOf(report.functionBytes, kernel.name))},
-                                   {"stack_bytes", numberOrNull(bytesOf(report.stackBytes, kernel.name))}});
+                                   {"stack_bytes", numberOrNull(bytesOf(report.functionStack, kernel.name))}});
   for (const PipelineReport::PeakBuffer &buffer : p.peak)
     peak.push_back(json::Object{{"node", buffer.node}, {"bytes", buffer.bytes}});
   json::Object ram{{"arena_bytes", p.arenaBytes},
@@ -69,7 +67,7 @@ std::string reportJson(const ModelReport &report) {
                    {"io_in_arena", report.ioInArena},
                    {"input_bytes", numberOrNull(report.inputBytes)},
                    {"output_bytes", numberOrNull(report.outputBytes)},
-                   {"stack_bytes", numberOrNull(stackOfRun(report))},
+                   {"stack_bytes", numberOrNull(report.stackBytes)},
                    {"run_time_allocations", p.dynamicBuffers},
                    {"peak", std::move(peak)}};
   json::Object flash{{"weight_bytes", report.weightBytes}, {"constant_bytes", report.constantBytes}, {"code_bytes", report.codeBytes}};
@@ -107,7 +105,7 @@ std::string reportText(const ModelReport &report) {
   line("arena, lower bound", p.arenaLowerBound, "  (largest sum of buffers alive together)");
   line("inputs", report.inputBytes, report.ioInArena ? "  (in the arena)" : "");
   line("outputs", report.outputBytes, report.ioInArena ? "  (in the arena)" : "");
-  line("stack of a run", stackOfRun(report), "  (at most)");
+  line("stack of a run", report.stackBytes, "  (at most)");
   line("allocations in a run", p.dynamicBuffers);
   os << "flash, bytes\n";
   line("weights", report.weightBytes);
@@ -137,7 +135,7 @@ std::string reportText(const ModelReport &report) {
   for (const KernelCost &kernel : p.kernels) {
     std::string tile = kernel.tile.empty() ? "-" : join(map_range(kernel.tile, [](int64_t n) { return std::to_string(n); }), "x");
     auto bytes = [&](const StringMap<int64_t> &of) { return bytesOf(of, kernel.name) < 0 ? "-" : std::to_string(bytesOf(of, kernel.name)); };
-    os << "  " << right_justify(bytes(report.functionBytes), 10) << right_justify(bytes(report.stackBytes), 8)
+    os << "  " << right_justify(bytes(report.functionBytes), 10) << right_justify(bytes(report.functionStack), 8)
        << right_justify(std::to_string(kernel.calls), 8) << right_justify(tile, 10) << "  " << left_justify(kernel.name, 18) << " "
        << join(kernel.nodes, ", ") << "\n";
   }

@@ -16,8 +16,9 @@ struct ModelReport {
   bool ioInArena = false; ///< then inputBytes and outputBytes count only what is not there
   int64_t inputBytes = 0, outputBytes = 0;
   int64_t codeBytes = 0, weightBytes = 0, constantBytes = 0;
+  int64_t stackBytes = -1;                ///< of one run, a bound
   llvm::StringMap<int64_t> functionBytes; ///< code of each function
-  llvm::StringMap<int64_t> stackBytes;    ///< of each function with all that it calls, a bound
+  llvm::StringMap<int64_t> functionStack; ///< of each function with all that it calls, a bound
   PipelineReport pipeline;                ///< arena, peak, nodes, kernels
 };
 
