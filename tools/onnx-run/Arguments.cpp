@@ -2,6 +2,7 @@
 #include "Arguments.h"
 #include "Error.h"
 #include "llvm/Support/Format.h"
+#include "llvm/Support/raw_ostream.h"
 #include <cmath>
 
 namespace onnxc::run {
@@ -95,13 +96,28 @@ Arguments::number(llvm::StringRef name) const {
   return std::optional<double>(value);
 }
 
-void printOptions(llvm::raw_ostream &os, llvm::ArrayRef<OptionSpec> specs) {
+/// Prints one line per option.
+static void printOptions(llvm::ArrayRef<OptionSpec> specs) {
   for (const OptionSpec &spec : specs) {
     std::string left = std::string("--") + spec.name;
     if (spec.value)
       left += std::string("=") + spec.value;
-    os << llvm::format("  %-26s %s\n", left.c_str(), spec.help);
+    llvm::outs() << llvm::format("  %-26s %s\n", left.c_str(), spec.help);
   }
+}
+
+int runSubcommand(llvm::StringRef command, llvm::StringRef usage,
+                  llvm::ArrayRef<OptionSpec> specs,
+                  llvm::ArrayRef<const char *> argv,
+                  llvm::function_ref<int(const Arguments &)> run) {
+  auto arguments = Arguments::parse(command, specs, argv);
+  if (!arguments)
+    return reportError(arguments.takeError());
+  if (!arguments->has("help"))
+    return run(*arguments);
+  llvm::outs() << "onnx-run " << command << " " << usage << "\n";
+  printOptions(specs);
+  return ExitOk;
 }
 
 } // namespace onnxc::run

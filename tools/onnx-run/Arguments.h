@@ -4,9 +4,9 @@
 #define ONNXC_TOOLS_ONNX_RUN_ARGUMENTS_H
 
 #include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
-#include "llvm/Support/raw_ostream.h"
 #include <map>
 #include <optional>
 #include <string>
@@ -47,8 +47,12 @@ private:
   std::vector<std::string> words;
 };
 
-/// Prints one line per option.
-void printOptions(llvm::raw_ostream &os, llvm::ArrayRef<OptionSpec> specs);
+/// A subcommand: parses its words and runs it. --help prints `usage` and the
+/// options instead. Returns the exit code.
+int runSubcommand(llvm::StringRef command, llvm::StringRef usage,
+                  llvm::ArrayRef<OptionSpec> specs,
+                  llvm::ArrayRef<const char *> argv,
+                  llvm::function_ref<int(const Arguments &)> run);
 
 } // namespace onnxc::run
 

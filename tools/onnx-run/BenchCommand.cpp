@@ -1,7 +1,6 @@
 // onnx-run bench: how fast is the compiled model?
 #include "Commands.h"
 #include "Error.h"
-#include "Npz.h"
 #include "Prepare.h"
 #include "onnxc_pool.h"
 #include "llvm/Support/Format.h"
@@ -107,74 +106,40 @@ static void report(const Arguments &arguments, llvm::StringRef path,
 }
 
 static llvm::Error bench(const Arguments &arguments) {
-  if (arguments.positionals().size() != 1)
-    return userError("bench: got " +
-                     llvm::Twine(arguments.positionals().size()) +
-                     " models, wanted one: onnx-run bench MODEL");
-  llvm::StringRef path = arguments.positionals().front();
   auto runs = arguments.integer("runs", 0, 1, 1000000);
   if (!runs)
     return runs.takeError();
   auto warmup = arguments.integer("warmup", -1, 0, 1000000);
   if (!warmup)
     return warmup.takeError();
-  auto seed = arguments.integer("seed", 0, 0, INT64_MAX);
-  if (!seed)
-    return seed.takeError();
   auto threads = arguments.integer("threads", 1, 1, ONNXC_POOL_MAX_THREADS);
   if (!threads)
     return threads.takeError();
-  auto shapes = parseShapes(arguments);
-  if (!shapes)
-    return shapes.takeError();
-  auto ranges = parseRanges(arguments);
-  if (!ranges)
-    return ranges.takeError();
-  auto work = WorkFolder::create();
-  if (!work)
-    return work.takeError();
-  NamedTensors inputs;
-  if (arguments.has("inputs")) {
-    auto read = readNpz(arguments.get("inputs"));
-    if (!read)
-      return read.takeError();
-    inputs = std::move(*read);
-  }
-  auto prepared = prepare(path, arguments, *shapes, &inputs, *work);
+  auto request = Request::parse(arguments, "bench MODEL", "inputs");
+  if (!request)
+    return request.takeError();
+  auto prepared = request->prepare(arguments);
   if (!prepared)
     return prepared.takeError();
-  if (!arguments.has("inputs")) {
-    auto made = randomInputs(*prepared->model, *shapes,
-                             static_cast<uint64_t>(*seed), *ranges);
-    if (!made)
-      return made.takeError();
-    inputs = std::move(*made);
-  }
+  auto inputs = request->inputs(*prepared->model);
+  if (!inputs)
+    return inputs.takeError();
   Session session(*prepared->model);
-  if (llvm::Error error = session.bind(inputs))
+  if (llvm::Error error = session.bind(*inputs))
     return error;
   Times times;
   times.compile = prepared->compileMs;
   times.load = prepared->loadMs;
   if (llvm::Error error = measure(session, *runs, *warmup, times))
     return error;
-  report(arguments, path, *prepared->model, static_cast<int>(*threads), times);
+  report(arguments, request->path, *prepared->model, static_cast<int>(*threads), times);
   return llvm::Error::success();
 }
 
 int benchCommand(llvm::ArrayRef<const char *> argv) {
-  std::vector<OptionSpec> specs(std::begin(Options), std::end(Options));
-  specs.insert(specs.end(), compileOptions().begin(), compileOptions().end());
-  auto arguments = Arguments::parse("bench", specs, argv);
-  if (!arguments)
-    return reportError(arguments.takeError());
-  if (arguments->has("help")) {
-    llvm::outs() << "onnx-run bench MODEL.onnx|MODEL.so [--threads=N] "
-                    "[--json]\n";
-    printOptions(llvm::outs(), specs);
-    return ExitOk;
-  }
-  return reportError(bench(*arguments));
+  return runSubcommand(
+      "bench", "MODEL.onnx|MODEL.so [--threads=N] [--json]", withCompileOptions(Options), argv,
+      [](const Arguments &arguments) { return reportError(bench(arguments)); });
 }
 
 } // namespace onnxc::run

@@ -1,6 +1,7 @@
 // Compiling and loading the MODEL argument, and making its inputs.
 #include "Prepare.h"
 #include "Error.h"
+#include "Npz.h"
 #include "Proto.h"
 #include "codegen/targets/Target.h"
 #include "onnxc_pool.h"
@@ -59,6 +60,12 @@ llvm::ArrayRef<OptionSpec> compileOptions() {
   return specs;
 }
 
+std::vector<OptionSpec> withCompileOptions(llvm::ArrayRef<OptionSpec> own) {
+  std::vector<OptionSpec> all = own.vec();
+  llvm::append_range(all, compileOptions());
+  return all;
+}
+
 llvm::Expected<CompileOptions> parseCompileOptions(const Arguments &arguments) {
   CompileOptions options;
   auto threads = arguments.integer("threads", 1, 1, ONNXC_POOL_MAX_THREADS);
@@ -87,7 +94,8 @@ llvm::Expected<CompileOptions> parseCompileOptions(const Arguments &arguments) {
   return options;
 }
 
-llvm::Expected<Shapes> parseShapes(const Arguments &arguments) {
+/// Reads every "name=1,3,224,224" of --dims (";" separates several).
+static llvm::Expected<Shapes> parseShapes(const Arguments &arguments) {
   Shapes shapes;
   for (llvm::StringRef given : arguments.all("dims")) {
     llvm::SmallVector<llvm::StringRef> entries;
@@ -114,7 +122,8 @@ llvm::Expected<Shapes> parseShapes(const Arguments &arguments) {
   return shapes;
 }
 
-llvm::Expected<Ranges> parseRanges(const Arguments &arguments) {
+/// Ranges from every --range.
+static llvm::Expected<Ranges> parseRanges(const Arguments &arguments) {
   Ranges ranges;
   for (llvm::StringRef text : arguments.all("range"))
     if (llvm::Error error = parseRange(text, ranges))
@@ -235,17 +244,48 @@ static double milliseconds(std::chrono::steady_clock::time_point start) {
       .count();
 }
 
-llvm::Expected<Prepared>
-prepare(llvm::StringRef path, const Arguments &arguments, const Shapes &shapes,
-        const NamedTensors *given, const WorkFolder &work) {
+llvm::Expected<Request> Request::parse(const Arguments &arguments,
+                                       llvm::StringRef example,
+                                       llvm::StringRef inputsOption) {
+  size_t models = arguments.positionals().size();
+  if (models != 1)
+    return userError(example.split(' ').first + ": got " +
+                     llvm::Twine(models) + " models, wanted one: onnx-run " +
+                     example);
+  auto shapes = parseShapes(arguments);
+  if (!shapes)
+    return shapes.takeError();
+  auto ranges = parseRanges(arguments);
+  if (!ranges)
+    return ranges.takeError();
+  // The sum with the number of a run does not overflow.
+  auto seed = arguments.integer("seed", 0, 0, INT64_MAX / 2);
+  if (!seed)
+    return seed.takeError();
+  std::optional<NamedTensors> given;
+  if (arguments.has(inputsOption)) {
+    auto read = readNpz(arguments.get(inputsOption));
+    if (!read)
+      return read.takeError();
+    given = std::move(*read);
+  }
+  auto work = WorkFolder::create();
+  if (!work)
+    return work.takeError();
+  return Request{arguments.positionals().front(), std::move(*shapes),
+                 std::move(*ranges), *seed, std::move(given), std::move(*work)};
+}
+
+llvm::Expected<Prepared> Request::prepare(const Arguments &arguments) const {
   Prepared result;
-  std::string library = path.str();
+  std::string library = path;
   auto threads = arguments.integer("threads", 1, 1, ONNXC_POOL_MAX_THREADS);
   if (!threads)
     return threads.takeError();
   if (!llvm::sys::fs::exists(path))
     return userError(path + ": no such file");
-  if (!path.ends_with(".so") && !path.ends_with(".o")) {
+  if (!llvm::StringRef(path).ends_with(".so") &&
+      !llvm::StringRef(path).ends_with(".o")) {
     auto info = readModelInfo(path);
     if (!info)
       return info.takeError();
@@ -261,7 +301,8 @@ prepare(llvm::StringRef path, const Arguments &arguments, const Shapes &shapes,
       return options.takeError();
     if (!arguments.has("keep-dynamic"))
       if (llvm::Error error =
-              pinDims(path, *info, shapes, given, options->dims))
+              pinDims(path, *info, shapes, given ? &*given : nullptr,
+                      options->dims))
         return error;
     auto start = std::chrono::steady_clock::now();
     auto file = compileToLibrary(path, *options, work.folder());
@@ -280,9 +321,10 @@ prepare(llvm::StringRef path, const Arguments &arguments, const Shapes &shapes,
   return result;
 }
 
-llvm::Expected<NamedTensors> randomInputs(const LoadedModel &model,
-                                          const Shapes &shapes, uint64_t seed,
-                                          const Ranges &ranges) {
+llvm::Expected<NamedTensors> Request::inputs(const LoadedModel &model,
+                                             int64_t number) const {
+  if (given)
+    return *given;
   NamedTensors inputs;
   for (const onnxc_tensor_info &info : model.inputs()) {
     std::string where = model.label() + ": input '" + info.name + "'";
@@ -305,7 +347,9 @@ llvm::Expected<NamedTensors> randomInputs(const LoadedModel &model,
       return userError(where + ": shape " + shapeString(dims) +
                        " is too large");
     inputs.emplace_back(info.name,
-                        randomTensor(info.name, info.type, dims, seed, ranges));
+                        randomTensor(info.name, info.type, dims,
+                                     static_cast<uint64_t>(seed + number),
+                                     ranges));
   }
   return inputs;
 }

@@ -8,6 +8,7 @@
 #include "Random.h"
 #include "compiler/driver/Compile.h"
 #include <map>
+#include <optional>
 
 namespace onnxc::run {
 
@@ -30,11 +31,11 @@ private:
 /// Shapes that the user gave, by name of the input.
 using Shapes = std::map<std::string, std::vector<int64_t>>;
 
-/// Reads every "name=1,3,224,224" of --dims (";" separates several).
-llvm::Expected<Shapes> parseShapes(const Arguments &arguments);
-
 /// The options that all subcommands share, for parsing and for help.
 llvm::ArrayRef<OptionSpec> compileOptions();
+
+/// A subcommand's own options and those that all share.
+std::vector<OptionSpec> withCompileOptions(llvm::ArrayRef<OptionSpec> own);
 
 /// Compile options from --threads, --opt-level, --target, --cpu, --features,
 /// --dim, --verbose.
@@ -59,21 +60,32 @@ struct Prepared {
   bool usesHalf = false; ///< known for .onnx files only
 };
 
-/// Loads `path`, a library or a .onnx file; the latter is compiled for this CPU
-/// first. Its dynamic dims are pinned to `shapes` and to those of `given`,
-/// unless --keep-dynamic.
-llvm::Expected<Prepared>
-prepare(llvm::StringRef path, const Arguments &arguments, const Shapes &shapes,
-        const NamedTensors *given, const WorkFolder &work);
+/// What run, verify and bench have in common: one model, and inputs for it,
+/// from a file or random.
+struct Request {
+  std::string path;
+  Shapes shapes;
+  Ranges ranges;
+  int64_t seed;
+  std::optional<NamedTensors> given; ///< of the option `inputsOption`
+  WorkFolder work;
 
-/// Random inputs for a model. Dynamic dims come from `shapes`, and are 1 with
-/// a note when not given there.
-llvm::Expected<NamedTensors> randomInputs(const LoadedModel &model,
-                                          const Shapes &shapes, uint64_t seed,
-                                          const Ranges &ranges);
+  /// `example`: the shortest call that works, for the message about one that
+  /// does not.
+  static llvm::Expected<Request> parse(const Arguments &arguments,
+                                       llvm::StringRef example,
+                                       llvm::StringRef inputsOption);
 
-/// Ranges from every --range.
-llvm::Expected<Ranges> parseRanges(const Arguments &arguments);
+  /// Loads `path`, a library or a .onnx file; the latter is compiled for this
+  /// CPU first. Its dynamic dims are pinned to `shapes` and to those of `given`,
+  /// unless --keep-dynamic.
+  llvm::Expected<Prepared> prepare(const Arguments &arguments) const;
+
+  /// The given inputs, or random ones by `seed` + `number`. Their dynamic dims
+  /// come from `shapes`, and are 1 with a note when not given there.
+  llvm::Expected<NamedTensors> inputs(const LoadedModel &model,
+                                      int64_t number = 0) const;
+};
 
 } // namespace onnxc::run
 

@@ -30,50 +30,24 @@ static void printTensor(llvm::StringRef name, const Tensor &tensor) {
 }
 
 static llvm::Error run(const Arguments &arguments) {
-  if (arguments.positionals().size() != 1)
-    return userError("run: got " + llvm::Twine(arguments.positionals().size()) +
-                     " models, wanted one: onnx-run run MODEL --input=IN.npz");
-  llvm::StringRef path = arguments.positionals().front();
   if (arguments.has("input") && arguments.has("random"))
     return userError("run: --input and --random exclude each other");
-  auto shapes = parseShapes(arguments);
-  if (!shapes)
-    return shapes.takeError();
-  auto ranges = parseRanges(arguments);
-  if (!ranges)
-    return ranges.takeError();
-  auto seed = arguments.integer("seed", 0, 0, INT64_MAX);
-  if (!seed)
-    return seed.takeError();
-  auto work = WorkFolder::create();
-  if (!work)
-    return work.takeError();
-
-  NamedTensors inputs;
-  if (arguments.has("input")) {
-    auto read = readNpz(arguments.get("input"));
-    if (!read)
-      return read.takeError();
-    inputs = std::move(*read);
-  }
-  auto prepared = prepare(path, arguments, *shapes, &inputs, *work);
+  auto request = Request::parse(arguments, "run MODEL --input=IN.npz", "input");
+  if (!request)
+    return request.takeError();
+  auto prepared = request->prepare(arguments);
   if (!prepared)
     return prepared.takeError();
   const LoadedModel &model = *prepared->model;
-  if (arguments.has("random")) {
-    auto made =
-        randomInputs(model, *shapes, static_cast<uint64_t>(*seed), *ranges);
-    if (!made)
-      return made.takeError();
-    inputs = std::move(*made);
-  } else if (!arguments.has("input") && !model.inputs().empty()) {
-    return userError("run: " + path +
-                     " has inputs; give --input=IN.npz or "
-                     "--random");
-  }
+  if (!request->given && !arguments.has("random") && !model.inputs().empty())
+    return userError("run: " + request->path +
+                     " has inputs; give --input=IN.npz or --random");
+  auto inputs = request->inputs(model);
+  if (!inputs)
+    return inputs.takeError();
 
   Session session(model);
-  if (llvm::Error error = session.bind(inputs))
+  if (llvm::Error error = session.bind(*inputs))
     return error;
   if (llvm::Error error = session.run())
     return error;
@@ -88,18 +62,9 @@ static llvm::Error run(const Arguments &arguments) {
 }
 
 int runCommand(llvm::ArrayRef<const char *> argv) {
-  std::vector<OptionSpec> specs(std::begin(Options), std::end(Options));
-  specs.insert(specs.end(), compileOptions().begin(), compileOptions().end());
-  auto arguments = Arguments::parse("run", specs, argv);
-  if (!arguments)
-    return reportError(arguments.takeError());
-  if (arguments->has("help")) {
-    llvm::outs() << "onnx-run run MODEL.onnx|MODEL.so --input=IN.npz|--random "
-                    "[--output=OUT.npz]\n";
-    printOptions(llvm::outs(), specs);
-    return ExitOk;
-  }
-  return reportError(run(*arguments));
+  return runSubcommand(
+      "run", "MODEL.onnx|MODEL.so --input=IN.npz|--random [--output=OUT.npz]", withCompileOptions(Options), argv,
+      [](const Arguments &arguments) { return reportError(run(arguments)); });
 }
 
 } // namespace onnxc::run

@@ -308,26 +308,18 @@ static llvm::Expected<Totals> testcase(const Arguments &arguments) {
 }
 
 int testcaseCommand(llvm::ArrayRef<const char *> argv) {
-  std::vector<OptionSpec> specs(std::begin(Options), std::end(Options));
-  for (const OptionSpec &spec : compileOptions())
-    if (llvm::StringRef(spec.name) != "dims" &&
-        llvm::StringRef(spec.name) != "keep-dynamic")
-      specs.push_back(spec);
-  auto arguments = Arguments::parse("testcase", specs, argv);
-  if (!arguments)
-    return reportError(arguments.takeError());
-  if (arguments->has("help")) {
-    llvm::outs() << "onnx-run testcase DIR... [--list=FILE] [--jobs=N] "
-                    "[--json=FILE]\n";
-    printOptions(llvm::outs(), specs);
-    return ExitOk;
-  }
-  auto totals = testcase(*arguments);
-  if (!totals)
-    return reportError(totals.takeError());
-  llvm::outs() << totals->passed << " passed, " << totals->failed << " failed, "
-               << totals->skipped << " skipped\n";
-  return totals->failed ? ExitUser : ExitOk;
+  std::vector<OptionSpec> specs = withCompileOptions(Options);
+  llvm::erase_if(specs, [](const OptionSpec &spec) {
+    return llvm::is_contained({"dims", "keep-dynamic"}, llvm::StringRef(spec.name));
+  });
+  return runSubcommand("testcase", "DIR... [--list=FILE] [--jobs=N] [--json=FILE]", specs, argv, [](const Arguments &arguments) {
+    auto totals = testcase(arguments);
+    if (!totals)
+      return reportError(totals.takeError());
+    llvm::outs() << totals->passed << " passed, " << totals->failed << " failed, "
+                 << totals->skipped << " skipped\n";
+    return int(totals->failed ? ExitUser : ExitOk);
+  });
 }
 
 } // namespace onnxc::run

@@ -83,68 +83,39 @@ static llvm::Error compareRun(const NamedTensors &got, NamedTensors &reference,
 }
 
 static llvm::Expected<Summary> verify(const Arguments &arguments) {
-  if (arguments.positionals().size() != 1)
-    return userError("verify: got " +
-                     llvm::Twine(arguments.positionals().size()) +
-                     " models, wanted one: onnx-run verify MODEL "
-                     "--against=onnxruntime");
-  llvm::StringRef path = arguments.positionals().front();
+  auto request = Request::parse(arguments, "verify MODEL --against=onnxruntime", "inputs");
+  if (!request)
+    return request.takeError();
   llvm::StringRef against = arguments.get("against");
   if (against.empty())
     return userError("verify: no reference; give --against=onnxruntime or "
                      "--against=REF.npz");
   bool isRuntime = against == "onnxruntime";
-  llvm::StringRef onnx = arguments.get("onnx", path);
+  llvm::StringRef onnx = arguments.get("onnx", request->path);
   if (isRuntime && onnx.ends_with(".so"))
     return userError("verify: ONNX Runtime cannot run " + onnx +
                      "; give the model it came from with --onnx=MODEL.onnx");
   auto runs = arguments.integer("runs", 1, 1, 1000);
   if (!runs)
     return runs.takeError();
-  auto seed = arguments.integer("seed", 0, 0, INT64_MAX / 2);
-  if (!seed)
-    return seed.takeError();
-  auto shapes = parseShapes(arguments);
-  if (!shapes)
-    return shapes.takeError();
-  auto ranges = parseRanges(arguments);
-  if (!ranges)
-    return ranges.takeError();
-  auto work = WorkFolder::create();
-  if (!work)
-    return work.takeError();
-
-  NamedTensors given;
-  if (arguments.has("inputs")) {
-    auto read = readNpz(arguments.get("inputs"));
-    if (!read)
-      return read.takeError();
-    given = std::move(*read);
-  }
-  bool isGiven = arguments.has("inputs");
   // Stored outputs belong to one set of inputs.
-  if (isGiven || !isRuntime)
+  if (request->given || !isRuntime)
     *runs = 1;
-  auto prepared = prepare(path, arguments, *shapes, &given, *work);
+  auto prepared = request->prepare(arguments);
   if (!prepared)
     return prepared.takeError();
   const LoadedModel &model = *prepared->model;
 
   std::vector<NamedTensors> inputs(static_cast<size_t>(*runs));
   for (size_t i = 0; i < inputs.size(); ++i) {
-    if (isGiven) {
-      inputs[i] = given;
-      continue;
-    }
-    auto made =
-        randomInputs(model, *shapes, static_cast<uint64_t>(*seed) + i, *ranges);
+    auto made = request->inputs(model, static_cast<int64_t>(i));
     if (!made)
       return made.takeError();
     inputs[i] = std::move(*made);
   }
   std::vector<NamedTensors> references;
   if (isRuntime) {
-    auto outputs = onnxRuntimeOutputs(onnx, inputs, work->folder());
+    auto outputs = onnxRuntimeOutputs(onnx, inputs, request->work.folder());
     if (!outputs)
       return outputs.takeError();
     references = std::move(*outputs);
@@ -163,7 +134,7 @@ static llvm::Expected<Summary> verify(const Arguments &arguments) {
     if (llvm::Error error = session.runChecked())
       return error;
     if (int64_t leaked = session.leaked())
-      note(path + ": the run left " + llvm::Twine(leaked) +
+      note(request->path + ": the run left " + llvm::Twine(leaked) +
            " allocations unreleased");
     auto outputs = session.outputs();
     if (!outputs)
@@ -173,26 +144,15 @@ static llvm::Expected<Summary> verify(const Arguments &arguments) {
       if (inputs.size() == 1)
         return error;
       return userError("run " + llvm::Twine(i) + " (seed " +
-                       llvm::Twine(*seed + static_cast<int64_t>(i)) +
+                       llvm::Twine(request->seed + static_cast<int64_t>(i)) +
                        "): " + llvm::toString(std::move(error)));
     }
   }
   return summary;
 }
 
-int verifyCommand(llvm::ArrayRef<const char *> argv) {
-  std::vector<OptionSpec> specs(std::begin(Options), std::end(Options));
-  specs.insert(specs.end(), compileOptions().begin(), compileOptions().end());
-  auto arguments = Arguments::parse("verify", specs, argv);
-  if (!arguments)
-    return reportError(arguments.takeError());
-  if (arguments->has("help")) {
-    llvm::outs() << "onnx-run verify MODEL.onnx|MODEL.so "
-                    "--against=onnxruntime|REF.npz [--inputs=IN.npz]\n";
-    printOptions(llvm::outs(), specs);
-    return ExitOk;
-  }
-  auto summary = verify(*arguments);
+/// Prints the verdict in one line; returns the exit code.
+static int printVerdict(llvm::Expected<Summary> summary) {
   if (summary) {
     llvm::outs() << "verify: PASS " << summary->outputs << " outputs, "
                  << summary->elements << " elements, largest |difference| "
@@ -212,7 +172,7 @@ int verifyCommand(llvm::ArrayRef<const char *> argv) {
         code = ExitInternal;
         text = e.message();
       });
-  // The verdict is one line: it takes a message of several lines in one.
+  // A message of several lines goes into one.
   llvm::SmallVector<llvm::StringRef> lines;
   llvm::StringRef(text).split(lines, '\n', -1, /*KeepEmpty=*/false);
   llvm::outs() << "verify: FAIL";
@@ -220,6 +180,12 @@ int verifyCommand(llvm::ArrayRef<const char *> argv) {
     llvm::outs() << " " << line.trim();
   llvm::outs() << "\n";
   return code;
+}
+
+int verifyCommand(llvm::ArrayRef<const char *> argv) {
+  return runSubcommand(
+      "verify", "MODEL.onnx|MODEL.so --against=onnxruntime|REF.npz [--inputs=IN.npz]", withCompileOptions(Options), argv,
+      [](const Arguments &arguments) { return printVerdict(verify(arguments)); });
 }
 
 } // namespace onnxc::run
