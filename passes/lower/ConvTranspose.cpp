@@ -238,12 +238,7 @@ static LogicalResult lowerConvTranspose(Operation *op, Lowering &l) {
     if (!whole)
       y = l.slice(y, from, extent, ones);
   }
-  if (Lowering::has(op, 2))
-    y = l.map({y, l.in(op, 2)}, {acc, elem}, elem,
-              [](OpBuilder &b, Location loc, ValueRange v) { return plus(b, loc, v[0], v[1]); });
-  else
-    y = narrow(l, y, elem);
-  l.set(op, 0, last ? y : toChannelsFirst(l, y));
+  setConvResult(l, op, y, elem, last);
   return success();
 }
 

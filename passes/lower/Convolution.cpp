@@ -13,6 +13,15 @@ namespace onnxc::lower {
 void registerConvTranspose(Registry &r);
 void registerDeformConv(Registry &r);
 
+void setConvResult(Lowering &l, Operation *op, Value y, Type elem, bool channelsLast) {
+  if (Lowering::has(op, 2))
+    y = l.map({y, l.in(op, 2)}, {getElementTypeOrSelf(y.getType()), elem}, elem,
+              [](OpBuilder &b, Location loc, ValueRange v) { return plus(b, loc, v[0], v[1]); });
+  else
+    y = narrow(l, y, elem);
+  l.set(op, 0, channelsLast ? y : toChannelsFirst(l, y));
+}
+
 Dims spatialDims(Lowering &l, Value x, bool channelsLast) {
   Dims all = l.dims(x);
   int64_t first = channelsLast ? 1 : 2;
@@ -114,12 +123,7 @@ static LogicalResult lowerConv(Operation *op, Lowering &l) {
   Type acc = wide(elem);
   Window win = windowOf(op, l, spatialDims(l, x, true), kernelDims(l, w));
   Value y = convCore(l, widen(l, x, elem), widen(l, w, elem), acc, win, intAttr(op, "group", 1));
-  if (Lowering::has(op, 2))
-    y = l.map({y, l.in(op, 2)}, {acc, elem}, elem,
-              [](OpBuilder &b, Location loc, ValueRange v) { return plus(b, loc, v[0], v[1]); });
-  else
-    y = narrow(l, y, elem);
-  l.set(op, 0, last ? y : toChannelsFirst(l, y));
+  setConvResult(l, op, y, elem, last);
   return success();
 }
 

@@ -13,6 +13,10 @@ namespace onnxc::lower {
 mlir::Value convCore(Lowering &l, mlir::Value x, mlir::Value w, mlir::Type elem, const Window &win, int64_t group,
                      ProductFn product = mulAdd, mlir::Value padding = {});
 
+/// Result 0 of a convolution node from its channels-last sums `y`: adds the bias, operand 2, where there is one, narrows
+/// to `elem`, and moves channels to where the node has them.
+void setConvResult(Lowering &l, mlir::Operation *op, mlir::Value y, mlir::Type elem, bool channelsLast);
+
 /// Spatial extents of an image operand in either layout.
 Dims spatialDims(Lowering &l, mlir::Value x, bool channelsLast);
 /// Kernel extents of a (co, ci, kernel...) weight.

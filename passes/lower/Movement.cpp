@@ -263,13 +263,24 @@ static Value regroup(Lowering &l, Value in, const Dims &split, ArrayRef<int64_t>
   return l.reshape(l.transpose(l.reshape(in, split), perm), merged);
 }
 
+/// Extents of an image, and whether its channels come last.
+struct Image {
+  OpFoldResult n, c, h, w;
+  bool last;
+};
+template <typename Op>
+static Image imageOf(Op op, Lowering &l, Value in) {
+  bool last = op.getLayout() == "NHWC";
+  Dims d = l.dims(in);
+  return {d[0], d[last ? 3 : 1], d[last ? 1 : 2], d[last ? 2 : 3], last};
+}
+
 static LogicalResult lowerDepthToSpace(onnx::DepthToSpaceOp op, Lowering &l) {
   Value in = l.in(op, 0);
   int64_t s = op.getBlocksize();
   OpFoldResult b = l.idx(s);
-  bool last = op.getLayout() == "NHWC", depthFirst = op.getMode() != "CRD";
-  Dims d = l.dims(in);
-  OpFoldResult n = d[0], c = d[last ? 3 : 1], h = d[last ? 1 : 2], w = d[last ? 2 : 3];
+  bool depthFirst = op.getMode() != "CRD";
+  auto [n, c, h, w, last] = imageOf(op, l, in);
   OpFoldResult less = l.floorDiv(c, l.idx(s * s)), tall = l.mul(h, b), broad = l.mul(w, b);
   Value r;
   if (last && depthFirst)
@@ -288,9 +299,8 @@ static LogicalResult lowerSpaceToDepth(onnx::SpaceToDepthOp op, Lowering &l) {
   Value in = l.in(op, 0);
   int64_t s = op.getBlocksize();
   OpFoldResult b = l.idx(s);
-  bool last = op.getLayout() == "NHWC", depthFirst = op.getMode() != "CRD";
-  Dims d = l.dims(in);
-  OpFoldResult n = d[0], c = d[last ? 3 : 1], h = d[last ? 1 : 2], w = d[last ? 2 : 3];
+  bool depthFirst = op.getMode() != "CRD";
+  auto [n, c, h, w, last] = imageOf(op, l, in);
   OpFoldResult more = l.mul(c, l.idx(s * s)), low = l.floorDiv(h, b), thin = l.floorDiv(w, b);
   Value r;
   if (last)
