@@ -30,6 +30,17 @@ static int64_t bytesOf(const StringMap<int64_t> &of, StringRef function) {
   return found == of.end() ? -1 : found->second;
 }
 
+/// The stack of the deepest kernel that a node is computed in; -1: in none, or unknown.
+static StringMap<int64_t> stackOfNodes(const ModelReport &report) {
+  StringMap<int64_t> stack;
+  for (const KernelCost &kernel : report.pipeline.kernels)
+    for (const std::string &node : kernel.nodes) {
+      int64_t &deepest = stack.try_emplace(node, -1).first->second;
+      deepest = std::max(deepest, bytesOf(report.functionStack, kernel.name));
+    }
+  return stack;
+}
+
 static json::Value gpuJson(const ModelReport &report) {
   const PipelineReport &p = report.pipeline;
   json::Array fallbacks;
@@ -47,12 +58,14 @@ static json::Value gpuJson(const ModelReport &report) {
 std::string reportJson(const ModelReport &report) {
   const PipelineReport &p = report.pipeline;
   json::Array nodes, kernels, peak;
+  StringMap<int64_t> nodeStack = stackOfNodes(report);
   for (const NodeCost &node : p.nodes)
     nodes.push_back(json::Object{{"name", node.name},
                                  {"op", node.op},
                                  {"macs", numberOrNull(node.macs)},
                                  {"weight_bytes", numberOrNull(node.weightBytes)},
-                                 {"output_bytes", numberOrNull(node.outputBytes)}});
+                                 {"output_bytes", numberOrNull(node.outputBytes)},
+                                 {"stack_bytes", numberOrNull(bytesOf(nodeStack, node.name))}});
   for (const KernelCost &kernel : p.kernels)
     kernels.push_back(json::Object{{"name", kernel.name},
                                    {"nodes", json::Array(kernel.nodes)},
@@ -125,17 +138,20 @@ std::string reportText(const ModelReport &report) {
   os << "alive when most of the arena is\n";
   for (const PipelineReport::PeakBuffer &buffer : p.peak)
     os << "  " << right_justify(number(buffer.bytes), 14) << "  " << (buffer.node.empty() ? "(no node)" : buffer.node) << "\n";
-  os << "nodes\n"
-     << "  " << right_justify("multiply-adds", 14) << right_justify("weights", 14) << right_justify("output", 14) << "  op, name\n";
+  StringMap<int64_t> nodeStack = stackOfNodes(report);
+  auto orDash = [](int64_t bytes) { return bytes < 0 ? "-" : std::to_string(bytes); };
+  os << "nodes; stack: of the kernel that computes them\n"
+     << "  " << right_justify("multiply-adds", 14) << right_justify("weights", 14) << right_justify("output", 14) << right_justify("stack", 8)
+     << "  op, name\n";
   for (const NodeCost &node : p.nodes)
     os << "  " << right_justify(number(node.macs), 14) << right_justify(number(node.weightBytes), 14)
-       << right_justify(number(node.outputBytes), 14) << "  " << left_justify(node.op, 18) << " " << node.name << "\n";
+       << right_justify(number(node.outputBytes), 14) << right_justify(orDash(bytesOf(nodeStack, node.name)), 8) << "  " << left_justify(node.op, 18) << " " << node.name << "\n";
   os << "kernels; tile: rows x vectors x lanes in registers\n"
      << "  " << right_justify("code", 10) << right_justify("stack", 8) << right_justify("calls", 8) << right_justify("tile", 10) << "  kernel, nodes\n";
   for (const KernelCost &kernel : p.kernels) {
     std::string tile = kernel.tile.empty() ? "-" : join(map_range(kernel.tile, [](int64_t n) { return std::to_string(n); }), "x");
-    auto bytes = [&](const StringMap<int64_t> &of) { return bytesOf(of, kernel.name) < 0 ? "-" : std::to_string(bytesOf(of, kernel.name)); };
-    os << "  " << right_justify(bytes(report.functionBytes), 10) << right_justify(bytes(report.functionStack), 8)
+    os << "  " << right_justify(orDash(bytesOf(report.functionBytes, kernel.name)), 10)
+       << right_justify(orDash(bytesOf(report.functionStack, kernel.name)), 8)
        << right_justify(std::to_string(kernel.calls), 8) << right_justify(tile, 10) << "  " << left_justify(kernel.name, 18) << " "
        << join(kernel.nodes, ", ") << "\n";
   }
