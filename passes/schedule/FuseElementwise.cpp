@@ -29,13 +29,35 @@ bool fusable(OpOperand *operand) {
   return map.isPermutation();
 }
 
+/// Fusion that keeps the names of both nodes, the consumer's first.
+struct FuseProducer : OpRewritePattern<linalg::GenericOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(linalg::GenericOp consumer, PatternRewriter &rewriter) const override {
+    for (OpOperand &operand : consumer->getOpOperands()) {
+      if (!linalg::areElementwiseOpsFusable(&operand) || !fusable(&operand))
+        continue;
+      Location both = rewriter.getFusedLoc({consumer.getLoc(), operand.get().getLoc()});
+      auto fused = linalg::fuseElementwiseOps(rewriter, &operand);
+      if (failed(fused))
+        continue;
+      fused->fusedOp->setLoc(both);
+      for (auto [old, replacement] : fused->replacements)
+        rewriter.replaceUsesWithIf(old, replacement, [&](OpOperand &use) { return use.getOwner() != consumer; });
+      rewriter.eraseOp(consumer);
+      return success();
+    }
+    return failure();
+  }
+};
+
 struct FuseElementwisePass : PassWrapper<FuseElementwisePass, OperationPass<>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(FuseElementwisePass)
   StringRef getArgument() const override { return "onnxc-fuse-elementwise"; }
   StringRef getDescription() const override { return "fuse elementwise producers into their only consumer"; }
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    linalg::populateElementwiseOpsFusionPatterns(patterns, fusable);
+    patterns.add<FuseProducer>(&getContext(), /*benefit=*/2);
+    linalg::populateElementwiseOpsFusionPatterns(patterns, fusable); // with what cleans up behind fusion
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

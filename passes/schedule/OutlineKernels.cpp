@@ -204,7 +204,10 @@ private:
     }
     if (g.temporary)
       clones.push_back(g.temporary);
-    Location loc = g.root.getLoc();
+    SmallVector<Location> nodes;
+    for (linalg::LinalgOp op : g.ops())
+      nodes.push_back(op.getLoc());
+    Location loc = b.getFusedLoc(nodes);
     auto type = FunctionType::get(b.getContext(), ValueRange(args).getTypes(), {});
     b.setInsertionPointToEnd(module.getBody());
     auto kernel = func::FuncOp::create(b, loc, "kernel", type);

@@ -24,5 +24,5 @@ assert sum(buffer["bytes"] for buffer in ram["peak"]) == ram["arena_lower_bound_
 kernels = report["kernels"]
 assert sum(kernel["code_bytes"] for kernel in kernels) < sections["code"]
 assert all(0 <= kernel["stack_bytes"] < ram["stack_bytes"] for kernel in kernels)
-assert {"conv", "fc"} <= {node for kernel in kernels for node in kernel["nodes"]}
+assert {"conv", "relu", "fc"} <= {node for kernel in kernels for node in kernel["nodes"]}
 assert 0 < ram["stack_bytes"] < 1 << 16, ram["stack_bytes"]
