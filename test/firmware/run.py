@@ -6,7 +6,8 @@ For each board and each image: compiles the models for the board's row, links
 them with the start-up code of this folder (no C library), runs 20 seeded
 inputs under QEMU, and compares every output, the logits before a softmax
 included, with ONNX Runtime: the largest error may be 1e-4 of the output's
-scale. Prints flash, RAM and stack, and instructions per multiply-accumulate.
+scale. Prints flash, RAM and stack, and instructions per multiply-accumulate;
+the stack may not be more than the models' headers say.
 The image `conformance` holds a set of ONNX's backend tests side by side.
 Models come from $ONNX_COMPILE_MODELS; what is not there is skipped.
 """
@@ -36,6 +37,7 @@ import inputs as model_inputs  # noqa: E402
 ROUNDS = 20
 OF_SCALE = 1e-4
 FLASH_LIMIT = 32 * 1024  # of an image, beyond its weights
+STACK_SLACK = 128  # of the loop around the runs, and of memcpy
 LIBRARY = re.compile(r"\blib(c|m|g|c_nano|g_nano|nosys|rdimon)\.a|\b(malloc|_malloc_r|printf|_sbrk)\b")
 
 # board: (row, options of the C compiler)
@@ -218,6 +220,22 @@ def execute(board, elf, folder, rounds, plugin):
         return stream.read(), int(re.search(r"instructions (\d+)", said).group(1))
 
 
+def stack_used(data):
+    """Bytes of stack that an image touched, the last word of its output."""
+    return int(numpy.frombuffer(data, numpy.uint32, 1, len(data) - 4)[0])
+
+
+def stack_promised(image, folder):
+    """The most stack of a run by the headers of all models."""
+    bounds = []
+    for prefix, _ in image.models:
+        with open(os.path.join(folder, prefix + ".h")) as stream:
+            bounds += map(int, re.findall(r"_STACK_BYTES (\d+)", stream.read()))
+    if len(bounds) != len(image.models):
+        raise RuntimeError(f"{len(image.models) - len(bounds)} headers say nothing of the stack")
+    return max(bounds)
+
+
 def check(image, data):
     """(worst share of the allowed error, message or None, distinct argmaxes of the first output)"""
     at, worst, classes = 0, 0.0, set()
@@ -245,19 +263,21 @@ def check(image, data):
 def test(options, board, image, folder, plugin):
     elf = build(options, board, image, folder)
     data, instructions = execute(board, elf, folder, image.rounds, plugin)
-    _, idle = execute(board, elf, folder, [], plugin)
+    nothing, idle = execute(board, elf, folder, [], plugin)
     worst, message, classes = check(image, data)
     flash, weights, ram = memory(elf)
-    stack = int(numpy.frombuffer(data, numpy.uint32, 1, len(data) - 4)[0])
+    stack, promised = stack_used(data), stack_promised(image, folder)
     outputs = image.wanted[0][0][1].size
     if not message and image.macs and outputs >= 10 and len(classes) < 3:
         message = f"only {len(classes)} different argmaxes: the inputs test too little"
     if not message and image.macs and flash - weights > FLASH_LIMIT:
         message = f"{flash - weights} bytes of flash beyond the weights (limit {FLASH_LIMIT})"
+    if not message and stack > stack_used(nothing) + promised + STACK_SLACK:
+        message = f"{stack} bytes of stack, {stack_used(nothing)} without a run; the headers say at most {promised}"
     each = (instructions - idle) / len(image.rounds)
     return {
         "board": board, "image": image.name, "status": "failed" if message else "passed", "message": message or "",
-        "error": worst * OF_SCALE if image.macs else worst, "flash": flash, "weights": weights, "ram": ram, "stack": stack,
+        "error": worst * OF_SCALE if image.macs else worst, "flash": flash, "weights": weights, "ram": ram, "stack": stack, "stack_promised": promised,
         "instructions": each, "macs": image.macs, "instructions_per_mac": each / image.macs if image.macs else None,
     }
 
