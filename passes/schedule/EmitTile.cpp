@@ -40,6 +40,14 @@ struct Operand {
   bool isPanel = false;
 };
 
+/// Where in the loops the emitter is. What follows a loop must not see its
+/// induction variable.
+struct Position {
+  SmallVector<Value> bases; ///< of the operands
+  Value sourceBase;
+  SmallVector<Value> ivs;
+};
+
 /// The tile being written.
 struct Tile {
   unsigned rows = 1;    ///< iterations of the tile loop
@@ -145,17 +153,17 @@ private:
   }
 
   // ---- moving the operands ------------------------------------------------
-  SmallVector<Value> saveBases() {
-    SmallVector<Value> saved;
+  Position savePosition() {
+    Position saved{{}, source.base, ivs};
     for (Operand &o : operands)
-      saved.push_back(o.base);
-    saved.push_back(source.base);
+      saved.bases.push_back(o.base);
     return saved;
   }
-  void restoreBases(ArrayRef<Value> saved) {
-    for (auto [o, v] : llvm::zip(operands, saved))
+  void restorePosition(const Position &saved) {
+    for (auto [o, v] : llvm::zip(operands, saved.bases))
       o.base = v;
-    source.base = saved.back();
+    source.base = saved.sourceBase;
+    ivs = saved.ivs;
   }
 
   /// Coefficient of loop d within the panel.
@@ -292,7 +300,7 @@ private:
   void loop(Value from, Value to, int64_t step, std::optional<int64_t> trips, llvm::function_ref<void(Value)> body) {
     if (trips && *trips == 0)
       return;
-    auto saved = saveBases();
+    auto saved = savePosition();
     if (trips && *trips == 1) {
       body(from);
     } else {
@@ -302,7 +310,7 @@ private:
       b.setInsertionPoint(f.getBody()->getTerminator());
       body(f.getInductionVar());
     }
-    restoreBases(saved);
+    restorePosition(saved);
   }
 
   void emitParallel(size_t level, Tile tile) {
@@ -693,10 +701,10 @@ private:
     int64_t full = *n / step * step;
     current = reductionLoop(d, zero, index(full), step, current, [&](ArrayRef<Value> in) { return emitSteps(d, step, points, in, lanes); });
     if (full < *n) {
-      auto saved = saveBases();
+      auto saved = savePosition();
       enter(d, index(full));
       current = emitSteps(d, *n - full, points, current, lanes);
-      restoreBases(saved);
+      restorePosition(saved);
     }
     return current;
   }
@@ -717,10 +725,10 @@ private:
         }
       if (chosen.empty())
         continue;
-      auto saved = saveBases();
+      auto saved = savePosition();
       enter(d, index(k));
       SmallVector<Value> next = emitReductions(level + 1, inside, in, lanes);
-      restoreBases(saved);
+      restorePosition(saved);
       for (auto [i, v] : llvm::zip(chosen, next))
         out[i] = v;
     }
@@ -729,7 +737,7 @@ private:
 
   SmallVector<Value> reductionLoop(int d, Value from, Value to, int64_t step, ArrayRef<Value> accs,
                                    llvm::function_ref<SmallVector<Value>(ArrayRef<Value>)> body) {
-    auto saved = saveBases();
+    auto saved = savePosition();
     auto f = scf::ForOp::create(b, loc, from, to, index(step), accs);
     {
       OpBuilder::InsertionGuard guard(b);
@@ -738,7 +746,7 @@ private:
       SmallVector<Value> in(f.getRegionIterArgs().begin(), f.getRegionIterArgs().end());
       scf::YieldOp::create(b, loc, body(in));
     }
-    restoreBases(saved);
+    restorePosition(saved);
     return SmallVector<Value>(f.getResults());
   }
 

@@ -133,6 +133,10 @@ MODELS = {
                         [{"x": ramp(2, 3)}]),
     "pool_of_nothing": (op("y = GlobalAveragePool (x)", "float[N,C,H,W] x", "float[N,C,1,1] y"),
                         [{"x": ramp(0, 3, 2, 2)}, {"x": ramp(2, 3, 2, 2)}]),
+    # The tiles at the end of the rows know where they are in the reduction.
+    **{f"arg_max_{m}_{n}": (op("y = ArgMax <axis = 1, keepdims = 0> (x)", f"float[{m},{n}] x", f"int64[{m}] y"),
+                            [{"x": np.sin(ramp(int(m) if m != "A" else 47, n) ** 2)}])
+       for m in ("40", "41", "47", "50", "100", "A") for n in (24, 33, 50)},
     "rank_six": (op("y = Transpose <perm = [5, 0, 4, 1, 3, 2]> (x)", "float[A,B,C,D,E,G] x", "float[H,I,J,K,L,M] y"),
                  [{"x": ramp(1, 2, 3, 2, 2, 3)}]),
 }
