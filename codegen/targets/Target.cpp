@@ -192,8 +192,13 @@ bool checkNames(const Target &target, llvm::StringRef cpu, llvm::StringRef featu
     return false;
   }
   llvm::SmallVector<llvm::StringRef> parts;
-  features.split(parts, ',', -1, false);
+  if (!features.empty())
+    features.split(parts, ',');
   for (llvm::StringRef part : parts) {
+    if (part.empty()) {
+      error = "features '" + features.str() + "' have an empty entry; wanted +NAME and -NAME, separated by single commas";
+      return false;
+    }
     if (!part.starts_with("+") && !part.starts_with("-")) {
       error = "feature '" + part.str() + "' wants a sign: '+" + part.str() + "' turns it on, '-" + part.str() + "' off";
       return false;
