@@ -1,5 +1,6 @@
 // The C header of a compiled model.
 #include "codegen/llvm/Emit.h"
+#include "codegen/llvm/ReservedNames.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
@@ -44,14 +45,15 @@ std::string headerText(const ModelInterface &m) {
   raw_string_ostream os(text);
   std::string p = m.prefix, up = StringRef(p).upper();
   std::string guard = up + "_ONNXC_MODEL_H";
-  // Words that would not compile as member or parameter names.
+  // Nor can members and parameters be called like what the typed form uses.
   StringSet<> used;
-  for (const char *w : {"auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum",
-                        "extern", "float", "for", "goto", "if", "inline", "int", "long", "register", "return", "short",
-                        "signed", "sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void",
-                        "volatile", "while", "class", "new", "delete", "this", "template", "operator", "private",
-                        "public", "protected", "virtual", "bool", "true", "false", "arena"})
-    used.insert(w);
+  for (StringRef word : languageKeywords())
+    used.insert(word);
+  if (m.device)
+    used.insert("state");
+  for (StringRef word : {"arena", "ins", "outs", "int8_t", "int16_t", "int32_t", "int64_t", "uint8_t", "uint16_t",
+                         "uint32_t", "uint64_t"})
+    used.insert(word);
   std::vector<std::string> in, out;
   for (auto &t : m.inputs)
     in.push_back(identifier(t.name, used));

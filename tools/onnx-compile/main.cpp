@@ -1,4 +1,5 @@
 // The onnx-compile command: options in, compileModel, messages and exit code out.
+#include "codegen/llvm/ReservedNames.h"
 #include "codegen/targets/Target.h"
 #include "compiler/driver/Budget.h"
 #include "compiler/driver/Compile.h"
@@ -105,12 +106,12 @@ int userError(const Twine &message) {
   return 1;
 }
 
-/// A C identifier from the file name.
+/// A C identifier from the file name, and one that is free.
 std::string defaultName(StringRef path) {
   std::string id;
   for (char c : path == "-" ? "model" : sys::path::stem(path))
     id += isAlnum(c) ? c : '_';
-  return id.empty() || isDigit(id[0]) ? "m_" + id : id;
+  return id.empty() || isDigit(id[0]) || !onnxc::reservedPrefix(id).empty() ? "m_" + id : id;
 }
 
 /// The command line as a shell takes it.
@@ -198,6 +199,8 @@ int main(int argc, char **argv) {
       return userError("--name '" + options.name + "' is not a C identifier");
   if (isDigit(options.name[0]))
     return userError("--name '" + options.name + "' starts with a digit; a C identifier does not");
+  if (StringRef what = onnxc::reservedPrefix(options.name); !what.empty())
+    return userError("--name '" + options.name + "' is " + what + "; give another, for example --name=m_" + options.name);
   onnxc::CompileResult result;
   if (!onnxc::compileModel(a.input, options, result)) {
     errs() << "onnx-compile: error: " << result.message << "\n";
