@@ -1,5 +1,6 @@
 // The vocabulary of lowerings: binding of values, dims, constants.
 #include "passes/lower/Lowering.h"
+#include "dialects/onnx/InferShapes.h"
 #include "passes/lower/Families.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -8,6 +9,7 @@
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/TypeUtilities.h"
+#include "mlir/IR/Verifier.h"
 #include "llvm/ADT/APFloat.h"
 
 using namespace mlir;
@@ -89,6 +91,19 @@ LogicalResult Lowering::fail(Operation *op, const Twine &reason) {
   return failure();
 }
 
+bool Lowering::checkRanks(Operation *op) {
+  std::string reason;
+  ScopedDiagnosticHandler handler(op->getContext(), [&](Diagnostic &d) {
+    if (d.getSeverity() == DiagnosticSeverity::Error)
+      reason += (reason.empty() ? "" : "; ") + d.str();
+    return success();
+  });
+  if (succeeded(verify(op, /*verifyRecursively=*/false)) && succeeded(onnx::inferShapes(op)))
+    return true;
+  (void)fail(op, reason);
+  return false;
+}
+
 std::optional<SmallVector<Value>> Lowering::lowerBlock(Block &block, ValueRange args) {
   for (auto [arg, v] : llvm::zip(block.getArguments(), args)) {
     if (isa<UnrankedTensorType>(arg.getType()))
@@ -97,6 +112,10 @@ std::optional<SmallVector<Value>> Lowering::lowerBlock(Block &block, ValueRange 
   }
   bool ok = true;
   auto saved = current;
+  llvm::SmallPtrSet<Operation *, 8> unchecked; // the checks of these saw no rank
+  for (Operation &op : block.without_terminator())
+    if (llvm::any_of(op.getOperandTypes(), llvm::IsaPred<UnrankedTensorType>))
+      unchecked.insert(&op);
   for (Operation &op : block.without_terminator()) {
     if (op.getName().getStringRef() == "onnx.NoValue")
       continue;
@@ -116,6 +135,10 @@ std::optional<SmallVector<Value>> Lowering::lowerBlock(Block &block, ValueRange 
     bool unranked = llvm::any_of(op.getOperandTypes(), [](Type t) { return isa<UnrankedTensorType>(t); });
     if (unranked) {
       (void)fail(&op, "the rank of an input is not known at compile time; pin the model's input shapes with --dim");
+      ok = false;
+      continue;
+    }
+    if (unchecked.contains(&op) && !checkRanks(&op)) {
       ok = false;
       continue;
     }
