@@ -13,8 +13,9 @@ namespace onnxc {
 /// Parses a size: bytes, or with the suffix K or M multiples of 1024.
 std::optional<int64_t> parseBytes(llvm::StringRef text);
 
-/// Arena, inputs and outputs of static size against `budget` bytes. Returns a
-/// table of what they are made of, largest first, or nothing when they fit.
+/// Arena, inputs and outputs against `budget` bytes. Returns a table of what they
+/// are made of, largest first, or nothing when they fit; where a size is known
+/// only at run time, which one that is.
 std::string overRamBudget(const ModelInterface &interface, int64_t budget);
 
 /// Code, constants and each of the weights in an object against `budget` bytes; as above.

@@ -244,6 +244,13 @@ public:
           return false;
         }
 
+    if (target.indexBits == 32)
+      for (auto *tensors : {&interface.inputs, &interface.outputs})
+        for (const TensorInfo &tensor : *tensors)
+          if (tensor.isStatic() && tensor.bytes() > INT32_MAX)
+            return userError("input or output '" + tensor.name + "' has " + std::to_string(tensor.bytes()) +
+                             " bytes, which target '" + target.name + "' cannot address; pin smaller dims with --dim");
+
     if (options.ramBudget)
       if (std::string table = overRamBudget(interface, *options.ramBudget); !table.empty())
         return userError(table);
