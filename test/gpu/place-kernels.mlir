@@ -114,3 +114,33 @@ func.func private @one(%c: memref<8xf32>) attributes {onnxc.kernel} {
   linalg.fill ins(%one : f32) outs(%c : memref<8xf32>)
   return
 }
+
+// -----
+
+// What a branch hands on is copied to the host before the branch ends, where it
+// still has its name.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[IF:.*]] = scf.if
+// CHECK: %[[T:.*]] = memref.alloc() : memref<8xf32>
+// CHECK: %[[T_GPU:.*]] = gpu.alloc
+// CHECK: call @one(%[[T_GPU]]) {onnxc.device}
+// CHECK: gpu.memcpy %[[T]], %[[T_GPU]]
+// CHECK-NEXT: scf.yield %[[T]]
+// CHECK-NOT: gpu.memcpy %[[T]]
+// CHECK: memref.copy %[[IF]],
+func.func @main(%x: memref<8xf32>, %c: i1, %y: memref<8xf32>) attributes {onnxc.num_inputs = 2 : i64} {
+  %r = scf.if %c -> (memref<8xf32>) {
+    %t = memref.alloc() : memref<8xf32>
+    func.call @one(%t) : (memref<8xf32>) -> ()
+    scf.yield %t : memref<8xf32>
+  } else {
+    scf.yield %x : memref<8xf32>
+  }
+  memref.copy %r, %y : memref<8xf32> to memref<8xf32>
+  return
+}
+func.func private @one(%c: memref<8xf32>) attributes {onnxc.kernel} {
+  %one = arith.constant 1.0 : f32
+  linalg.fill ins(%one : f32) outs(%c : memref<8xf32>)
+  return
+}

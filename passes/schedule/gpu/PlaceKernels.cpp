@@ -38,6 +38,7 @@ enum Side { Host, Device };
 struct Root {
   Value value;
   int64_t input = -1, output = -1; ///< number of the argument, or -1
+  bool handedOn = false; ///< control flow makes values of it: results of branches, what loops carry
   bool touched[2] = {false, false};
   Value home[2];
 
@@ -126,8 +127,19 @@ private:
     });
     BufferViewFlowAnalysis flow(main);
     for (auto &root : roots)
-      for (Value v : flow.resolve(root->value))
+      for (Value v : flow.resolve(root->value)) {
         rootsOf[v].push_back(root.get());
+        root->handedOn |= !isViewOf(v, *root);
+      }
+  }
+
+  static bool isViewOf(Value v, const Root &root) {
+    while (v != root.value) {
+      if (!isViewOp(v.getDefiningOp()))
+        return false;
+      v = cast<ViewLikeOpInterface>(v.getDefiningOp()).getViewSource();
+    }
+    return true;
   }
 
   /// The one buffer that `v` is a view of; null where it may be one of several,
@@ -136,13 +148,7 @@ private:
     auto it = rootsOf.find(v);
     if (it == rootsOf.end() || it->second.size() != 1)
       return nullptr;
-    Value at = v;
-    while (at != it->second[0]->value) {
-      if (!isViewOp(at.getDefiningOp()))
-        return nullptr;
-      at = cast<ViewLikeOpInterface>(at.getDefiningOp()).getViewSource();
-    }
-    return it->second[0];
+    return isViewOf(v, *it->second[0]) ? it->second[0] : nullptr;
   }
 
   //===-- Placement -------------------------------------------------------===//
@@ -316,13 +322,17 @@ private:
         for (Block &body : region) {
           State inner = state;
           copies(body, inner);
+          // Beyond its block a buffer is what control flow makes of it, which only the host can follow.
+          for (auto &[root, s] : inside)
+            if (root->handedOn && root->value.getParentBlock() == &body)
+              require(body.getTerminator(), root, Host, inner);
           for (auto &[root, s] : inside)
             if (s.touched[Host] && s.touched[Device])
               for (Side side : {Host, Device})
                 require(body.getTerminator(), root, side, inner);
         }
       for (auto &[root, s] : inside)
-        if (!(s.touched[Host] && s.touched[Device]))
+        if (!(s.touched[Host] && s.touched[Device]) && !op.isAncestor(root->value.getParentBlock()->getParentOp()))
           for (Side side : {Host, Device})
             if (s.written[side])
               state[root].valid[side == Host ? Device : Host] = false;
