@@ -258,6 +258,9 @@ void renameResize(OpBuilder &b, Operation *op, int64_t rank) {
       }
 }
 
+/// All operands are images, and renameAxes() sees to those that are constant.
+bool permutesConstants(Operation *op) { return isElementwise(op) || is(op, "Concat"); }
+
 void renameAxes(Operation *op, int64_t rank) {
   OpBuilder b(op);
   if (isElementwise(op)) {
@@ -327,7 +330,7 @@ private:
   int operandNode(OpOperand &operand) {
     Operation *op = operand.getOwner();
     Value v = operand.get();
-    if (!isImage(v.getType()) || constantOf(v))
+    if (!isImage(v.getType()) || (constantOf(v) && permutesConstants(op)))
       return Ignore;
     if (isToLast(op))
       return Last;
@@ -335,7 +338,7 @@ private:
     if (it == nodes.end())
       return First;
     // Weights, zero points, pads and the like have no image order.
-    if (!isElementwise(op) && !is(op, "Concat") && operand.getOperandNumber() != 0)
+    if (!permutesConstants(op) && operand.getOperandNumber() != 0)
       return First;
     return isElementwise(op) && hasOneElement(v) && ranked(v).getRank() != ranked(op->getResult(0)).getRank()
                ? Ignore

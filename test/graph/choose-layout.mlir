@@ -81,3 +81,15 @@ func.func @apart(%x: tensor<1x8x3xf32>, %w: tensor<4x8x1xf32>) -> (tensor<1x4x3x
   %t = onnx.Transpose %x {perm = array<i64: 0, 2, 1>} : (tensor<1x8x3xf32>) -> tensor<1x3x8xf32>
   return %c, %t : tensor<1x4x3xf32>, tensor<1x3x8xf32>
 }
+
+// A constant image takes the order of its convolution.
+// CHECK-LABEL: func.func @constant
+// CHECK: %[[I:.*]] = onnx.Constant dense<1.000000e+00> : tensor<1x3x4x5xf32>
+// CHECK: %[[T:.*]] = onnx.Transpose %[[I]] {perm = array<i64: 0, 2, 3, 1>}
+// CHECK: onnx.Conv %[[T]], {{.*}}layout = "NHWC"
+func.func @constant(%w: tensor<2x3x3x3xf32>) -> tensor<1x2x2x3xf32> {
+  %none = onnx.NoValue
+  %image = onnx.Constant dense<1.0> : tensor<1x3x4x5xf32>
+  %c = onnx.Conv %image, %w, %none : (tensor<1x3x4x5xf32>, tensor<2x3x3x3xf32>, none) -> tensor<1x2x2x3xf32>
+  return %c : tensor<1x2x2x3xf32>
+}

@@ -137,6 +137,10 @@ MODELS = {
     **{f"arg_max_{m}_{n}": (op("y = ArgMax <axis = 1, keepdims = 0> (x)", f"float[{m},{n}] x", f"int64[{m}] y"),
                             [{"x": np.sin(ramp(int(m) if m != "A" else 47, n) ** 2)}])
        for m in ("40", "41", "47", "50", "100", "A") for n in (24, 33, 50)},
+    "constant_image": (op("i = Constant <value = float[1,2,2,2] {1, 2, 3, 4, 5, 6, 7, 8}> () y = Conv <pads = [1, 1, 1, 1]> (i, w)",
+                          "float[3,2,3,3] w", "float[1,3,2,2] y"), [{"w": ramp(3, 2, 3, 3)}]),
+    "constant_image_of_nothing": (op("i = Constant <value = float[0,2,3,4] {}> () y = Conv (i, w)", "float[3,2,2,2] w", "float[0,3,2,3] y"),
+                                  [{"w": ramp(3, 2, 2, 2)}]),
     "rank_six": (op("y = Transpose <perm = [5, 0, 4, 1, 3, 2]> (x)", "float[A,B,C,D,E,G] x", "float[H,I,J,K,L,M] y"),
                  [{"x": ramp(1, 2, 3, 2, 2, 3)}]),
 }
