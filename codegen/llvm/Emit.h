@@ -24,15 +24,19 @@ struct TensorInfo {
   int64_t elementBytes = 0;  ///< size of a stored element
   std::vector<int64_t> dims; ///< -1: known at run time
   int64_t arenaOffset = -1;  ///< its place in the arena; -1: memory of the caller
+  /// What dims known at run time may be; a run refuses inputs outside of it. maxDims -1: anything. Empty: of all dims.
+  std::vector<int64_t> minDims = {}, maxDims = {};
   bool isStatic() const {
     for (int64_t d : dims)
       if (d < 0)
         return false;
     return true;
   }
+  bool isBounded() const { return isStatic() || (!maxDims.empty() && !llvm::is_contained(maxDims, -1)); }
+  /// Of a tensor that is bounded, the most bytes it takes.
   int64_t bytes() const {
     int64_t n = elementBytes;
-    for (int64_t d : dims)
+    for (int64_t d : isStatic() ? dims : maxDims)
       n *= d;
     return n;
   }

@@ -269,6 +269,10 @@ struct EntryBuilder {
         Value *have = dimOf(inputs, i, d);
         // As unsigned numbers, negative dims are beyond what fits as well.
         uint64_t most = APInt::getSignedMaxValue(word->getBitWidth()).getZExtValue();
+        if (n < 0 && !info.maxDims.empty() && info.maxDims[d] >= 0) {
+          most = info.maxDims[d];
+          bad = b.CreateOr(bad, b.CreateICmpULT(have, b.getInt64(info.minDims[d])));
+        }
         bad = b.CreateOr(bad, n >= 0 ? b.CreateICmpNE(have, b.getInt64(n)) : b.CreateICmpUGT(have, b.getInt64(most)));
         empty = b.CreateOr(empty, b.CreateICmpEQ(have, b.getInt64(0)));
       }
@@ -444,7 +448,9 @@ struct EntryBuilder {
 } // namespace
 
 bool addEntryPoints(Module &m, const ModelInterface &interface, std::string &error) {
-  if (interface.usesAllocator) {
+  // Outputs whose size is known at run time are stored by it, even where a buffer of the caller is large enough.
+  bool usesSupport = interface.usesAllocator || any_of(interface.outputs, [](const TensorInfo &t) { return !t.isStatic(); });
+  if (usesSupport) {
     SMDiagnostic diagnostic;
     std::string text = kSupport, word = "i" + std::to_string(m.getDataLayout().getPointerSizeInBits());
     for (size_t at; (at = text.find("WORD")) != std::string::npos;)
@@ -466,7 +472,7 @@ bool addEntryPoints(Module &m, const ModelInterface &interface, std::string &err
   for (auto [i, info] : enumerate(interface.outputs))
     if (!info.isStatic())
       e.buildOutput(i, info);
-  if (interface.usesAllocator)
+  if (usesSupport)
     e.guardAllocations();
   if (interface.device)
     e.guardCopies();

@@ -91,8 +91,12 @@ std::string headerText(const ModelInterface &m) {
       if (t.dims.empty())
         os << "0";
       os << "}\n";
-      if (t.isStatic())
+      if (t.isStatic()) {
         os << "#define " << id << "_BYTES " << t.bytes() << "\n";
+      } else if (t.isBounded()) {
+        os << "#define " << id << "_MAX_DIMS {" << join(map_range(t.maxDims, [](int64_t n) { return std::to_string(n); }), ", ") << "}\n"
+           << "#define " << id << "_MAX_BYTES " << t.bytes() << "\n";
+      }
       if (t.arenaOffset >= 0)
         os << "#define " << id << "_OFFSET " << t.arenaOffset << "\n";
       os << "#define " << id << "_NAME " << ids[i] << "\n";

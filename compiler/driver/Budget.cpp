@@ -51,19 +51,19 @@ std::optional<int64_t> parseBytes(llvm::StringRef text) {
 std::string overRamBudget(const ModelInterface &interface, int64_t budget) {
   std::string open = "--ram-budget cannot be checked: ";
   for (const TensorInfo &t : interface.inputs)
-    if (!t.isStatic())
-      return open + "the size of input '" + t.name + "' is known only at run time; pin its dims with --dim";
+    if (!t.isBounded())
+      return open + "the size of input '" + t.name + "' is known only at run time; pin or bound its dims with --dim";
   for (const TensorInfo &t : interface.outputs)
-    if (!t.isStatic())
+    if (!t.isBounded())
       return open + "the size of output '" + t.name + "' is known only at run time";
   if (interface.usesAllocator)
     return open + "the model has temporaries whose size is known only at run time";
   std::vector<Part> parts = {{interface.ioInArena() ? "arena with inputs and outputs" : "arena", interface.arenaBytes}};
   for (const TensorInfo &t : interface.inputs)
-    if (t.isStatic() && t.arenaOffset < 0)
+    if (t.arenaOffset < 0)
       parts.push_back({"input '" + t.name + "'", t.bytes()});
   for (const TensorInfo &t : interface.outputs)
-    if (t.isStatic() && t.arenaOffset < 0)
+    if (t.arenaOffset < 0)
       parts.push_back({"output '" + t.name + "'", t.bytes()});
   return table("RAM", "--ram-budget", std::move(parts), budget);
 }

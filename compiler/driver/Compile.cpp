@@ -81,6 +81,14 @@ std::string printed(ModuleOp module) {
   return text;
 }
 
+/// What the dims of an input may be.
+void setRange(TensorInfo &tensor, llvm::ArrayRef<DimRange> ranges) {
+  for (auto [d, range] : llvm::zip(tensor.dims, ranges)) {
+    tensor.minDims.push_back(d < 0 ? range.low : d);
+    tensor.maxDims.push_back(d >= 0 ? d : range.isBounded() ? range.high : -1);
+  }
+}
+
 class Compilation {
 public:
   Compilation(llvm::StringRef path, const CompileOptions &options, CompileResult &result)
@@ -216,18 +224,25 @@ public:
     interface.threads = options.threads;
     auto main = module->lookupSymbol("main");
     auto outputTypes = main->getAttrOfType<ArrayAttr>("onnxc.output_types");
-    for (auto &t : info.inputs)
-      interface.inputs.push_back({t.name, t.onnxType, elementBytes(t.onnxType), t.dims, -1});
+    for (auto [i, t] : llvm::enumerate(info.inputs)) {
+      TensorInfo &in = interface.inputs.emplace_back(TensorInfo{t.name, t.onnxType, elementBytes(t.onnxType), t.dims, -1});
+      if (i < report.inputRanges.size())
+        setRange(in, report.inputRanges[i]);
+    }
     for (auto [i, t] : llvm::enumerate(info.outputs)) {
       TensorInfo out{t.name, t.onnxType, elementBytes(t.onnxType), {}, -1};
       auto type = cast<RankedTensorType>(cast<TypeAttr>(outputTypes[i]).getValue());
       for (int64_t d : type.getShape())
         out.dims.push_back(ShapedType::isDynamic(d) ? -1 : d);
-      if (!out.isStatic())
+      if (auto most = report.outputDims.find(i); most != report.outputDims.end() && !out.isStatic())
+        out.maxDims = most->second;
+      if (!out.isBounded())
         interface.usesAllocator = true;
       interface.outputs.push_back(out);
     }
-    interface.usesAllocator |= report.dynamicBuffers > 0;
+    interface.usesAllocator |= !report.dynamicNodes.empty();
+    if (target.bareMetal && interface.usesAllocator)
+      result.notes.push_back(allocatorNote(report, interface));
     if (program.module)
       interface.device = deviceImage(device, program.data, report, gpuTargets.front());
     size_t argument = 0; // of @main: inputs, then static outputs
@@ -329,6 +344,18 @@ private:
       }
     return true;
   }
+  /// For machines on which nothing allocates by itself.
+  std::string allocatorNote(const PipelineReport &report, const ModelInterface &interface) {
+    std::string why;
+    for (const TensorInfo &t : interface.outputs)
+      if (!t.isBounded() && why.empty())
+        why = "the size of output '" + t.name + "'";
+    for (const std::string &node : report.dynamicNodes)
+      if (!node.empty() && why.empty())
+        why = "the size of a buffer of node '" + node + "'";
+    return "'" + path.str() + "' needs an allocator in the context of its runs: " + (why.empty() ? "the size of a buffer" : why) +
+           " is known only at run time, and has no bound";
+  }
   static DeviceImage deviceImage(const DeviceCode &code, const DeviceData &data, const PipelineReport &report, const GpuTarget &oldest) {
     DeviceImage image;
     image.ptx = code.ptx;
@@ -372,7 +399,7 @@ private:
     auto sum = [](const std::vector<TensorInfo> &tensors) {
       int64_t total = 0;
       for (const TensorInfo &tensor : tensors)
-        total = total < 0 || !tensor.isStatic() ? -1 : total + (tensor.arenaOffset < 0 ? tensor.bytes() : 0);
+        total = total < 0 || !tensor.isBounded() ? -1 : total + (tensor.arenaOffset < 0 ? tensor.bytes() : 0);
       return total;
     };
     report.inputBytes = sum(interface.inputs);

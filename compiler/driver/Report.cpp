@@ -81,7 +81,7 @@ std::string reportJson(const ModelReport &report) {
                    {"input_bytes", numberOrNull(report.inputBytes)},
                    {"output_bytes", numberOrNull(report.outputBytes)},
                    {"stack_bytes", numberOrNull(report.stackBytes)},
-                   {"run_time_allocations", p.dynamicBuffers},
+                   {"run_time_allocations", int64_t(p.dynamicNodes.size())},
                    {"peak", std::move(peak)}};
   json::Object flash{{"weight_bytes", report.weightBytes}, {"constant_bytes", report.constantBytes}, {"code_bytes", report.codeBytes}};
   json::Object all{{"model", report.model},
@@ -119,7 +119,7 @@ std::string reportText(const ModelReport &report) {
   line("inputs", report.inputBytes, report.ioInArena ? "  (in the arena)" : "");
   line("outputs", report.outputBytes, report.ioInArena ? "  (in the arena)" : "");
   line("stack of a run", report.stackBytes, "  (at most)");
-  line("allocations in a run", p.dynamicBuffers);
+  line("allocations in a run", int64_t(p.dynamicNodes.size()));
   os << "flash, bytes\n";
   line("weights", report.weightBytes);
   line("constants", report.constantBytes);

@@ -131,6 +131,22 @@ static void buildLLVM(OpPassManager &pm, const PipelineOptions &options) {
   pm.addPass(createCSEPass());
 }
 
+/// What the importer wrote of each input's dims: names, and ranges of names.
+static InputRanges readInputRanges(ModuleOp module) {
+  InputRanges ranges;
+  auto bounds = module->getAttrOfType<DictionaryAttr>("onnx.dim_bounds");
+  auto main = module.lookupSymbol<func::FuncOp>("main");
+  for (unsigned i = 0; bounds && i < main.getNumArguments(); ++i) {
+    std::vector<DimRange> &dims = ranges.emplace_back();
+    if (auto names = main.getArgAttrOfType<ArrayAttr>(i, "onnx.dim_names"))
+      for (StringAttr name : names.getAsRange<StringAttr>()) {
+        auto range = bounds.getAs<DenseI64ArrayAttr>(name.getValue());
+        dims.push_back(range ? DimRange{range[0], range[1]} : DimRange());
+      }
+  }
+  return ranges;
+}
+
 LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, PipelineReport &report,
                           DeviceProgram &device) {
   auto before = [&](StringRef name) {
@@ -151,6 +167,7 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
     return true;
   };
 
+  report.inputRanges = readInputRanges(module);
   if (!stage("graph", buildGraph))
     return failure();
 
@@ -190,16 +207,18 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
     if (auto reason = op->getAttrOfType<StringAttr>(kFallbackAttr))
       report.fallbacks.push_back({nodeName(op->getLoc()), reason.getValue().str()});
   });
-  ArenaPlan plan = planArena(main, {options.target.indexBits, options.ioInArena});
+  ArenaPlan plan = planArena(main, {options.target.indexBits, options.ioInArena, report.inputRanges});
   if (options.threads > 1)
     passFrame(main);
   report.arenaBytes = plan.bytes;
   report.arenaLowerBound = plan.lowerBound;
   report.argumentOffsets = plan.argumentOffsets;
+  report.outputDims = plan.outputDims;
   for (const ArenaPlan::PeakBuffer &buffer : plan.peak)
     report.peak.push_back({nodeName(buffer.location), buffer.bytes});
   report.buffers = plan.buffers;
-  report.dynamicBuffers = plan.dynamic;
+  for (Location location : plan.dynamic)
+    report.dynamicNodes.push_back(nodeName(location));
   report.kernels = listKernels(module);
   if (options.afterStage)
     options.afterStage("memory", module);

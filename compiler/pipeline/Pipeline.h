@@ -7,10 +7,12 @@
 #include "codegen/nvptx/HostCalls.h"
 #include "codegen/targets/Target.h"
 #include "compiler/pipeline/NodeCosts.h"
+#include "passes/memory/SizeBounds.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/IR/OwningOpRef.h"
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -43,7 +45,10 @@ struct PipelineReport {
   std::vector<NodeCost> nodes;
   std::vector<KernelCost> kernels; ///< of the host
   std::vector<int64_t> argumentOffsets; ///< see ArenaPlan
-  int64_t arenaBytes = 0, arenaLowerBound = 0, buffers = 0, dynamicBuffers = 0;
+  std::map<unsigned, std::vector<int64_t>> outputDims; ///< see ArenaPlan
+  InputRanges inputRanges;              ///< of --dim SYMBOL=A..B
+  int64_t arenaBytes = 0, arenaLowerBound = 0, buffers = 0;
+  std::vector<std::string> dynamicNodes; ///< that a run allocates memory for, one for each buffer
   /// With GPUs: the device's arena, kernels and launches, and what runs on the host instead.
   struct Fallback {
     std::string node, reason;

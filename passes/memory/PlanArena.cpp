@@ -29,6 +29,16 @@ static int64_t bytesOf(MemRefType type) {
   return std::max<int64_t>(1, type.getNumElements() * elementBytes(type.getElementType()));
 }
 
+/// The most bytes that an allocation can take, by the ranges of the inputs.
+static std::optional<int64_t> mostBytes(memref::AllocOp alloc, SizeBounds &bounds) {
+  auto dims = bounds.mostDims(alloc);
+  int64_t bytes = elementBytes(alloc.getType().getElementType());
+  for (int64_t d : dims.value_or(std::vector<int64_t>()))
+    if (llvm::MulOverflow(bytes, d, bytes))
+      return std::nullopt;
+  return dims ? std::optional(std::max<int64_t>(1, bytes)) : std::nullopt;
+}
+
 /// A value that carries a buffer from one iteration of a loop around `alloc` to the next.
 static bool crossesIterations(memref::AllocOp alloc, const BufferViewFlowAnalysis::ValueSetT &aliases) {
   for (Value v : aliases)
@@ -177,6 +187,7 @@ ArenaPlan planArena(func::FuncOp main, const ArenaOptions &options) {
     Operation *freeBefore;
   };
   SmallVector<Heap> heap;
+  SizeBounds bounds(main, options.inputRanges);
   plan.argumentOffsets.assign(top.getNumArguments(), -1);
   auto inputs = main->getAttrOfType<IntegerAttr>("onnxc.num_inputs");
   for (BlockArgument arg : top.getArguments()) {
@@ -197,17 +208,26 @@ ArenaPlan planArena(func::FuncOp main, const ArenaOptions &options) {
       return;
     }
     auto aliases = flow.resolve(alloc.getResult());
-    if (!alloc.getType().hasStaticShape() || crossesIterations(alloc, aliases)) {
+    std::optional<int64_t> bytes = mostBytes(alloc, bounds);
+    if (!bytes || crossesIterations(alloc, aliases)) {
       heap.push_back({alloc, leavesBlock(alloc, aliases) ? nullptr : alloc->getBlock()->getTerminator()});
       return;
     }
-    Buffer buffer{alloc, bytesOf(alloc.getType()), 0, 0};
+    Buffer buffer{alloc, *bytes, 0, 0};
     setLiveRange(buffer, aliases, positions);
     buffers.push_back(buffer);
   });
+  main.walk([&](func::CallOp call) {
+    StringRef callee = call.getCallee();
+    unsigned number;
+    if (callee.consume_front("onnxc.output.") && !callee.getAsInteger(10, number))
+      if (auto dims = bounds.mostDims(call.getOperand(0)))
+        plan.outputDims[number] = *dims;
+  });
   place(buffers, kArenaAlign, 1, plan);
   plan.buffers = buffers.size();
-  plan.dynamic = heap.size();
+  for (const Heap &h : heap)
+    plan.dynamic.push_back(h.op->getLoc());
 
   auto arenaType = MemRefType::get({plan.bytes}, b.getI8Type());
   (void)main.insertArgument(main.getNumArguments(), arenaType, DictionaryAttr::get(b.getContext()), loc);
@@ -223,7 +243,9 @@ ArenaPlan planArena(func::FuncOp main, const ArenaOptions &options) {
     else
       b.setInsertionPoint(buf.value.getDefiningOp());
     Value offset = arith::ConstantIndexOp::create(b, loc, buf.offset);
-    Value view = memref::ViewOp::create(b, buf.value.getLoc(), cast<MemRefType>(buf.value.getType()), arena, offset, ValueRange{});
+    auto alloc = buf.value.getDefiningOp<memref::AllocOp>();
+    Value view = memref::ViewOp::create(b, buf.value.getLoc(), cast<MemRefType>(buf.value.getType()), arena, offset,
+                                        alloc ? ValueRange(alloc.getDynamicSizes()) : ValueRange());
     buf.value.replaceAllUsesWith(view);
     if (arg) {
       owned.set(arg.getArgNumber());

@@ -2,8 +2,10 @@
 #ifndef ONNXC_PASSES_MEMORY_PLANARENA_H
 #define ONNXC_PASSES_MEMORY_PLANARENA_H
 
+#include "passes/memory/SizeBounds.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include <cstdint>
+#include <map>
 #include <vector>
 
 namespace onnxc {
@@ -12,7 +14,7 @@ struct ArenaPlan {
   int64_t bytes = 0;      ///< size of the arena
   int64_t lowerBound = 0; ///< largest sum of simultaneously live buffers
   int64_t buffers = 0;    ///< planned allocations
-  int64_t dynamic = 0;    ///< allocations left to the caller's allocator
+  std::vector<mlir::Location> dynamic; ///< of the allocations left to the caller's allocator
   /// The buffers that are alive when most bytes are: what sets the lower bound.
   struct PeakBuffer {
     mlir::Location location; ///< of the allocation
@@ -21,6 +23,8 @@ struct ArenaPlan {
   std::vector<PeakBuffer> peak;
   /// Offset of each argument that `main` had, an input or a static output; -1: the caller's memory.
   std::vector<int64_t> argumentOffsets;
+  /// The largest extents of each output, by its number, whose size is known at run time only but bounded.
+  std::map<unsigned, std::vector<int64_t>> outputDims;
 };
 
 /// Every arena starts at a multiple of this; so does every buffer that is not smaller.
@@ -29,12 +33,13 @@ constexpr int64_t kArenaAlign = 64;
 struct ArenaOptions {
   unsigned indexBits = 64;  ///< width of `index` on the target
   bool ownsArguments = false; ///< static inputs and outputs have their place in the arena, and share it with temporaries
+  InputRanges inputRanges;    ///< buffers whose size follows from them are planned at the largest
 };
 
 /// Replaces the allocations of `main` by slices of one arena. Two arguments
 /// are appended to the function: the arena, memref<BYTESxi8>, and the run
 /// frame as an address (index). Arguments that the arena owns go. Allocations
-/// whose size is known only at run time, or that live across loop iterations,
+/// whose size is known only at run time and has no bound, or that live across loop iterations,
 /// become calls to the external functions @onnxc.alloc(frame, bytes) -> address
 /// and @onnxc.free(frame, address).
 ArenaPlan planArena(mlir::func::FuncOp main, const ArenaOptions &options);
