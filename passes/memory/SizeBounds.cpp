@@ -2,61 +2,64 @@
 // the inputs; each op says what range its result has (InferIntRangeInterface).
 #include "passes/memory/SizeBounds.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
 
 namespace onnxc {
 
-static ConstantIntRanges unknown(Type type) { return ConstantIntRanges::maxRange(ConstantIntRanges::getStorageBitwidth(type)); }
+using Range = std::optional<ConstantIntRanges>;
 
 static ConstantIntRanges between(int64_t low, int64_t high) {
   return ConstantIntRanges::fromSigned(APInt(64, uint64_t(low), true), APInt(64, uint64_t(high), true));
 }
 
-/// An extent that nothing is known about.
-static ConstantIntRanges anyExtent() { return between(0, INT64_MAX); }
-
 std::optional<std::vector<int64_t>> SizeBounds::mostDims(Value memref) {
   std::vector<int64_t> dims;
   for (int64_t d = 0, rank = cast<MemRefType>(memref.getType()).getRank(); d < rank; ++d) {
-    int64_t most = dimRange(memref, unsigned(d)).smax().getSExtValue();
-    if (most == INT64_MAX)
+    Range range = dimRange(memref, unsigned(d));
+    if (!range || range->smax().isMaxSignedValue())
       return std::nullopt;
-    dims.push_back(std::max<int64_t>(most, 0));
+    dims.push_back(std::max<int64_t>(range->smax().getSExtValue(), 0));
   }
   return dims;
 }
 
-ConstantIntRanges SizeBounds::rangeOf(Value value) {
+Range SizeBounds::rangeOf(Value value) {
   if (auto found = known.find(value); found != known.end())
     return found->second;
-  ConstantIntRanges range = infer(value);
+  Range range = infer(value);
   known.try_emplace(value, range);
   return range;
 }
 
-ConstantIntRanges SizeBounds::rangeOf(OpFoldResult size) {
+Range SizeBounds::rangeOf(OpFoldResult size) {
   if (auto n = getConstantIntValue(size))
     return between(*n, *n);
   return rangeOf(cast<Value>(size));
 }
 
-ConstantIntRanges SizeBounds::infer(Value value) {
+Range SizeBounds::infer(Value value) {
   if (auto dim = value.getDefiningOp<memref::DimOp>()) {
     auto index = dim.getConstantIndex();
-    return index ? dimRange(dim.getSource(), unsigned(*index)) : anyExtent();
+    return index ? dimRange(dim.getSource(), unsigned(*index)) : std::nullopt;
   }
   auto op = value.getDefiningOp<InferIntRangeInterface>();
   if (!op)
-    return unknown(value.getType());
+    return std::nullopt;
   SmallVector<ConstantIntRanges> operands;
   for (Value operand : op->getOperands()) {
-    if (!operand.getType().isIntOrIndex())
-      return unknown(value.getType());
-    operands.push_back(rangeOf(operand));
+    Range range = operand.getType().isIntOrIndex() ? rangeOf(operand) : std::nullopt;
+    // The least of two is bounded by one of them; anything else by both. What
+    // a type can hold is no bound: it is not what the user promised.
+    if (!range && isa<arith::MinSIOp>(op))
+      range = ConstantIntRanges::maxRange(ConstantIntRanges::getStorageBitwidth(operand.getType()));
+    if (!range)
+      return std::nullopt;
+    operands.push_back(*range);
   }
-  ConstantIntRanges range = unknown(value.getType());
+  Range range;
   op.inferResultRanges(operands, [&](Value result, const ConstantIntRanges &of) {
     if (result == value)
       range = of;
@@ -64,16 +67,16 @@ ConstantIntRanges SizeBounds::infer(Value value) {
   return range;
 }
 
-ConstantIntRanges SizeBounds::dimRange(Value memref, unsigned dim) {
+Range SizeBounds::dimRange(Value memref, unsigned dim) {
   auto type = dyn_cast<MemRefType>(memref.getType());
-  if (!type)
-    return anyExtent();
+  if (!type || dim >= type.getRank())
+    return std::nullopt;
   if (!type.isDynamicDim(dim))
     return between(type.getDimSize(dim), type.getDimSize(dim));
   if (auto arg = dyn_cast<BlockArgument>(memref)) {
     unsigned i = arg.getArgNumber();
-    if (arg.getOwner() != &main.getBody().front() || i >= inputs.size() || dim >= inputs[i].size())
-      return anyExtent();
+    if (arg.getOwner() != &main.getBody().front() || i >= inputs.size() || dim >= inputs[i].size() || !inputs[i][dim].isBounded())
+      return std::nullopt;
     return between(inputs[i][dim].low, inputs[i][dim].high);
   }
   Operation *op = memref.getDefiningOp();
@@ -90,13 +93,13 @@ ConstantIntRanges SizeBounds::dimRange(Value memref, unsigned dim) {
   if (auto collapse = dyn_cast<memref::CollapseShapeOp>(op)) {
     int64_t most = 1;
     for (int64_t part : collapse.getReassociationIndices()[dim]) {
-      int64_t extent = std::max<int64_t>(0, dimRange(collapse.getSrc(), unsigned(part)).smax().getSExtValue());
-      if (extent == INT64_MAX || llvm::MulOverflow(most, extent, most))
-        return anyExtent();
+      Range extent = dimRange(collapse.getSrc(), unsigned(part));
+      if (!extent || llvm::MulOverflow(most, std::max<int64_t>(0, extent->smax().getSExtValue()), most))
+        return std::nullopt;
     }
     return between(0, most);
   }
-  return anyExtent();
+  return std::nullopt;
 }
 
 } // namespace onnxc

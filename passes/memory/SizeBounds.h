@@ -28,14 +28,15 @@ public:
   std::optional<std::vector<int64_t>> mostDims(mlir::Value memref);
 
 private:
-  mlir::ConstantIntRanges rangeOf(mlir::Value value);
-  mlir::ConstantIntRanges rangeOf(mlir::OpFoldResult size);
-  mlir::ConstantIntRanges dimRange(mlir::Value memref, unsigned dim);
-  mlir::ConstantIntRanges infer(mlir::Value value);
+  // Nullopt: no bound follows from the ranges of the inputs.
+  std::optional<mlir::ConstantIntRanges> rangeOf(mlir::Value value);
+  std::optional<mlir::ConstantIntRanges> rangeOf(mlir::OpFoldResult size);
+  std::optional<mlir::ConstantIntRanges> dimRange(mlir::Value memref, unsigned dim);
+  std::optional<mlir::ConstantIntRanges> infer(mlir::Value value);
 
   mlir::func::FuncOp main;
   const InputRanges &inputs;
-  llvm::DenseMap<mlir::Value, mlir::ConstantIntRanges> known;
+  llvm::DenseMap<mlir::Value, std::optional<mlir::ConstantIntRanges>> known;
 };
 
 } // namespace onnxc
