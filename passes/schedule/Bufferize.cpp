@@ -5,6 +5,7 @@
 //   scf.yield %new   ->   %t = materialize_in_destination %new in %arg
 //                         scf.yield %t
 #include "passes/schedule/Schedule.h"
+#include "passes/schedule/WideConcat.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
@@ -25,21 +26,12 @@ namespace {
 /// `v` is `arg` updated in place: reached from it through destination operands.
 bool updatesInPlace(Value v, Value arg) {
   while (v != arg) {
-    Operation *def = v.getDefiningOp();
-    if (!def)
-      return false;
-    if (auto insert = dyn_cast<tensor::InsertOp>(def))
-      v = insert.getDest();
-    else if (auto slice = dyn_cast<tensor::InsertSliceOp>(def))
-      v = slice.getDest();
-    else if (auto dps = dyn_cast<DestinationStyleOpInterface>(def))
-      v = dps.getTiedOpOperand(cast<OpResult>(v))->get();
-    else if (auto loop = dyn_cast<scf::ForOp>(def))
-      v = loop.getInitArgs()[cast<OpResult>(v).getResultNumber()];
-    else if (auto branch = dyn_cast<scf::IfOp>(def)) {
+    if (auto branch = v.getDefiningOp<scf::IfOp>()) {
       unsigned i = cast<OpResult>(v).getResultNumber();
       return updatesInPlace(branch.thenYield().getOperand(i), arg) && updatesInPlace(branch.elseYield().getOperand(i), arg);
-    } else
+    }
+    v = destinationOf(v);
+    if (!v)
       return false;
   }
   return true;
@@ -98,6 +90,7 @@ struct BufferizePass : PassWrapper<BufferizePass, OperationPass<ModuleOp>> {
       if (func.isExternal())
         continue;
       separateFills(func);
+      placeWideConcats(func);
       func.walk(tieLoopCarriedTensors);
       IRRewriter rewriter(&getContext());
       if (failed(bufferization::eliminateEmptyTensors(rewriter, func)))

@@ -67,8 +67,23 @@ def op(text, inputs="float[A,B] x", outputs="float[C,D] y"):
     return f"g ({inputs}) => ({outputs}) {{ {text} }}"
 
 
+def wide(n, tail, inputs, outputs):
+    """A recurrence whose n states are concatenated, some also read later, and what follows."""
+    steps = [f"m{i} = Mul (x, {'x' if i == 0 else f't{i - 1}'}) t{i} = Tanh (m{i})" for i in range(n)]
+    states = ", ".join(f"t{i}" for i in range(n))
+    return op(f"{' '.join(steps)} y = Concat <axis = 1> ({states}, x, t1) {tail.replace('STATES', states)}", inputs, outputs)
+
+
 # name: (model text, list of runs)
 MODELS = {
+    # Operands that are read later, twice in it, outputs; a result that is updated.
+    **{f"concat_wide_{rows}": (
+        wide(20, "z = Sum (STATES) r = Relu (y) i = Constant <value = int64[1,2] {0, 5}> () "
+                 "u = Constant <value = float[1,2] {9, 8}> () s = ScatterElements <axis = 1> (y, i, u) q = Neg (t3)",
+             f"float[{rows},3] x", "float[A,B] z, float[A,B] r, float[A,B] s, float[A,B] q, float[A,B] t7"),
+        [{"x": ramp(2, 3) - 1}]) for rows in ("2", "N")},
+    "concat_of_wide": (wide(18, "p = Concat <axis = 1> (STATES, y) w = Add (p, p)", "float[2,3] x", "float[A,B] w"),
+                       [{"x": ramp(2, 3)}]),
     "grow": (GROW, [{"x": ramp(n), "m": I(m), "c": np.bool_(c)} for n, m, c in
                     [(5, 4, True), (5, 1, True), (2, 7, True), (5, 3, False), (4, 0, True)]]),
     "while": (WHILE, [{"x": ramp(n)} for n in (1, 3, 50)]),
