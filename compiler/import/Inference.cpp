@@ -13,6 +13,7 @@ namespace onnxc::import {
 
 using ::onnx::GraphProto;
 using ::onnx::ModelProto;
+using ::onnx::NodeProto;
 using ::onnx::TypeProto;
 
 DeclaredTypes::DeclaredTypes(const ModelProto &model) {
@@ -75,13 +76,73 @@ static std::string runInference(ModelProto &model, int strictness) {
   }
 }
 
-void inferTypes(ModelProto &model, const DeclaredTypes &declared) {
-  forgetTypes(model, /*keepBodyInputs=*/true);
-  std::string error = runInference(model, /*strictness=*/0);
-  if (!error.empty()) {
-    forgetTypes(model, /*keepBodyInputs=*/false);
-    error = runInference(model, /*strictness=*/0);
+// The pads that make up for output_shape; none if a dim they need is unknown.
+static std::optional<std::vector<int64_t>>
+padsOf(const NodeProto &node, const std::vector<int64_t> &wanted,
+       const TypeScope &scope) {
+  size_t n = wanted.size();
+  auto list = [&](const char *name, int64_t standard) {
+    auto values = intsAttribute(node, name).value_or(std::vector<int64_t>(n, standard));
+    values.resize(n, standard); // what is too short is reported later
+    return values;
+  };
+  auto spatialDim = [&](int input, size_t k) -> std::optional<int64_t> {
+    const auto &dim = scope.type(node.input(input))->tensor_type().shape().dim(int(k) + 2);
+    return dim.has_dim_value() ? std::optional(dim.dim_value()) : std::nullopt;
+  };
+  for (int input : {0, 1})
+    if (scope.rank(node.input(input)) != int64_t(n) + 2)
+      return std::nullopt;
+  auto strides = list("strides", 1), dilations = list("dilations", 1), extra = list("output_padding", 0);
+  bool moreAtEnd = stringAttribute(node, "auto_pad") == "SAME_UPPER";
+  std::vector<int64_t> pads(2 * n);
+  for (size_t k = 0; k < n; ++k) {
+    auto size = spatialDim(0, k), kernel = spatialDim(1, k);
+    if (!size || !kernel)
+      return std::nullopt;
+    int64_t total = strides[k] * (*size - 1) + extra[k] + (*kernel - 1) * dilations[k] + 1 - wanted[k];
+    if (total < 0)
+      return std::nullopt;
+    pads[k] = moreAtEnd ? total / 2 : total - total / 2;
+    pads[n + k] = total - pads[k];
   }
+  return pads;
+}
+
+// ONNX's rule gives a ConvTranspose whose output_shape is smaller than its
+// input a part of a shape, such as [N, C]. Stated as pads, the same is inferred.
+static bool spellOutputShapes(ModelProto &model) {
+  bool changed = false;
+  walkGraphs(*model.mutable_graph(), [&](GraphProto &graph) {
+    TypeScope scope(graph);
+    for (NodeProto &node : *graph.mutable_node()) {
+      auto wanted = intsAttribute(node, "output_shape");
+      if (node.op_type() != "ConvTranspose" || !wanted)
+        continue;
+      auto rank = scope.rank(node.output(0));
+      if (!rank || *rank >= int64_t(wanted->size()) + 2)
+        continue;
+      if (auto pads = padsOf(node, *wanted, scope)) {
+        removeAttribute(node, "output_shape");
+        removeAttribute(node, "auto_pad");
+        setAttribute(node, "pads", *pads);
+        changed = true;
+      }
+    }
+  });
+  return changed;
+}
+
+void inferTypes(ModelProto &model, const DeclaredTypes &declared) {
+  std::string error;
+  do {
+    forgetTypes(model, /*keepBodyInputs=*/true);
+    error = runInference(model, /*strictness=*/0);
+    if (!error.empty()) {
+      forgetTypes(model, /*keepBodyInputs=*/false);
+      error = runInference(model, /*strictness=*/0);
+    }
+  } while (error.empty() && spellOutputShapes(model));
   if (!error.empty())
     throw ImportError("the model's types do not fit together: " + error);
 

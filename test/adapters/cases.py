@@ -532,6 +532,16 @@ def attention():
             {"x": data(2, 3, 8)}, {"w": data(8, 24, seed=1), "b": data(24, seed=2)}, ["y"])
 
 
+# --------------------------------------------------------------------- images
+
+
+@case([], [11])
+def output_shape_below_input():
+    return ([node("ConvTranspose", ["x", "w"], ["y"], output_shape=[29, 33]),
+             node("ConvTranspose", ["x", "w"], ["z"], output_shape=[57, 33], strides=[2, 1], auto_pad="SAME_UPPER")],
+            {"x": data(1, 2, 30, 34)}, {"w": data(2, 2, 3, 3, seed=1)}, ["y", "z"])
+
+
 # ------------------------------------------------------------- classic learning
 
 
