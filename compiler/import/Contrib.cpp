@@ -1,4 +1,4 @@
-// Ops of other domains, and one of the standard, that are compositions of
+// Ops of other domains, and a few of the standard, that are compositions of
 // standard ops become these, before types are inferred: one table row and one function per op.
 #include "compiler/import/Contrib.h"
 
@@ -21,8 +21,8 @@ const Table &expansionTable() {
   static const Table table = [] {
     Table made;
     for (const ExpansionRows &rows :
-         {contribExpansions(), trainingExpansions(), learningExpansions(),
-          textExpansions()})
+         {contribExpansions(), imageExpansions(), learningExpansions(),
+          textExpansions(), trainingExpansions()})
       for (const ExpansionRow &row : rows)
         made[{row.domain, row.op}] = row.expand;
     return made;

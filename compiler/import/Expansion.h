@@ -92,6 +92,7 @@ using ExpansionRows = std::vector<ExpansionRow>;
 
 // One per file.
 ExpansionRows contribExpansions();  // com.microsoft
+ExpansionRows imageExpansions();    // ai.onnx, images
 ExpansionRows learningExpansions(); // ai.onnx.ml
 ExpansionRows textExpansions();     // ai.onnx, ops on texts as numbers
 ExpansionRows trainingExpansions(); // ai.onnx.preview.training

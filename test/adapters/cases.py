@@ -535,6 +535,26 @@ def attention():
 # --------------------------------------------------------------------- images
 
 
+def affine_grid(align_corners, sizes):
+    nodes, inputs, initializers, outputs = [], {}, {}, []
+    for i, (n, *image) in enumerate(sizes):
+        inputs[f"x{i}"] = data(n, len(image), len(image) + 1, seed=i)
+        initializers[f"s{i}"] = np.array([n, 2, *image])
+        nodes.append(node("AffineGrid", [f"x{i}", f"s{i}"], [f"y{i}"], align_corners=align_corners))
+        outputs.append(f"y{i}")
+    return nodes, inputs, initializers, outputs
+
+
+@case([], [20])
+def affine_grid_of_pixels():
+    return affine_grid(0, [(1, 4, 5), (3, 5, 2), (1, 3, 4, 5), (2, 1, 7)])
+
+
+@case([], [20])
+def affine_grid_of_corners():
+    return affine_grid(1, [(1, 4, 5), (3, 5, 2), (2, 3, 4, 5)])
+
+
 @case([], [11])
 def output_shape_below_input():
     return ([node("ConvTranspose", ["x", "w"], ["y"], output_shape=[29, 33]),

@@ -37,6 +37,7 @@ public:
   void dropOutputsFrom(int index);
 
   std::optional<int64_t> rank(int input) const;
+  std::optional<int64_t> dim(int input, int axis) const;
   int elementType(int input) const; // 0 if unknown
   // The integers of a constant int32/int64 input.
   std::optional<std::vector<int64_t>> constantIntegers(int input) const;

@@ -35,6 +35,14 @@ std::optional<int64_t> NodeRewrite::rank(int input) const {
   return types.rank(node.input(input));
 }
 
+std::optional<int64_t> NodeRewrite::dim(int input, int axis) const {
+  auto known = rank(input);
+  if (!known || axis >= *known)
+    return std::nullopt;
+  const auto &dim = types.type(node.input(input))->tensor_type().shape().dim(axis);
+  return dim.has_dim_value() ? std::optional(dim.dim_value()) : std::nullopt;
+}
+
 int NodeRewrite::elementType(int input) const {
   return hasInput(input) ? types.elementType(node.input(input)) : 0;
 }
