@@ -43,8 +43,11 @@ bool resolveGpuTargets(llvm::StringRef list, std::vector<GpuTarget> &targets, st
               "; --gpu takes " + known;
       return false;
     }
-    if (!llvm::is_contained(llvm::map_range(targets, [](const GpuTarget &t) { return t.name; }), row->name))
-      targets.push_back(*row);
+    if (llvm::is_contained(llvm::map_range(targets, [](const GpuTarget &t) { return t.name; }), row->name)) {
+      error = "GPU architecture '" + name.str() + "' is named twice in --gpu=" + list.str();
+      return false;
+    }
+    targets.push_back(*row);
   }
   // Code is generated once, for the oldest; 'a' variants take code of no other.
   llvm::sort(targets, [](const GpuTarget &a, const GpuTarget &b) {

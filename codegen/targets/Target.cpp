@@ -7,6 +7,7 @@
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/TargetSelect.h"
+#include "llvm/TargetParser/ARMTargetParser.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/Triple.h"
 #include <mutex>
@@ -178,17 +179,34 @@ std::string nearest(llvm::StringRef word, llvm::ArrayRef<llvm::StringRef> known)
   return text;
 }
 
+/// CPUs of Arm's other profiles have another instruction set: a Cortex-A for a
+/// Cortex-M row, say. LLVM takes them, and the code runs nowhere.
+bool isForeign(const llvm::Triple &triple, llvm::StringRef cpu) {
+  auto profile = [](llvm::StringRef arch) { return llvm::ARM::parseArchProfile(arch); };
+  if (!triple.isARM() && !triple.isThumb())
+    return false;
+  auto wanted = profile(triple.getArchName()), got = profile(llvm::ARM::getArchName(llvm::ARM::parseCPUArch(cpu)));
+  return wanted != llvm::ARM::ProfileKind::INVALID && got != llvm::ARM::ProfileKind::INVALID && wanted != got;
+}
+
 /// The CPU and features that the user named: LLVM only warns about names that
 /// it does not know, and goes on without.
 bool checkNames(const Target &target, llvm::StringRef cpu, llvm::StringRef features, std::string &error) {
   std::unique_ptr<llvm::MCSubtargetInfo> empty = subtarget(target, "", "", error);
   if (!empty)
     return false;
-  if (!cpu.empty() && !empty->isCPUStringValid(cpu)) {
+  if (cpu == "native") {
+    error = "--cpu wants the name of a CPU; --target=native compiles for this machine and its CPU";
+    return false;
+  }
+  llvm::Triple triple(target.triple);
+  if (bool foreign = isForeign(triple, cpu); !cpu.empty() && (foreign || !empty->isCPUStringValid(cpu))) {
     std::vector<llvm::StringRef> known;
     for (const auto &row : empty->getAllProcessorDescriptions())
-      known.push_back(row.Key);
-    error = "unknown CPU '" + cpu.str() + "' for " + target.triple + "; the nearest are " + nearest(cpu, known);
+      if (!isForeign(triple, row.Key))
+        known.push_back(row.Key);
+    error = (foreign ? "CPU '" + cpu.str() + "' does not run code for " : "unknown CPU '" + cpu.str() + "' for ") + target.triple +
+            "; the nearest are " + nearest(cpu, known);
     return false;
   }
   llvm::SmallVector<llvm::StringRef> parts;

@@ -19,6 +19,7 @@
 #include "llvm/IR/Module.h"
 #include "llvm/Config/llvm-config.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
@@ -133,6 +134,8 @@ public:
                                                        : "needs a compiler support library (libgcc, compiler-rt)") +
                        "; use --emit=obj or lib and link with your toolchain");
     if (!makeFolder("-o", options.outputDir) || (!options.dumpStages.empty() && !makeFolder("--dump-stages", options.dumpStages)))
+      return false;
+    if (!options.reportFile.empty() && !checkReportFile())
       return false;
 
     DialectRegistry registry;
@@ -385,7 +388,7 @@ private:
   bool wants(const std::string &kind) { return llvm::is_contained(options.emit, kind); }
   bool text(const std::string &suffix, const std::string &content) {
     std::string error;
-    return writeText(files.temporary(options.name + suffix), content, error) || userError(error);
+    return files.writeAt(files.within(options.name + suffix), content, error) || userError(error);
   }
   /// --emit=report, --report=FILE.
   bool writeReports(const ModelInterface &interface, const PipelineReport &pipeline, const ObjectSizes &sizes,
@@ -418,7 +421,7 @@ private:
     if (file.empty())
       return true;
     std::string error, content = file.ends_with(".json") ? reportJson(report) : reportText(report);
-    return writeText(files.temporaryAt(file), content, error) || userError(error);
+    return files.writeAt(file, content, error) || userError(error);
   }
   bool makeFolder(const std::string &option, const std::string &folder) {
     namespace fs = llvm::sys::fs;
@@ -428,6 +431,17 @@ private:
     if (!ec)
       ec = fs::access(folder, fs::AccessMode::Write);
     return !ec || userError(option + ": cannot write to folder '" + folder + "': " + ec.message());
+  }
+  /// Before the work: a file can be made under that name.
+  bool checkReportFile() {
+    namespace fs = llvm::sys::fs;
+    const std::string &file = options.reportFile;
+    if (fs::is_directory(file))
+      return userError("--report: '" + file + "' is a folder; give a file, for example --report=" +
+                       llvm::StringRef(file).rtrim('/').str() + "/" + options.name + ".json");
+    llvm::StringRef folder = llvm::sys::path::parent_path(file);
+    std::error_code ec = fs::access(folder.empty() ? "." : folder, fs::AccessMode::Write);
+    return !ec || userError("--report: cannot write '" + file + "': " + ec.message());
   }
   /// --dump-stages: "03-kernels.mlir".
   bool dump(int number, llvm::StringRef stage, ModuleOp module) {

@@ -33,7 +33,6 @@ std::string OutputFiles::add(std::string final, bool isArtefact) {
 }
 
 std::string OutputFiles::temporary(llvm::StringRef name) { return add(within(name), true); }
-std::string OutputFiles::temporaryAt(llvm::StringRef path) { return add(path.str(), true); }
 std::string OutputFiles::scratch(llvm::StringRef name) { return add(within(name), false); }
 
 bool OutputFiles::commit(std::vector<std::string> &files, std::string &error) {
@@ -55,7 +54,8 @@ bool OutputFiles::commit(std::vector<std::string> &files, std::string &error) {
   return true;
 }
 
-bool writeText(llvm::StringRef path, llvm::StringRef text, std::string &error) {
+/// Writes `text` to `path`, which messages call `name`.
+static bool write(llvm::StringRef path, llvm::StringRef name, llvm::StringRef text, std::string &error) {
   std::error_code ec;
   llvm::raw_fd_ostream out(path, ec);
   if (!ec) {
@@ -65,8 +65,14 @@ bool writeText(llvm::StringRef path, llvm::StringRef text, std::string &error) {
     out.clear_error();
   }
   if (ec)
-    error = "cannot write '" + path.str() + "': " + ec.message();
+    error = "cannot write '" + name.str() + "': " + ec.message();
   return !ec;
+}
+
+bool writeText(llvm::StringRef path, llvm::StringRef text, std::string &error) { return write(path, path, text, error); }
+
+bool OutputFiles::writeAt(llvm::StringRef path, llvm::StringRef text, std::string &error) {
+  return write(add(path.str(), true), path, text, error);
 }
 
 } // namespace onnxc

@@ -17,10 +17,12 @@ public:
   OutputFiles(const OutputFiles &) = delete;
   ~OutputFiles();
 
+  /// The path that the artefact `name` has in the end.
+  std::string within(llvm::StringRef name) const;
   /// The path to write the artefact `name` to.
   std::string temporary(llvm::StringRef name);
-  /// The same for an artefact with a path of its own.
-  std::string temporaryAt(llvm::StringRef path);
+  /// Writes an artefact with a path of its own. False and `error` on failure.
+  bool writeAt(llvm::StringRef path, llvm::StringRef text, std::string &error);
   /// The path of an intermediate file, which is never an artefact.
   std::string scratch(llvm::StringRef name);
   /// Gives the artefacts their names and appends these to `files`. False and `error` on failure.
@@ -31,7 +33,6 @@ private:
     std::string temporary, final; ///< final: empty for an intermediate file
   };
   std::string add(std::string path, bool isArtefact);
-  std::string within(llvm::StringRef name) const;
   std::string dir;
   std::vector<Pending> pending;
 };

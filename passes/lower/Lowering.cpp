@@ -128,7 +128,7 @@ std::optional<SmallVector<Value>> Lowering::lowerBlock(Block &block, ValueRange 
     }
     const LowerFn *fn = registry().find(op.getName().getStringRef());
     if (!fn) {
-      (void)fail(&op, "the operator has no lowering yet");
+      (void)fail(&op, "the operator has no lowering yet; docs/operators.md shows those that have: export without it");
       ok = false;
       continue;
     }

@@ -3,6 +3,7 @@
 #include "codegen/targets/Target.h"
 #include "compiler/driver/Budget.h"
 #include "compiler/driver/Compile.h"
+#include "onnxc_pool.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
@@ -29,6 +30,7 @@ struct Option {
 struct Arguments {
   onnxc::CompileOptions options;
   std::string input;
+  std::string mistake; ///< of a value that makes no sense, if there is more to say than what is wanted
   bool help = false, version = false, listTargets = false;
 };
 
@@ -49,12 +51,18 @@ std::vector<Option> optionTable(Arguments &a) {
       {"--target", "row", "row of --list-targets or LLVM triple (default: x86_64-linux; native: this machine)", text(o.target)},
       {"--cpu", "cpu", "CPU within the target", text(o.cpu)},
       {"--features", "list", "LLVM features added to the target's", text(o.features)},
-      {"--gpu", "list", "NVIDIA architectures that run the kernels, comma separated: sm_80, sm_90a, ... (--target=cuda: native and sm_80)", text(o.gpu)},
-      {"--dim", "symbol=N", "pins a dynamic dimension, or bounds it with A..B; may be repeated",
+      {"--gpu", "list", "NVIDIA architectures that run the kernels, comma separated: sm_80, sm_90a, ... (--target=cuda: native and sm_80)",
        [&o](StringRef v) {
+         o.gpu = v.str();
+         return !v.empty();
+       }},
+      {"--dim", "symbol=N", "pins a dynamic dimension, or bounds it with A..B; may be repeated",
+       [&a](StringRef v) {
          auto [symbol, value] = v.split('=');
-         o.dims[symbol.str()] = value.str();
-         return !symbol.empty() && !value.empty();
+         auto [known, isNew] = a.options.dims.try_emplace(symbol.str(), value.str());
+         if (!isNew && known->second != value)
+           a.mistake = "--dim " + symbol.str() + " is given twice, as " + known->second + " and " + value.str() + "; one size per dimension";
+         return a.mistake.empty() && !symbol.empty() && !value.empty();
        }},
       {"--io", "place", "memory of inputs and outputs: caller (default), or arena, where temporaries reuse it",
        [&o](StringRef v) { o.ioInArena = v == "arena"; return v == "arena" || v == "caller"; }},
@@ -63,7 +71,14 @@ std::vector<Option> optionTable(Arguments &a) {
       {"--flash-budget", "bytes", "fails when code, constants and weights take more (suffixes K, M)",
        [&o](StringRef v) { return (o.flashBudget = onnxc::parseBytes(v)).has_value(); }},
       {"--threads", "N", "threads of the generated code (default: 1)",
-       [&o](StringRef v) { return !v.getAsInteger(10, o.threads) && o.threads >= 1; }},
+       [&a](StringRef v) {
+         int &threads = a.options.threads;
+         if (v.getAsInteger(10, threads) || threads < 1)
+           return false;
+         if (threads > ONNXC_POOL_MAX_THREADS)
+           a.mistake = "--threads=" + v.str() + ": wanted at most " + std::to_string(ONNXC_POOL_MAX_THREADS) + ", as many as a pool has";
+         return a.mistake.empty();
+       }},
       {"-O", "0..3", "optimisation level (default: 3)",
        [&o](StringRef v) { return !v.getAsInteger(10, o.optLevel) && o.optLevel >= 0 && o.optLevel <= 3; }},
       {"--report", "file", "what the model costs in memory, flash, arithmetic and stack, by node; JSON if the name ends in .json", text(o.reportFile)},
@@ -158,7 +173,10 @@ int parse(ArrayRef<char *> argv, ArrayRef<Option> table, Arguments &a) {
         return userError("option '" + name + "' wants a value: " + option->value);
       value = argv[++i];
     }
-    if (!option->set(value))
+    bool makesSense = option->set(value);
+    if (!a.mistake.empty())
+      return userError(a.mistake);
+    if (!makesSense)
       return userError("option '" + name + "' got '" + value + "', wanted " + option->value + " (" + option->help + ")");
   }
   return 0;

@@ -113,6 +113,11 @@ def unknown_ops():
                   node("Magic", ["b"], ["y"], "second", domain="my.domain")], opsets=(("", 17), ("my.domain", 3)))
 
 
+def no_lowering():
+    return model([node("ImageDecoder", ["x"], ["y"], "decoder")], [value("x", [9], TensorProto.UINT8)],
+                 [value("y", [None, None, 3], TensorProto.UINT8)], opsets=(("", 20),))
+
+
 def sparse_text():
     made = model([node("Size", ["words"], ["n"], "count"), node("Cast", ["n"], ["f"], "cast", to=FLOAT),
                   node("Add", ["x", "f"], ["y"], "add")])
@@ -183,7 +188,7 @@ def external_absolute():
 
 CASES = [good, dynamic, cyclic, self_reading, wrong_type, wrong_shape, wrong_output_type, mixed_types, unknown_type,
          missing_attribute, wrong_attribute, zero_stride, huge_kernel, huge_pad, huge_input, huge_temporary,
-         huge_constant, unknown_ops, sparse_text, nested, nested_too_deep, long_chain, external_missing, external_up,
+         huge_constant, unknown_ops, no_lowering, sparse_text, nested, nested_too_deep, long_chain, external_missing, external_up,
          external_absolute]
 
 
