@@ -26,6 +26,47 @@ constexpr StringLiteral kHeaders[] = {
     "stdalign", "stdarg", "stdatomic", "stdbool", "stddef", "stdint", "stdio", "stdlib", "stdnoreturn", "string",
     "tgmath", "threads", "time", "uchar", "wchar", "wctype"};
 
+/// Functions of <math.h> and <complex.h>, which come with the suffixes f and l, too.
+constexpr StringLiteral kMath[] = {
+    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "ceil", "copysign", "cos", "cosh", "erf",
+    "erfc", "exp", "exp2", "expm1", "fabs", "fdim", "floor", "fma", "fmax", "fmin", "fmod", "frexp", "hypot", "ilogb",
+    "ldexp", "lgamma", "llrint", "llround", "log", "log10", "log1p", "log2", "logb", "lrint", "lround", "modf", "nan",
+    "nearbyint", "nextafter", "nexttoward", "pow", "remainder", "remquo", "rint", "round", "scalbln", "scalbn", "sin",
+    "sinh", "sqrt", "tan", "tanh", "tgamma", "trunc", "cabs", "cacos", "cacosh", "carg", "casin", "casinh", "catan",
+    "catanh", "ccos", "ccosh", "cexp", "cimag", "clog", "conj", "cpow", "cproj", "creal", "csin", "csinh", "csqrt",
+    "ctan", "ctanh"};
+
+/// The other functions of C11's headers, and the macros that are used like
+/// functions: a model's typed function of that name clashes where they are included.
+constexpr StringLiteral kFunctions[] = {
+    "abort", "abs", "aligned_alloc", "asctime", "assert", "at_quick_exit", "atexit", "atof", "atoi", "atol", "atoll",
+    "bsearch", "btowc", "calloc", "clearerr", "clock", "ctime", "difftime", "div", "exit", "fclose", "feof", "ferror",
+    "fflush", "fgetc", "fgetpos", "fgets", "fgetwc", "fgetws", "fopen", "fprintf", "fputc", "fputs", "fputwc",
+    "fputws", "fread", "free", "freopen", "fscanf", "fseek", "fsetpos", "ftell", "fwide", "fwprintf", "fwrite",
+    "fwscanf", "getc", "getchar", "getenv", "gets", "getwc", "getwchar", "gmtime", "isalnum", "isalpha", "isblank",
+    "iscntrl", "isdigit", "isfinite", "isgraph", "isgreater", "isinf", "isless", "islower", "isnan", "isnormal",
+    "isprint", "ispunct", "isspace", "isunordered", "isupper", "iswalnum", "iswalpha", "iswblank", "iswcntrl",
+    "iswctype", "iswdigit", "iswgraph", "iswlower", "iswprint", "iswpunct", "iswspace", "iswupper", "iswxdigit",
+    "isxdigit", "labs", "ldiv", "llabs", "lldiv", "localeconv", "localtime", "longjmp", "main", "malloc", "mblen",
+    "mbrlen", "mbrtowc", "mbsinit", "mbsrtowcs", "mbstowcs", "mbtowc", "memchr", "memcmp", "memcpy", "memmove",
+    "memset", "mktime", "offsetof", "perror", "printf", "putc", "putchar", "puts", "putwc", "putwchar", "qsort",
+    "quick_exit", "raise", "rand", "realloc", "remove", "rename", "rewind", "scanf", "setbuf", "setlocale", "setvbuf",
+    "signbit", "snprintf", "sprintf", "srand", "sscanf", "strcat", "strchr", "strcmp", "strcoll", "strcpy", "strcspn",
+    "strerror", "strftime", "strlen", "strncat", "strncmp", "strncpy", "strpbrk", "strrchr", "strspn", "strstr",
+    "strtod", "strtof", "strtok", "strtol", "strtold", "strtoll", "strtoul", "strtoull", "strxfrm", "swprintf",
+    "swscanf", "system", "timespec_get", "tmpfile", "tmpnam", "tolower", "toupper", "towctrans", "towlower",
+    "towupper", "ungetc", "ungetwc", "va_arg", "va_copy", "va_end", "va_start", "vfprintf", "vfscanf", "vfwprintf",
+    "vfwscanf", "vprintf", "vscanf", "vsnprintf", "vsprintf", "vsscanf", "vswprintf", "vswscanf", "vwprintf",
+    "vwscanf", "wcrtomb", "wcscat", "wcschr", "wcscmp", "wcscoll", "wcscpy", "wcscspn", "wcsftime", "wcslen",
+    "wcsncat", "wcsncmp", "wcsncpy", "wcspbrk", "wcsrchr", "wcsrtombs", "wcsspn", "wcsstr", "wcstod", "wcstof",
+    "wcstok", "wcstol", "wcstold", "wcstoll", "wcstombs", "wcstoul", "wcstoull", "wcsxfrm", "wctob", "wctomb",
+    "wctrans", "wmemchr", "wmemcmp", "wmemcpy", "wmemmove", "wmemset", "wprintf", "wscanf"};
+
+bool isFunction(StringRef name) {
+  return is_contained(kFunctions, name) || is_contained(kMath, name) ||
+         ((name.ends_with("f") || name.ends_with("l")) && is_contained(kMath, name.drop_back()));
+}
+
 } // namespace
 
 ArrayRef<StringLiteral> languageKeywords() { return kKeywords; }
@@ -35,9 +76,8 @@ StringRef reservedPrefix(StringRef name) {
     return "a word of C or C++";
   if (is_contained(kHeaders, name))
     return "a header of C";
-  for (StringRef function : {"main", "memcpy", "memmove", "memset"})
-    if (name == function)
-      return "a function of C";
+  if (isFunction(name))
+    return "a function of C";
   if (name == "onnxc" || name.starts_with("onnxc_"))
     return "a name of the runtime";
   return {};

@@ -1,4 +1,4 @@
-"""Writes int.onnx and math.onnx to a folder: the sum of tensors whose names mean something in C or C++."""
+"""Writes int.onnx, math.onnx and logf.onnx to a folder: the sum of tensors whose names mean something in C or C++."""
 
 import os
 import sys
@@ -15,5 +15,5 @@ def value(name):
 
 graph = helper.make_graph([helper.make_node("Sum", NAMES, ["return"])], "g", [value(n) for n in NAMES], [value("return")])
 model = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)])
-for file in ("int.onnx", "math.onnx"):
+for file in ("int.onnx", "math.onnx", "logf.onnx"):
     onnx.save(model, os.path.join(sys.argv[1], file))
