@@ -63,7 +63,7 @@ void registerAllPasses() {
   mlir::registerPass([] { return createFuseElementwisePass(); });
   mlir::registerPass([] { return createBufferizePass(); });
   mlir::registerPass([] { return createReuseDeadInputsPass(); });
-  mlir::registerPass([] { return createOutlineKernelsPass(); });
+  mlir::registerPass([] { return createOutlineKernelsPass(/*anyOffset=*/true); });
   mlir::registerPass([] { return createNarrowProductsPass(); });
   mlir::registerPass([] { return createPlaceKernelsPass(); });
   mlir::registerPass([] { return createPermuteWeightsPass(); });

@@ -51,7 +51,7 @@ static void buildBufferize(OpPassManager &pm) {
 /// Each group of linalg ops becomes a private function; identical ones are
 /// shared. Then every function is tiled and vectorised by itself.
 static void buildKernels(OpPassManager &pm, const PipelineOptions &options) {
-  pm.addPass(createOutlineKernelsPass());
+  pm.addPass(createOutlineKernelsPass(/*anyOffset=*/options.gpus.empty()));
   if (!options.gpus.empty()) {
     // Before the host's scheduling, which is for the kernels that stay there.
     pm.addPass(createPlaceKernelsPass());

@@ -8,6 +8,11 @@
 // elementwise op that consumes a temporary which nothing else touches (the
 // epilogue).  Groups are formed on buffers: no alias question is open any
 // more, and a view needs no copy to cross the call.
+//
+// Many kernels that differ in where their slices of a buffer start, as those
+// that compute the operands of a wide Concat, become one that takes any offset.
+// Only for the CPU: for the GPU, a known offset decides how wide accesses are.
+#include "passes/schedule/KernelTable.h"
 #include "passes/schedule/LoopNest.h"
 #include "passes/schedule/Schedule.h"
 
@@ -21,12 +26,17 @@
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 #include "mlir/Transforms/RegionUtils.h"
+#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 
 namespace onnxc {
 namespace {
+
+/// As many kernels stay apart for the slices of a buffer that each writes.
+constexpr size_t kFewKernels = 16;
 
 /// Every copy is a linalg op from here on, so that it is scheduled like any other.
 void copiesToGeneric(Operation *root) {
@@ -57,6 +67,16 @@ struct Group {
   }
   Operation *last() { return epilogue ? epilogue : root; }
 };
+
+/// `type` with an offset known at run time; null if that is what it is, or its layout has none.
+MemRefType withoutOffset(Type type) {
+  auto memref = dyn_cast<MemRefType>(type);
+  auto layout = memref ? dyn_cast<StridedLayoutAttr>(memref.getLayout()) : StridedLayoutAttr();
+  if (!layout || ShapedType::isDynamic(layout.getOffset()))
+    return {};
+  return MemRefType::Builder(memref).setLayout(
+      StridedLayoutAttr::get(type.getContext(), ShapedType::kDynamic, layout.getStrides()));
+}
 
 /// True when moving `from` down to `to` passes no write to what it reads or writes.
 bool canSink(Operation *from, Operation *to) {
@@ -146,7 +166,7 @@ Group groupOf(linalg::LinalgOp root) {
 
 class Outliner {
 public:
-  explicit Outliner(ModuleOp module) : module(module), b(module.getContext()) {}
+  Outliner(ModuleOp module, bool anyOffset) : module(module), b(module.getContext()), anyOffset(anyOffset) {}
 
   void run(func::FuncOp main) {
     SmallVector<Group> groups;
@@ -180,6 +200,8 @@ public:
       g.root = op;
       outline(g);
     }
+    if (anyOffset)
+      shareSlices();
   }
 
 private:
@@ -234,21 +256,84 @@ private:
       kernel.erase();
 
     b.setInsertionPoint(g.last());
-    func::CallOp::create(b, loc, it->second, args);
+    calls[it->second].push_back(func::CallOp::create(b, loc, it->second, args));
     for (linalg::LinalgOp op : llvm::reverse(g.ops()))
       op->erase();
     if (g.temporary)
       g.temporary->erase();
   }
 
+  /// The kernels that do the same at other offsets in the same buffers become
+  /// one, where they are many: it is a little slower than each of them was.
+  void shareSlices() {
+    llvm::MapVector<StringRef, SmallVector<func::FuncOp>> alike;
+    llvm::StringSet<> texts;
+    for (auto &[kernel, uses] : calls)
+      if (std::string text = textOfSlices(kernel, uses.front()); !text.empty())
+        alike[texts.insert(text).first->getKey()].push_back(kernel);
+    for (auto &[text, kernels] : alike) {
+      if (kernels.size() <= kFewKernels)
+        continue;
+      func::FuncOp shared = kernels.front();
+      setTypes(shared, withoutOffsets(shared));
+      for (func::FuncOp kernel : kernels) {
+        for (func::CallOp call : calls.lookup(kernel)) {
+          castOperands(call, shared);
+          call.setCallee(shared.getSymName());
+        }
+        if (kernel != shared)
+          kernel.erase();
+      }
+    }
+  }
+
+  static SmallVector<Type> withoutOffsets(func::FuncOp kernel) {
+    SmallVector<Type> types(kernel.getArgumentTypes());
+    for (Type &type : types)
+      if (MemRefType any = withoutOffset(type))
+        type = any;
+    return types;
+  }
+
+  static void setTypes(func::FuncOp kernel, ArrayRef<Type> types) {
+    for (auto [i, type] : llvm::enumerate(types))
+      setArgumentType(kernel, i, type);
+  }
+
+  /// `kernel` with any offset, and the buffers that `call` has them in; empty without such.
+  std::string textOfSlices(func::FuncOp kernel, func::CallOp call) {
+    SmallVector<Type> types(kernel.getArgumentTypes()), any = withoutOffsets(kernel);
+    if (types == any)
+      return {};
+    setTypes(kernel, any);
+    std::string text = kernelText(kernel);
+    setTypes(kernel, types);
+    for (auto [v, type, anyType] : llvm::zip_equal(call.getOperands(), types, any))
+      if (type != anyType)
+        text += " " + std::to_string(bufferNumbers.try_emplace(bufferOf(v), bufferNumbers.size()).first->second);
+    return text;
+  }
+
+  /// Gives `call` operands of the types that `kernel` takes.
+  static void castOperands(func::CallOp call, func::FuncOp kernel) {
+    OpBuilder b(call);
+    for (auto [operand, type] : llvm::zip_equal(call->getOpOperands(), kernel.getArgumentTypes()))
+      if (operand.get().getType() != type)
+        operand.set(memref::CastOp::create(b, call.getLoc(), type, operand.get()));
+  }
+
   ModuleOp module;
   OpBuilder b;
+  bool anyOffset;
   llvm::StringMap<func::FuncOp> known;
+  llvm::MapVector<func::FuncOp, SmallVector<func::CallOp>> calls;
+  DenseMap<Value, size_t> bufferNumbers;
   int count = 0;
 };
 
 struct OutlineKernelsPass : PassWrapper<OutlineKernelsPass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(OutlineKernelsPass)
+  explicit OutlineKernelsPass(bool anyOffset) : anyOffset(anyOffset) {}
   StringRef getArgument() const override { return "onnxc-outline-kernels"; }
   StringRef getDescription() const override { return "outline groups of linalg ops into shared private functions"; }
   void runOnOperation() override {
@@ -256,8 +341,9 @@ struct OutlineKernelsPass : PassWrapper<OutlineKernelsPass, OperationPass<Module
     if (!main)
       return;
     copiesToGeneric(main);
-    Outliner(getOperation()).run(main);
+    Outliner(getOperation(), anyOffset).run(main);
   }
+  bool anyOffset;
 };
 
 } // namespace
@@ -272,6 +358,6 @@ std::string kernelText(func::FuncOp kernel) {
   return text;
 }
 
-std::unique_ptr<Pass> createOutlineKernelsPass() { return std::make_unique<OutlineKernelsPass>(); }
+std::unique_ptr<Pass> createOutlineKernelsPass(bool anyOffset) { return std::make_unique<OutlineKernelsPass>(anyOffset); }
 
 } // namespace onnxc

@@ -13,8 +13,9 @@ namespace onnxc {
 std::unique_ptr<mlir::Pass> createFuseElementwisePass();
 /// Tensors to memrefs (Bufferize.cpp).
 std::unique_ptr<mlir::Pass> createBufferizePass();
-/// Groups of linalg ops become private functions (OutlineKernels.cpp).
-std::unique_ptr<mlir::Pass> createOutlineKernelsPass();
+/// Groups of linalg ops become private functions (OutlineKernels.cpp); with
+/// `anyOffset`, one for all slices of a buffer.
+std::unique_ptr<mlir::Pass> createOutlineKernelsPass(bool anyOffset);
 /// Kernels keep out of the padding of their windows instead of reading it from
 /// memory (ImplicitPadding.cpp). Only before createScheduleKernelsPass.
 std::unique_ptr<mlir::Pass> createImplicitPaddingPass(const Target &target);
