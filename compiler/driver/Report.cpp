@@ -46,12 +46,20 @@ static json::Value gpuJson(const ModelReport &report) {
   json::Array fallbacks;
   for (const PipelineReport::Fallback &f : p.fallbacks)
     fallbacks.push_back(json::Object{{"node", f.node}, {"reason", f.reason}});
+  json::Array mappings;
+  for (const PipelineReport::Mapping &m : p.mappings) {
+    json::Object row{{"kernel", m.kernel}, {"mapping", m.mapping}};
+    if (m.type.size())
+      row["product"] = json::Object{{"type", m.type}, {"m", m.m}, {"n", m.n}, {"k", m.k}};
+    mappings.push_back(std::move(row));
+  }
   return json::Object{{"targets", report.gpu},
                       {"kernels", p.deviceKernels},
                       {"launches", p.launches},
                       {"arena_bytes", p.deviceArenaBytes},
                       {"arena_lower_bound_bytes", p.deviceArenaLowerBound},
                       {"weight_bytes", p.deviceWeightBytes},
+                      {"mappings", std::move(mappings)},
                       {"fallbacks", std::move(fallbacks)}};
 }
 

@@ -96,6 +96,24 @@ static void buildDevice(OpPassManager &pm) {
   device.addPass(createCSEPass());
 }
 
+/// What the mapping pass noted on each kernel; the notes end here.
+static std::vector<PipelineReport::Mapping> takeMappings(ModuleOp module) {
+  std::vector<PipelineReport::Mapping> out;
+  module.walk([&](gpu::GPUFuncOp kernel) {
+    auto about = dyn_cast_or_null<DictionaryAttr>(kernel->removeAttr(kMappingAttr));
+    if (!about)
+      return;
+    PipelineReport::Mapping m{kernel.getName().str(), about.getAs<StringAttr>("mapping").str(), ""};
+    if (auto type = about.getAs<TypeAttr>("type")) {
+      llvm::raw_string_ostream(m.type) << type.getValue();
+      for (auto [name, extent] : {std::pair("m", &m.m), std::pair("n", &m.n), std::pair("k", &m.k)})
+        *extent = about.getAs<IntegerAttr>(name).getInt();
+    }
+    out.push_back(std::move(m));
+  });
+  return out;
+}
+
 /// The gpu.module in a module of its own: what follows is about the host.
 static OwningOpRef<ModuleOp> detachDevice(ModuleOp module) {
   auto device = module.lookupSymbol<gpu::GPUModuleOp>(kDeviceModule);
@@ -224,6 +242,7 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
     options.afterStage("memory", module);
 
   if (usesDevice) {
+    report.mappings = takeMappings(module);
     if (!stage("device", buildDevice))
       return failure();
     device.data = lowerHostCalls(module);

@@ -55,6 +55,12 @@ struct PipelineReport {
   };
   int64_t deviceArenaBytes = 0, deviceArenaLowerBound = 0, deviceKernels = 0, launches = 0, deviceWeightBytes = 0;
   std::vector<Fallback> fallbacks;
+  /// How a kernel of the device was made, and what product it is; no type: none.
+  struct Mapping {
+    std::string kernel, mapping, type;
+    int64_t m = 0, n = 0, k = 0;
+  };
+  std::vector<Mapping> mappings;
   std::vector<std::string> unsupported; ///< one line per op that could not be lowered
   std::string error;                    ///< what failed, when run() returns failure and `unsupported` is empty
 };

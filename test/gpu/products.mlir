@@ -34,11 +34,33 @@
 // CHECK: scf.yield
 // CHECK: vector.store {{.*}}{alignment = 8 : i64} : memref<64x96xf16>, vector<4xf16>
 
+// An image of three channels comes in elements, its weights in lines; the run of
+// nine elements along k makes neighbours of the threads.
+// CHECK: gpu.func @image(
+// CHECK: arith.remui %{{.*}}, %c9
+// CHECK: memref.load {{.*}} : memref<1x18x18x3xf16>
+// CHECK: memref.store {{.*}}xf16, #gpu.address_space<workgroup>>
+// CHECK: nvgpu.device_async_copy {{.*}} : memref<3x3x3x64xf16>
+// CHECK: nvgpu.mma.sync
+
 // Odd sizes: elements one by one, stores where they are in range.
 // WIDE: gpu.func @odd(
 // WIDE-NOT: memref<63x33xf32>, vector<4xf32>
 // WIDE: math.fma
 // WIDE: memref.store {{.*}} : memref<63x35xf32>
+
+// Rows of 805 begin anywhere in a sector: longer steps. Rows of weights begin at
+// sectors and end in zeros: pieces. Results are stored by pairs, and shared
+// memory holds the columns so.
+// WIDE: gpu.func @ragged({{.*}} workgroup(%[[R:.*]] : memref<2x32x{{[0-9]+}}xf32, {{.*}}>{{.*}}, %[[C:.*]] : memref<2x32x{{[0-9]+}}xf32, {{.*}}>
+// WIDE: memref.load {{.*}} : memref<100x805xf32>
+// WIDE: vector.load {{.*}}{alignment = 16 : i64} : memref<805x134xf32, strided<[136, 1]>>, vector<4xf32>
+// WIDE-COUNT-2: vector.store {{.*}} %[[C]][{{.*}}] {alignment = 8 : i64}
+// WIDE: math.fma
+// WIDE: vector.store {{.*}}{alignment = 8 : i64} : memref<100x134xf32>, vector<2xf32>
+
+// Windows of three pixels of three channels: steps of their length.
+// WIDE: gpu.func @first({{.*}}memref<2x9x{{[0-9]+}}xf32
 
 // Channels that both operands have make no product.
 // WIDE: gpu.func @depthwise(
@@ -47,10 +69,16 @@
 func.func @main(%x: memref<1x18x18x32xf32>, %w: memref<3x3x32x64xf32>, %b: memref<64xf32>, %y: memref<1x16x16x64xf32>,
                 %p: memref<64x64xf16>, %q: memref<64x96xf16>, %r: memref<64x96xf16>,
                 %u: memref<63x33xf32>, %v: memref<33x35xf32>, %o: memref<63x35xf32>,
-                %d: memref<1x16x16x32xf32>, %dw: memref<3x3x32xf32>) {
+                %d: memref<1x16x16x32xf32>, %dw: memref<3x3x32xf32>,
+                %g: memref<100x805xf32>, %gw: memref<805x134xf32, strided<[136, 1]>>, %gy: memref<100x134xf32>,
+                %h: memref<1x18x18x3xf16>, %hw: memref<3x3x3x64xf16>, %hy: memref<1x16x16x64xf32>,
+                %i: memref<1x34x34x3xf32>, %iw: memref<3x3x3x16xf32>, %iy: memref<1x32x32x16xf32>) {
   call @conv(%x, %w, %b, %y) {onnxc.device} : (memref<1x18x18x32xf32>, memref<3x3x32x64xf32>, memref<64xf32>, memref<1x16x16x64xf32>) -> ()
   call @half(%p, %q, %r) {onnxc.device} : (memref<64x64xf16>, memref<64x96xf16>, memref<64x96xf16>) -> ()
+  call @image(%h, %hw, %hy) {onnxc.device} : (memref<1x18x18x3xf16>, memref<3x3x3x64xf16>, memref<1x16x16x64xf32>) -> ()
   call @odd(%u, %v, %o) {onnxc.device} : (memref<63x33xf32>, memref<33x35xf32>, memref<63x35xf32>) -> ()
+  call @ragged(%g, %gw, %gy) {onnxc.device} : (memref<100x805xf32>, memref<805x134xf32, strided<[136, 1]>>, memref<100x134xf32>) -> ()
+  call @first(%i, %iw, %iy) {onnxc.device} : (memref<1x34x34x3xf32>, memref<3x3x3x16xf32>, memref<1x32x32x16xf32>) -> ()
   call @depthwise(%x, %dw, %d) {onnxc.device} : (memref<1x18x18x32xf32>, memref<3x3x32xf32>, memref<1x16x16x32xf32>) -> ()
   return
 }
@@ -129,6 +157,54 @@ func.func private @depthwise(%x: memref<1x18x18x32xf32>, %w: memref<3x3x32xf32>,
       ins(%x, %w : memref<1x18x18x32xf32>, memref<3x3x32xf32>) outs(%y : memref<1x16x16x32xf32>) {
   ^bb0(%a: f32, %b: f32, %acc: f32):
     %m = arith.mulf %a, %b : f32
+    %s = arith.addf %acc, %m : f32
+    linalg.yield %s : f32
+  }
+  return
+}
+func.func private @ragged(%x: memref<100x805xf32>, %w: memref<805x134xf32, strided<[136, 1]>>, %y: memref<100x134xf32>) attributes {onnxc.kernel} {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%y : memref<100x134xf32>)
+  linalg.generic {
+      indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>],
+      iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %w : memref<100x805xf32>, memref<805x134xf32, strided<[136, 1]>>) outs(%y : memref<100x134xf32>) attrs = {onnxc.zero_tails = array<i64: 1>} {
+  ^bb0(%a: f32, %b: f32, %acc: f32):
+    %m = arith.mulf %a, %b : f32
+    %s = arith.addf %acc, %m : f32
+    linalg.yield %s : f32
+  }
+  return
+}
+func.func private @first(%x: memref<1x34x34x3xf32>, %w: memref<3x3x3x16xf32>, %y: memref<1x32x32x16xf32>) attributes {onnxc.kernel} {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%y : memref<1x32x32x16xf32>)
+  linalg.generic {
+      indexing_maps = [affine_map<(n, h, w, c, i, j, k) -> (n, h + i, w + j, k)>,
+                       affine_map<(n, h, w, c, i, j, k) -> (i, j, k, c)>,
+                       affine_map<(n, h, w, c, i, j, k) -> (n, h, w, c)>],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]}
+      ins(%x, %w : memref<1x34x34x3xf32>, memref<3x3x3x16xf32>) outs(%y : memref<1x32x32x16xf32>) {
+  ^bb0(%a: f32, %b: f32, %acc: f32):
+    %m = arith.mulf %a, %b : f32
+    %s = arith.addf %acc, %m : f32
+    linalg.yield %s : f32
+  }
+  return
+}
+func.func private @image(%x: memref<1x18x18x3xf16>, %w: memref<3x3x3x64xf16>, %y: memref<1x16x16x64xf32>) attributes {onnxc.kernel} {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%y : memref<1x16x16x64xf32>)
+  linalg.generic {
+      indexing_maps = [affine_map<(n, h, w, c, i, j, k) -> (n, h + i, w + j, k)>,
+                       affine_map<(n, h, w, c, i, j, k) -> (i, j, k, c)>,
+                       affine_map<(n, h, w, c, i, j, k) -> (n, h, w, c)>],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]}
+      ins(%x, %w : memref<1x18x18x3xf16>, memref<3x3x3x64xf16>) outs(%y : memref<1x16x16x64xf32>) {
+  ^bb0(%a: f16, %b: f16, %acc: f32):
+    %p = arith.extf %a : f16 to f32
+    %q = arith.extf %b : f16 to f32
+    %m = arith.mulf %p, %q : f32
     %s = arith.addf %acc, %m : f32
     linalg.yield %s : f32
   }

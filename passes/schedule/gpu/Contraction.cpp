@@ -146,6 +146,52 @@ std::optional<Contraction> readContraction(KernelOps ops, ArrayRef<int> epilogue
   return c;
 }
 
+/// On a linalg.generic: the numbers of its operands with zeros behind their rows.
+constexpr StringLiteral kZeroTailsAttr = "onnxc.zero_tails";
+
+static SmallVector<int64_t> zeroTails(linalg::GenericOp op) {
+  auto numbers = op->getAttrOfType<DenseI64ArrayAttr>(kZeroTailsAttr);
+  return numbers ? llvm::to_vector(numbers.asArrayRef()) : SmallVector<int64_t>();
+}
+
+static bool hasZeroTail(linalg::GenericOp op, OpOperand *operand) { return llvm::is_contained(zeroTails(op), operand->getOperandNumber()); }
+
+void markZeroTail(linalg::GenericOp op, OpOperand *operand) {
+  SmallVector<int64_t> numbers = zeroTails(op);
+  numbers.push_back(operand->getOperandNumber());
+  op->setAttr(kZeroTailsAttr, DenseI64ArrayAttr::get(op.getContext(), numbers));
+}
+
+std::optional<int64_t> strideOf(linalg::GenericOp op, OpOperand *operand, unsigned loop) {
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  if (failed(cast<MemRefType>(operand->get().getType()).getStridesAndOffset(strides, offset)))
+    return std::nullopt;
+  AffineMap map = op.getMatchingIndexingMap(operand);
+  MLIRContext *context = op.getContext();
+  SmallVector<AffineExpr> at(map.getNumDims(), getAffineConstantExpr(0, context)), next = at;
+  next[loop] = getAffineConstantExpr(1, context);
+  int64_t total = 0;
+  for (auto [result, stride] : llvm::zip(map.getResults(), strides)) {
+    auto x = dyn_cast<AffineConstantExpr>(result.replaceDims(at)), y = dyn_cast<AffineConstantExpr>(result.replaceDims(next));
+    if (!x || !y || (x != y && ShapedType::isDynamic(stride)))
+      return std::nullopt;
+    if (x != y)
+      total += (y.getValue() - x.getValue()) * stride;
+  }
+  return total;
+}
+
+int64_t contiguousRun(linalg::GenericOp op, OpOperand *operand, const LoopGroup &group) {
+  int64_t run = 1;
+  for (auto [loop, extent] : llvm::reverse(llvm::zip_equal(group.loops, group.extents))) {
+    if (extent != 1 && strideOf(op, operand, loop) != run)
+      break;
+    run *= extent;
+  }
+  return run;
+}
+
 int contiguousLoop(linalg::GenericOp op, OpOperand *operand, unsigned lanes) {
   auto type = dyn_cast<MemRefType>(operand->get().getType());
   if (!type || type.getRank() == 0)
@@ -168,7 +214,7 @@ int contiguousLoop(linalg::GenericOp op, OpOperand *operand, unsigned lanes) {
   unsigned loop = d.getPosition();
   if (lanes == 1)
     return loop;
-  if (op.getStaticLoopRanges()[loop] % lanes || ShapedType::isDynamic(offset) || offset % lanes)
+  if ((op.getStaticLoopRanges()[loop] % lanes && !hasZeroTail(op, operand)) || ShapedType::isDynamic(offset) || offset % lanes)
     return -1;
   for (auto [stride, result] : llvm::drop_end(llvm::zip(strides, map.getResults()))) {
     if (result.isFunctionOfDim(loop))

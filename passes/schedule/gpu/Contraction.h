@@ -48,6 +48,19 @@ int fastestLoop(KernelOps ops, llvm::ArrayRef<int> epilogueLoops);
 /// A step of 1 is any contiguous loop.
 int contiguousLoop(mlir::linalg::GenericOp op, mlir::OpOperand *operand, unsigned lanes);
 
+/// Elements from one iteration of `loop` to the next in `operand`; nullopt: not known.
+std::optional<int64_t> strideOf(mlir::linalg::GenericOp op, mlir::OpOperand *operand, unsigned loop);
+
+/// Elements of `operand` that lie together along the last loops of `group`.
+int64_t contiguousRun(mlir::linalg::GenericOp op, mlir::OpOperand *operand, const LoopGroup &group);
+
+/// Behind each row of `operand` are zeros up to the next sector of memory, and
+/// one loop of `op` walks through it: a last step may read them.
+void markZeroTail(mlir::linalg::GenericOp op, mlir::OpOperand *operand);
+
+/// Bytes that memory transfers at least.
+constexpr int64_t kSectorBytes = 32;
+
 } // namespace onnxc
 
 #endif

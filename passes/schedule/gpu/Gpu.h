@@ -33,6 +33,10 @@ constexpr llvm::StringLiteral kOutputAttr = "onnxc.output";
 constexpr llvm::StringLiteral kLauncherAttr = "onnxc.launcher";
 /// On gpu.alloc: where it lies in the device's arena (i64).
 constexpr llvm::StringLiteral kOffsetAttr = "onnxc.offset";
+/// On a gpu.func: how it was made, for the report: {mapping = "tiles" | "matrix" |
+/// "reduction" |
+/// "transpose" | "points"} and, where the kernel is a contraction, {type, m, n, k}.
+constexpr llvm::StringLiteral kMappingAttr = "onnxc.mapping";
 /// The gpu.module of all kernels.
 constexpr llvm::StringLiteral kDeviceModule = "device";
 

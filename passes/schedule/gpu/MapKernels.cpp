@@ -11,6 +11,7 @@
 // and strides that its types leave open, and scalars.
 #include "passes/schedule/KernelTable.h"
 #include "passes/schedule/Schedule.h"
+#include "passes/schedule/gpu/Contraction.h"
 #include "passes/schedule/gpu/Gpu.h"
 #include "passes/schedule/gpu/Mapping.h"
 
@@ -81,9 +82,12 @@ public:
     if (!launch)
       launch = mapSharedReduction(b, inside, made, target);
     if (!launch)
+      launch = mapTranspose(b, inside, made, target);
+    if (!launch)
       launch = mapPointwise(b, inside, made, target);
     if (!launch)
       return kernel.emitError("kernel has no form that runs on a GPU");
+    made->setAttr(kMappingAttr, describe(inside, *launch));
     made.setKnownBlockSizeAttr(b.getDenseI32ArrayAttr(launch->block));
     for (Operation *op : {inside.epilogue.getOperation(), inside.root.getOperation(), inside.fill.getOperation(), inside.temporary.getOperation()})
       if (op)
@@ -104,6 +108,18 @@ private:
       inside.epilogue = cast<linalg::GenericOp>(copy);
     else if (&op == ops.temporary)
       inside.temporary = cast<memref::AllocOp>(copy);
+  }
+
+  DictionaryAttr describe(KernelOps ops, const Launch &launch) {
+    NamedAttrList about;
+    about.set("mapping", b.getStringAttr(launch.mapping));
+    auto epilogue = epilogueLoops(ops);
+    if (auto c = epilogue ? readContraction(ops, *epilogue) : std::nullopt) {
+      about.set("type", TypeAttr::get(cast<MemRefType>(c->rows->get().getType()).getElementType()));
+      for (auto [name, group] : {std::pair("m", &c->m), std::pair("n", &c->n), std::pair("k", &c->k)})
+        about.set(name, b.getI64IntegerAttr(group->total));
+    }
+    return about.getDictionary(b.getContext());
   }
 
   /// The gpu.func, with an empty body.

@@ -10,7 +10,9 @@
 //   the f32 kernels, and through the epilogue to memory
 //
 // An operand lies in shared memory as it lies in global memory: along k, or
-// along its own loops, in which case ldmatrix transposes. Fragments are those
+// along its own loops, in which case ldmatrix transposes. One that does not come
+// in lines of 16 bytes, as an image of three channels, is loaded and stored
+// element by element instead of copied. Fragments are those
 // of the PTX ISA, "Matrix Fragments for mma.m16n8k16".
 #include "passes/schedule/gpu/ProductEmitter.h"
 
@@ -50,12 +52,23 @@ double overhead(const Tile &t) {
   return (rows + columns / 2) / (rows * columns);
 }
 
+/// Whether `operand` comes in lines of 16 bytes along what is walked through fastest.
+bool comesInLines(linalg::GenericOp root, OpOperand *operand, const Contraction &c, const LoopGroup &own) {
+  int loop = contiguousLoop(root, operand, kLine);
+  return loop >= 0 && (c.k.loops.back() == unsigned(loop) || (!own.loops.empty() && own.loops.back() == unsigned(loop)));
+}
+
+bool liesAlongK(linalg::GenericOp root, OpOperand *operand, const Contraction &c) {
+  int loop = contiguousLoop(root, operand, kLine);
+  return c.k.has(loop >= 0 ? loop : contiguousLoop(root, operand, 1));
+}
+
 class Emitter : ProductEmitter {
 public:
   Emitter(OpBuilder &b, KernelOps ops, ArrayRef<int> epilogueLoops, const Contraction &c, const Tile &tile, int stages, gpu::GPUFuncOp kernel)
       : ProductEmitter(b, ops, epilogueLoops, c, tile.m, tile.n), tile(tile), stages(stages), threads(tile.warps() * 32) {
     auto space = gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
-    bool rowsAlongK = isAlongK(c.rows), columnsAlongK = isAlongK(c.columns);
+    bool rowsAlongK = liesAlongK(ops.root, c.rows, c), columnsAlongK = liesAlongK(ops.root, c.columns, c);
     int64_t rowBytes = sideBytes(tile.m, rowsAlongK), columnBytes = sideBytes(tile.n, columnsAlongK);
     int64_t resultBytes = int64_t(tile.warps()) * kMmaM * (tile.warpN + kResultPad) * 4;
     auto bytes = MemRefType::get({std::max(rowBytes + columnBytes, resultBytes)}, b.getI8Type(), MemRefLayoutAttrInterface(), space);
@@ -113,27 +126,39 @@ private:
     const LoopGroup *group;
     bool alongK;  ///< shared memory holds [stage][own][k], else [stage][k][own]
     Value shared;
+    bool inLines; ///< copies of 16 bytes; else elements
     struct Copy {
       Value k, at;    ///< within the tile
       Value inRange;  ///< of the group; null: always
       SmallVector<Value> ivs;
+      Value inTile;   ///< there is such an element in the tile; null: always
     };
     SmallVector<Copy> copies; ///< of a thread, for one step
   };
 
   VectorType fragment() { return VectorType::get({2, 2}, f32); }
-  bool isAlongK(OpOperand *operand) { return c.k.has(contiguousLoop(ops.root, operand, kLine)); }
   int64_t sideBytes(int extent, bool alongK) { return bytesOf(tile, extent, alongK, stages); }
 
   Side makeSide(OpOperand *operand, const LoopGroup &group, Value first, int extent, bool alongK, Value shared, int64_t offset, Attribute space) {
-    Side side{operand, &group, alongK, {}, {}};
+    Side side{operand, &group, alongK, {}, comesInLines(ops.root, operand, c, group), {}};
     SmallVector<int64_t> shape{stages, alongK ? extent : tile.k, (alongK ? tile.k : extent) + kLine};
     side.shared = memref::ViewOp::create(b, loc, MemRefType::get(shape, b.getF16Type(), MemRefLayoutAttrInterface(), space), shared, index(offset), ValueRange());
-    for (int i = 0; i < extent * tile.k / kLine / threads; ++i) {
-      Value id = add(thread, int64_t(i) * threads);
-      int lines = (alongK ? tile.k : extent) / kLine;
-      Value along = mul(rem(id, lines), kLine), across = div(id, lines);
-      Side::Copy copy{alongK ? along : across, alongK ? across : along, {}, zeroIvs};
+    // Neighbouring threads follow what lies together: a line, a run along k, or the tile's own side.
+    int lanes = side.inLines ? kLine : 1, length = alongK ? tile.k : extent, width = alongK ? extent : tile.k;
+    if (!side.inLines && alongK)
+      length = int(std::min<int64_t>(length, contiguousRun(ops.root, operand, c.k)));
+    int runs = llvm::divideCeil(alongK ? tile.k : extent, length), steps = length / lanes, count = steps * width * runs;
+    for (int i = 0; i < count; i += threads) {
+      Value id = add(thread, i);
+      Value along = mul(rem(id, steps), lanes), across = div(id, steps), inTile;
+      if (runs > 1) {
+        along = add(along, mul(div(across, width), length));
+        across = rem(across, width);
+        inTile = below(along, tile.k);
+      } else if (i + threads > count) {
+        inTile = below(id, count);
+      }
+      Side::Copy copy{alongK ? along : across, alongK ? across : along, {}, zeroIvs, inTile};
       Value at = add(first, copy.at);
       if (group.total % extent)
         copy.inRange = below(at, group.total);
@@ -148,7 +173,11 @@ private:
   Value copy(Value step, Value stage) {
     SmallVector<Value> tokens;
     Value first = mul(step, tile.k), line = index(kLine), none = index(0);
-    for (Side *side : {&rows, &columns})
+    for (Side *side : {&rows, &columns}) {
+      if (!side->inLines) {
+        copyElements(*side, first, stage);
+        continue;
+      }
       for (Side::Copy &l : side->copies) {
         Value k = add(first, l.k);
         Value inRange = both(below(k, c.k.total), l.inRange);
@@ -159,7 +188,30 @@ private:
         Value count = arith::SelectOp::create(b, loc, inRange, line, none);
         tokens.push_back(nvgpu::DeviceAsyncCopyOp::create(b, loc, side->shared, to, side->operand->get(), from, b.getIndexAttr(kLine), count, b.getUnitAttr()));
       }
+    }
     return nvgpu::DeviceAsyncCreateGroupOp::create(b, loc, nvgpu::DeviceAsyncTokenType::get(b.getContext()), tokens);
+  }
+
+  /// The same for an operand that comes in elements, from step `first` of k on.
+  void copyElements(Side &side, Value first, Value stage) {
+    Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(b.getF16Type()));
+    for (Side::Copy &l : side.copies) {
+      OpBuilder::InsertionGuard restore(b);
+      if (l.inTile)
+        b.setInsertionPointToStart(scf::IfOp::create(b, loc, l.inTile).thenBlock());
+      Value k = add(first, l.k);
+      auto load = scf::IfOp::create(b, loc, TypeRange{b.getF16Type()}, both(below(k, c.k.total), l.inRange), /*addThenBlock=*/true, /*addElseBlock=*/true);
+      {
+        OpBuilder::InsertionGuard inside(b);
+        b.setInsertionPointToStart(load.thenBlock());
+        SmallVector<Value> ivs = l.ivs;
+        c.k.setIvs(b, loc, k, ivs);
+        scf::YieldOp::create(b, loc, loadOperand(b, ops.root, side.operand, ivs));
+        b.setInsertionPointToStart(load.elseBlock());
+        scf::YieldOp::create(b, loc, zero);
+      }
+      memref::StoreOp::create(b, loc, load.getResult(0), side.shared, ValueRange{stage, side.alongK ? l.at : l.k, side.alongK ? l.k : l.at});
+    }
   }
 
   /// Four matrices of 8 x 8 from row or column `own` and step `k` on, two along
@@ -200,12 +252,12 @@ private:
         vector::StoreOp::create(b, loc, v, results, ValueRange{warp, add(row, half * 8), add(column, int64_t(j) * kMmaN)}, false, llvm::Align(8));
       }
     gpu::BarrierOp::create(b, loc);
-    int pieces = tile.warpN / kPiece;
+    int width = storeWidth(ops, epilogue, c), pieces = tile.warpN / width;
     for (int p = 0; p < kMmaM * pieces / 32; ++p) {
-      Value id = add(lane, p * 32), r = div(id, pieces), at = mul(rem(id, pieces), kPiece);
-      Value v = vector::LoadOp::create(b, loc, piece(), results, ValueRange{warp, r, at}, false, llvm::Align(16));
+      Value id = add(lane, p * 32), r = div(id, pieces), at = mul(rem(id, pieces), width);
+      Value v = vector::LoadOp::create(b, loc, piece(f32, width), results, ValueRange{warp, r, at}, false, llvm::Align(4 * width));
       SmallVector<Value> values;
-      for (int e = 0; e < kPiece; ++e)
+      for (int e = 0; e < width; ++e)
         values.push_back(vector::ExtractOp::create(b, loc, v, e));
       Value m = add(firstM, add(add(warpM, i * kMmaM), r)), n = add(firstN, add(warpN, at));
       SmallVector<SmallVector<Value>> one{values};
@@ -227,14 +279,11 @@ std::optional<Launch> mapMatrixContraction(OpBuilder &b, KernelOps ops, gpu::GPU
   auto c = target.f16Matrix && target.asyncCopy && epilogue ? readContraction(ops, *epilogue) : std::nullopt;
   if (!c || std::min({c->m.total, c->n.total, c->k.total}) < kLeastExtent)
     return std::nullopt;
-  // Both operands come in lines of 16 bytes.
   bool alongK[2];
-  for (auto [i, operand, own] : {std::tuple(0, c->rows, &c->m), std::tuple(1, c->columns, &c->n)}) {
-    int loop = contiguousLoop(ops.root, operand, kLine);
-    if (!cast<MemRefType>(operand->get().getType()).getElementType().isF16() || loop < 0 ||
-        (c->k.loops.back() != unsigned(loop) && (own->loops.empty() || own->loops.back() != unsigned(loop))))
+  for (auto [i, operand] : {std::pair(0, c->rows), std::pair(1, c->columns)}) {
+    if (!cast<MemRefType>(operand->get().getType()).getElementType().isF16())
       return std::nullopt;
-    alongK[i] = c->k.has(loop);
+    alongK[i] = liesAlongK(ops.root, operand, *c);
   }
   const Tile *tile = chooseTile(ArrayRef<Tile>(kTiles), *c, [&](const Tile &t) { return productCost(*c, t.m, t.n, t.warps() * 32, overhead(t), target); });
   if (!tile)
@@ -244,7 +293,7 @@ std::optional<Launch> mapMatrixContraction(OpBuilder &b, KernelOps ops, gpu::GPU
     --stages;
   OpBuilder::InsertionGuard restore(b);
   Emitter(b, ops, *epilogue, *c, *tile, stages, kernel).emit();
-  Launch launch;
+  Launch launch{"matrix", {}, {}};
   launch.block = {tile->warps() * 32, 1, 1};
   launch.grid = productGrid(*c, tile->m, tile->n);
   return launch;

@@ -4,12 +4,18 @@
 // becomes
 //   call @kernel(%x, %v : memref<3x3x32x64xf32>, ...)    v[kh, kw, ci, n]
 //
-// so that neighbouring threads load neighbouring columns, 16 bytes each; and
-// constants of other kernels so that neighbouring threads load neighbouring
+// so that neighbouring threads load neighbouring columns, 16 bytes each; where
+// the kernel sums up along k with the threads of a warp, neighbouring steps of
+// k. Rows begin at sectors of memory: behind each are zeros up to the next
+//
+//   memref<134x402xf32, strided<[408, 1]>>
+//
+// Constants of other kernels lie so that neighbouring threads load neighbouring
 // elements.
 #include "passes/schedule/gpu/ConstantBytes.h"
 #include "passes/schedule/gpu/Contraction.h"
 #include "passes/schedule/gpu/Gpu.h"
+#include "passes/schedule/gpu/Mapping.h"
 
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
@@ -20,9 +26,16 @@ using namespace mlir;
 namespace onnxc {
 namespace {
 
-/// The dims of `operand` in the order of `groups`, slowest first;
-/// empty where they lie so already, or are no plain loops.
-SmallVector<unsigned> wantedOrder(linalg::GenericOp root, OpOperand *operand, ArrayRef<const LoopGroup *> groups) {
+/// A constant, or a part of it, as a call passes it.
+struct ConstantView {
+  memref::GlobalOp global;
+  SmallVector<int64_t> strides;
+  int64_t offset = 0;
+};
+
+/// The dims of `operand` in the order of `groups`, slowest first; nullopt
+/// where they are no plain loops.
+std::optional<SmallVector<unsigned>> wantedOrder(linalg::GenericOp root, OpOperand *operand, ArrayRef<const LoopGroup *> groups) {
   SmallVector<unsigned> loops, order;
   for (const LoopGroup *group : groups)
     loops.append(group->loops.begin(), group->loops.end());
@@ -35,9 +48,16 @@ SmallVector<unsigned> wantedOrder(linalg::GenericOp root, OpOperand *operand, Ar
   take([](AffineExpr e) { return isa<AffineConstantExpr>(e); });
   for (unsigned loop : loops)
     take([&](AffineExpr e) { return e == getAffineDimExpr(loop, map.getContext()); });
-  if (order.size() != map.getNumResults() || llvm::is_sorted(order))
-    return {};
+  if (order.size() != map.getNumResults())
+    return std::nullopt;
   return order;
+}
+
+/// Elements from one row of `length` to the next, so that each begins at a
+/// sector; never more than twice the length.
+int64_t pitchOf(int64_t length, Type element) {
+  int64_t pitch = llvm::alignTo(length, std::max<int64_t>(kSectorBytes / elementBytes(element), 1));
+  return pitch <= 2 * length ? pitch : length;
 }
 
 class Permuter {
@@ -52,8 +72,8 @@ public:
     if (!epilogue)
       return;
     if (auto c = readContraction(*ops, *epilogue)) {
-      permuteSide(kernel, ops->root, c->rows, *c, c->m, c->n);
-      permuteSide(kernel, ops->root, c->columns, *c, c->n, c->m);
+      permuteSide(kernel, ops->root, c->rows, *c, c->m);
+      permuteSide(kernel, ops->root, c->columns, *c, c->n);
       return;
     }
     // Threads follow the loop along which results are stored.
@@ -66,76 +86,108 @@ public:
       (int(loop) == fastest ? last : rest).add(loop, extent);
     for (OpOperand *operand : ops->root.getDpsInputOperands())
       if (isa<MemRefType>(operand->get().getType()) && ops->root.getMatchingIndexingMap(operand).isFunctionOfDim(fastest))
-        permute(kernel, ops->root, operand, {&rest, &last});
+        permute(kernel, ops->root, operand, {&rest, &last}, /*padRows=*/false);
   }
 
 private:
-  void permuteSide(func::FuncOp kernel, linalg::GenericOp root, OpOperand *operand, const Contraction &c, const LoopGroup &own, const LoopGroup &other) {
-    // A matrix times a vector is a sum for each row, which a warp adds up.
-    bool isVectorProduct = other.total == 1 && own.total > 1;
-    permute(kernel, root, operand, isVectorProduct ? ArrayRef{&c.batch, &own, &c.k} : ArrayRef{&c.batch, &c.k, &own});
+  void permuteSide(func::FuncOp kernel, linalg::GenericOp root, OpOperand *operand, const Contraction &c, const LoopGroup &own) {
+    // What fills no tile is a sum for each result, which a warp adds up.
+    bool isSummed = !fillsTiles(c);
+    permute(kernel, root, operand, isSummed ? ArrayRef{&c.batch, &own, &c.k} : ArrayRef{&c.batch, &c.k, &own}, /*padRows=*/true);
   }
 
-  memref::GlobalOp constantAt(func::CallOp call, unsigned arg) {
-    auto get = call.getOperand(arg).getDefiningOp<memref::GetGlobalOp>();
-    auto global = get ? module.lookupSymbol<memref::GlobalOp>(get.getName()) : memref::GlobalOp();
-    return global && global.getConstant() && global.getInitialValue() ? global : memref::GlobalOp();
+  std::optional<ConstantView> constantAt(func::CallOp call, unsigned arg) {
+    Value v = call.getOperand(arg);
+    ConstantView view;
+    if (failed(cast<MemRefType>(v.getType()).getStridesAndOffset(view.strides, view.offset)) || ShapedType::isDynamic(view.offset) ||
+        llvm::any_of(view.strides, ShapedType::isDynamic))
+      return std::nullopt;
+    // Offset and strides of these count from the start of the buffer.
+    while (isa_and_nonnull<memref::SubViewOp, memref::CollapseShapeOp, memref::ExpandShapeOp, memref::CastOp>(v.getDefiningOp()))
+      v = v.getDefiningOp()->getOperand(0);
+    auto get = v.getDefiningOp<memref::GetGlobalOp>();
+    view.global = get ? module.lookupSymbol<memref::GlobalOp>(get.getName()) : memref::GlobalOp();
+    if (!view.global || !view.global.getConstant() || !view.global.getInitialValue())
+      return std::nullopt;
+    return view;
   }
 
-  void permute(func::FuncOp kernel, linalg::GenericOp root, OpOperand *operand, ArrayRef<const LoopGroup *> groups) {
+  void permute(func::FuncOp kernel, linalg::GenericOp root, OpOperand *operand, ArrayRef<const LoopGroup *> groups, bool padRows) {
     auto arg = dyn_cast<BlockArgument>(operand->get());
     if (!arg || !arg.hasOneUse())
       return;
     auto type = cast<MemRefType>(arg.getType());
-    SmallVector<unsigned> order = wantedOrder(root, operand, groups);
+    if (!type.hasStaticShape() || type.getNumElements() == 0)
+      return;
+    auto order = wantedOrder(root, operand, groups);
     ArrayRef<func::CallOp> callers = calls[kernel.getSymName()];
-    if (order.empty() || !type.getLayout().isIdentity() ||
-        !llvm::all_of(callers, [&](func::CallOp call) { return bool(constantAt(call, arg.getArgNumber())); }))
+    if (!order || order->empty() || !llvm::all_of(callers, [&](func::CallOp call) { return bool(constantAt(call, arg.getArgNumber())); }))
       return;
     SmallVector<int64_t> shape;
-    for (unsigned d : order)
+    for (unsigned d : *order)
       shape.push_back(type.getDimSize(d));
-    auto permuted = MemRefType::get(shape, type.getElementType());
+    SmallVector<int64_t> padded = shape;
+    if (padRows && type.getNumElements() > shape.back())
+      padded.back() = pitchOf(shape.back(), type.getElementType());
+    if (llvm::is_sorted(*order) && padded == shape)
+      return;
+    auto stored = MemRefType::get(padded, type.getElementType());
+    auto passed = MemRefType::get(shape, type.getElementType());
+    SmallVector<int64_t> strides;
+    int64_t offset;
+    (void)stored.getStridesAndOffset(strides, offset);
+    if (padded != shape)
+      passed = MemRefType::get(shape, type.getElementType(), StridedLayoutAttr::get(kernel.getContext(), 0, strides));
     for (func::CallOp call : callers) {
-      memref::GlobalOp made = copyOf(constantAt(call, arg.getArgNumber()), permuted, order);
+      memref::GlobalOp made = copyOf(*constantAt(call, arg.getArgNumber()), stored, shape, *order);
       OpBuilder b(call);
-      auto get = memref::GetGlobalOp::create(b, call.getLoc(), permuted, made.getSymName());
+      auto get = memref::GetGlobalOp::create(b, call.getLoc(), stored, made.getSymName());
       get->setAttr(kOnDeviceAttr, b.getUnitAttr());
-      call.setOperand(arg.getArgNumber(), get);
+      Value v = get;
+      if (padded != shape)
+        v = memref::ReinterpretCastOp::create(b, call.getLoc(), passed, v, /*offset=*/0, shape, strides);
+      call.setOperand(arg.getArgNumber(), v);
     }
-    arg.setType(permuted);
+    arg.setType(passed);
+    // A row is what one loop walks through, all by itself: it may read on into the zeros.
+    if (padded != shape && groups.back()->total == shape.back())
+      markZeroTail(root, operand);
     kernel.setFunctionType(FunctionType::get(kernel.getContext(), kernel.getBody().getArgumentTypes(), {}));
     SmallVector<AffineMap> maps = root.getIndexingMapsArray();
     AffineMap &map = maps[operand->getOperandNumber()];
     SmallVector<AffineExpr> results;
-    for (unsigned d : order)
+    for (unsigned d : *order)
       results.push_back(map.getResult(d));
     map = AffineMap::get(map.getNumDims(), 0, results, map.getContext());
     root.setIndexingMapsAttr(Builder(kernel.getContext()).getAffineMapArrayAttr(maps));
   }
 
-  memref::GlobalOp copyOf(memref::GlobalOp source, MemRefType type, ArrayRef<unsigned> order) {
-    std::string key = source.getSymName().str();
+  /// The elements of `source`, in `order` its dims `shape`, with zeros up to those of `type`.
+  memref::GlobalOp copyOf(const ConstantView &view, MemRefType type, ArrayRef<int64_t> shape, ArrayRef<unsigned> order) {
+    memref::GlobalOp source = view.global;
+    std::string key = source.getSymName().str() + "@" + std::to_string(view.offset);
+    SmallVector<int64_t> steps;
     for (unsigned d : order)
-      key += "_" + std::to_string(d);
+      steps.push_back(view.strides[d]);
+    for (ArrayRef<int64_t> part : {ArrayRef<int64_t>(steps), type.getShape()})
+      for (int64_t n : part)
+        key += "_" + std::to_string(n);
     memref::GlobalOp &made = known[key];
     if (made)
       return made;
     int64_t width = elementBytes(type.getElementType()), rank = type.getRank();
     std::vector<char> from = constantBytes(*source.getInitialValue(), source.getType());
     AsmResourceBlob blob = HeapAsmResourceBlob::allocate(type.getNumElements() * width, 64, /*dataIsMutable=*/true);
-    SmallVector<int64_t> sourceStrides(rank, 1), steps(rank), at(rank, 0);
-    for (int64_t d = rank - 1; d > 0; --d)
-      sourceStrides[d - 1] = sourceStrides[d] * source.getType().getDimSize(d);
-    for (auto [step, d] : llvm::zip(steps, order))
-      step = sourceStrides[d];
     char *to = blob.getMutableData().data();
-    int64_t offset = 0;
-    for (int64_t i = 0, n = type.getNumElements(); i < n; ++i, to += width) {
-      memcpy(to, from.data() + offset * width, width);
-      for (int64_t d = rank - 1; d >= 0; --d) {
+    memset(to, 0, type.getNumElements() * width);
+    SmallVector<int64_t> at(rank, 0);
+    int64_t offset = view.offset;
+    for (int64_t i = 0, rows = ShapedType::getNumElements(shape) / shape.back(); i < rows; ++i, to += type.getShape().back() * width) {
+      for (int64_t j = 0; j < shape.back(); ++j)
+        memcpy(to + j * width, from.data() + (offset + j * steps.back()) * width, width);
+      for (int64_t d = rank - 2; d >= 0; --d) {
         offset += steps[d];
-        if (++at[d] < type.getDimSize(d))
+        if (++at[d] < shape[d])
           break;
         offset -= steps[d] * at[d];
         at[d] = 0;

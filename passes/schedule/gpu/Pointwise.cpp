@@ -7,11 +7,14 @@
 //     output[i, j] = epilogue(%acc)
 //   }
 //
-// Neighbouring threads write, and mostly read, neighbouring elements.
+// Neighbouring threads write, and mostly read, neighbouring elements. What lies
+// together along the reduction is read four elements at a time.
+#include "passes/schedule/gpu/Contraction.h"
 #include "passes/schedule/gpu/Mapping.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 
@@ -45,6 +48,16 @@ SmallVector<unsigned> threadOrder(KernelOps ops, ArrayRef<int> epilogueLoops) {
       add(d);
   order.append(inner.begin(), inner.end());
   return order;
+}
+
+/// Elements of a load along the reduction.
+constexpr int kLanes = 4;
+
+/// Whether `in` can be read in whole pieces along `loop`.
+bool liesInPieces(linalg::GenericOp root, OpOperand *in, unsigned loop) {
+  auto type = dyn_cast<MemRefType>(in->get().getType());
+  int64_t extent = root.getStaticLoopRanges()[loop];
+  return type && !ShapedType::isDynamic(extent) && extent % kLanes == 0 && type.getElementType().isIntOrFloat() && type.getElementTypeBitWidth() >= 8 && contiguousLoop(root, in, kLanes) == int(loop);
 }
 
 } // namespace
@@ -114,19 +127,35 @@ std::optional<Launch> mapPointwise(OpBuilder &b, KernelOps ops, gpu::GPUFuncOp k
   }
   Value zero = arith::ConstantIndexOp::create(b, loc, 0), one = arith::ConstantIndexOp::create(b, loc, 1);
   SmallVector<scf::ForOp> loops;
+  bool inPieces = !reductions.empty() && llvm::any_of(root.getDpsInputOperands(), [&](OpOperand *in) { return liesInPieces(root, in, reductions.back()); });
   for (unsigned d : reductions) {
-    auto loop = scf::ForOp::create(b, loc, zero, extents[d], one, results);
+    Value step = inPieces && d == reductions.back() ? arith::ConstantIndexOp::create(b, loc, kLanes).getResult() : one;
+    auto loop = scf::ForOp::create(b, loc, zero, extents[d], step, results);
     loops.push_back(loop);
     ivs[d] = loop.getInductionVar();
     results.assign(loop.getRegionIterArgs().begin(), loop.getRegionIterArgs().end());
     b.setInsertionPointToStart(loop.getBody());
   }
-  SmallVector<Value> args;
-  for (OpOperand *in : root.getDpsInputOperands())
-    args.push_back(loadOperand(b, root, in, ivs));
-  for (auto [i, out] : llvm::enumerate(root.getRegionOutputArgs()))
-    args.push_back(results[i] ? results[i] : arith::ConstantOp::create(b, loc, b.getZeroAttr(out.getType())).getResult());
-  SmallVector<Value> next = inlineBody(b, root, args, ivs);
+  SmallVector<Value> pieces;
+  for (OpOperand *in : root.getDpsInputOperands()) {
+    pieces.push_back({});
+    if (!inPieces || !liesInPieces(root, in, reductions.back()))
+      continue;
+    Type element = cast<MemRefType>(in->get().getType()).getElementType();
+    pieces.back() = vector::LoadOp::create(b, loc, VectorType::get(kLanes, element), in->get(), mapped(b, loc, root.getMatchingIndexingMap(in), ivs),
+                                           /*nontemporal=*/false, llvm::Align(kLanes * element.getIntOrFloatBitWidth() / 8));
+  }
+  SmallVector<Value> next = results;
+  for (int lane = 0; lane < (inPieces ? kLanes : 1); ++lane) {
+    SmallVector<Value> at = ivs, args;
+    if (lane)
+      at[reductions.back()] = arith::AddIOp::create(b, loc, ivs[reductions.back()], arith::ConstantIndexOp::create(b, loc, lane));
+    for (auto [in, piece] : llvm::zip(root.getDpsInputOperands(), pieces))
+      args.push_back(piece ? vector::ExtractOp::create(b, loc, piece, lane).getResult() : loadOperand(b, root, in, at));
+    for (auto [out, value] : llvm::zip(root.getRegionOutputArgs(), next))
+      args.push_back(value ? value : arith::ConstantOp::create(b, loc, b.getZeroAttr(out.getType())).getResult());
+    next = inlineBody(b, root, args, at);
+  }
   for (scf::ForOp loop : llvm::reverse(loops)) {
     scf::YieldOp::create(b, loc, next);
     next.assign(loop.getResults().begin(), loop.getResults().end());
@@ -134,7 +163,7 @@ std::optional<Launch> mapPointwise(OpBuilder &b, KernelOps ops, gpu::GPUFuncOp k
   }
   storeResults(b, ops, *epilogue, next, ivs);
 
-  Launch launch;
+  Launch launch{"points", {}, {}};
   launch.block = {threads, 1, 1};
   launch.grid = [=](OpBuilder &at, Location where, ArrayRef<Range> sizes) {
     SmallVector<Value> host;

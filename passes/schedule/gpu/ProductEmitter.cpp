@@ -26,7 +26,7 @@ Value ProductEmitter::rem(Value x, int64_t n) { return b.createOrFold<arith::Rem
 Value ProductEmitter::div(Value x, int64_t n) { return b.createOrFold<arith::DivUIOp>(loc, x, index(n)); }
 Value ProductEmitter::below(Value x, int64_t n) { return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, x, index(n)); }
 Value ProductEmitter::both(Value x, Value y) { return !x ? y : !y ? x : arith::AndIOp::create(b, loc, x, y).getResult(); }
-VectorType ProductEmitter::piece(Type element) { return VectorType::get(kPiece, element ? element : f32); }
+VectorType ProductEmitter::piece(Type element, int count) { return VectorType::get(count, element ? element : f32); }
 
 Value ProductEmitter::loadPiece(linalg::GenericOp op, OpOperand *operand, ValueRange ivs, int count) {
   Type element = cast<MemRefType>(operand->get().getType()).getElementType();
@@ -53,7 +53,7 @@ void ProductEmitter::storeRow(Value m, ArrayRef<Value> columns, ArrayRef<SmallVe
 }
 
 /// The loop of the epilogue (or of the root without one) behind the fastest column loop.
-int ProductEmitter::fastestStored() {
+static int fastestStored(KernelOps ops, ArrayRef<int> epilogue, const Contraction &c) {
   int loop = int(c.n.loops.back());
   if (!ops.epilogue)
     return loop;
@@ -61,57 +61,60 @@ int ProductEmitter::fastestStored() {
   return at == epilogue.end() ? -1 : int(at - epilogue.begin());
 }
 
+int storeWidth(KernelOps ops, ArrayRef<int> epilogue, const Contraction &c) {
+  auto last = ops.epilogue ? ops.epilogue : ops.root;
+  for (int width : {kPiece, 2})
+    if (contiguousLoop(last, last.getDpsInitOperand(0), width) == fastestStored(ops, epilogue, c))
+      return width;
+  return 1;
+}
+
 void ProductEmitter::storePiece(ArrayRef<Value> values, Value n, ArrayRef<Value> rowIvs) {
   auto last = ops.epilogue ? ops.epilogue : ops.root;
   OpOperand *out = last.getDpsInitOperand(0);
-  int fastest = fastestStored();
-  bool exact = c.n.total % tileN == 0;
-  if (contiguousLoop(last, out, kPiece) != fastest) {
-    for (int i = 0; i < kPiece; ++i) {
-      Value at = add(n, i);
-      guarded(at, c.n.total, exact, [&] {
-        SmallVector<Value> ivs(rowIvs);
-        c.n.setIvs(b, loc, at, ivs);
-        storeResults(b, ops, epilogue, values[i], ivs);
-      });
-    }
-    return;
+  int width = storeWidth(ops, epilogue, c);
+  for (int i = 0, count = int(values.size()); i < count; i += width) {
+    Value first = add(n, i);
+    guarded(first, c.n.total, c.n.total % tileN == 0, [&] {
+      SmallVector<Value> ivs(rowIvs);
+      c.n.setIvs(b, loc, first, ivs);
+      if (width == 1)
+        return storeResults(b, ops, epilogue, values[i], ivs);
+      SmallVector<Value> at = ivs, results(values.slice(i, width));
+      if (ops.epilogue) {
+        at.clear();
+        for (int loop : epilogue)
+          at.push_back(loop < 0 ? index(0) : ivs[loop]);
+        results = runEpilogue(results, at, fastestStored(ops, epilogue, c));
+      }
+      Type element = results[0].getType();
+      Value all = vector::FromElementsOp::create(b, loc, piece(element, width), results);
+      vector::StoreOp::create(b, loc, all, out->get(), mapped(b, loc, last.getMatchingIndexingMap(out), at), false,
+                              llvm::Align(width * element.getIntOrFloatBitWidth() / 8));
+    });
   }
-  guarded(n, c.n.total, exact, [&] {
-    SmallVector<Value> ivs(rowIvs);
-    c.n.setIvs(b, loc, n, ivs);
-    SmallVector<Value> at = ivs, results(values);
-    if (ops.epilogue) {
-      at.clear();
-      for (int loop : epilogue)
-        at.push_back(loop < 0 ? index(0) : ivs[loop]);
-      results = runEpilogue(values, at, fastest);
-    }
-    Value all = vector::FromElementsOp::create(b, loc, piece(results[0].getType()), results);
-    unsigned bytes = kPiece * results[0].getType().getIntOrFloatBitWidth() / 8;
-    vector::StoreOp::create(b, loc, all, out->get(), mapped(b, loc, last.getMatchingIndexingMap(out), at), false, llvm::Align(bytes));
-  });
 }
 
-/// The epilogue at four points along its loop `fastest`.
+/// The epilogue at neighbouring points along its loop `fastest`.
 SmallVector<Value> ProductEmitter::runEpilogue(ArrayRef<Value> values, ArrayRef<Value> at, int fastest) {
   linalg::GenericOp op = ops.epilogue;
-  SmallVector<SmallVector<Value>> points(kPiece, SmallVector<Value>(at)), args(kPiece);
-  for (int i = 1; i < kPiece; ++i)
+  int count = int(values.size());
+  SmallVector<SmallVector<Value>> points(count, SmallVector<Value>(at)), args(count);
+  for (int i = 1; i < count; ++i)
     points[i][fastest] = add(at[fastest], i);
   for (OpOperand *in : op.getDpsInputOperands()) {
     bool isResult = in->get() == ops.temporary.getResult();
-    bool isWide = !isResult && contiguousLoop(op, in, kPiece) == fastest;
+    bool isWide = !isResult && contiguousLoop(op, in, count) == fastest;
     bool varies = op.getMatchingIndexingMap(in).isFunctionOfDim(fastest);
-    Value common = isResult ? Value() : isWide ? loadPiece(op, in, at) : varies ? Value() : loadOperand(b, op, in, at);
-    for (int i = 0; i < kPiece; ++i)
+    Value common = isResult ? Value() : isWide ? loadPiece(op, in, at, count) : varies ? Value() : loadOperand(b, op, in, at);
+    for (int i = 0; i < count; ++i)
       args[i].push_back(isResult ? values[i]
                         : isWide ? vector::ExtractOp::create(b, loc, common, i).getResult()
                         : varies ? loadOperand(b, op, in, points[i])
                                  : common);
   }
   SmallVector<Value> out;
-  for (int i = 0; i < kPiece; ++i) {
+  for (int i = 0; i < count; ++i) {
     args[i].push_back(args[i][0]); // the output's own argument, which the body does not use
     out.push_back(inlineBody(b, op, args[i], points[i])[0]);
   }

@@ -29,13 +29,14 @@ protected:
   mlir::Value div(mlir::Value x, int64_t n);
   mlir::Value below(mlir::Value x, int64_t n);
   mlir::Value both(mlir::Value x, mlir::Value y); ///< a null condition holds always
-  mlir::VectorType piece(mlir::Type element = {}); ///< of f32 by default
+  mlir::VectorType piece(mlir::Type element = {}, int count = kPiece); ///< of f32 by default
 
   /// `count` elements of `operand` from the point `ivs` on, which is at a multiple of `count`.
   mlir::Value loadPiece(mlir::linalg::GenericOp op, mlir::OpOperand *operand, mlir::ValueRange ivs, int count = kPiece);
   /// Runs `body` where `at` is below `total`, which is everywhere when `always`.
   void guarded(mlir::Value at, int64_t total, bool always, llvm::function_ref<void()> body);
-  /// Stores a piece of results, in row `m` from column `n` on, where they are in range.
+  /// Stores pieces of neighbouring results, a multiple of the store width each, in
+  /// row `m` from each of `columns` on, where they are in range.
   void storeRow(mlir::Value m, llvm::ArrayRef<mlir::Value> columns, llvm::ArrayRef<llvm::SmallVector<mlir::Value>> pieces);
 
   mlir::OpBuilder &b;
@@ -49,7 +50,6 @@ protected:
   llvm::SmallVector<mlir::Value> zeroIvs; ///< the batch's loops, and 0 for all others
 
 private:
-  int fastestStored();
   void storePiece(llvm::ArrayRef<mlir::Value> values, mlir::Value n, llvm::ArrayRef<mlir::Value> rowIvs);
   llvm::SmallVector<mlir::Value> runEpilogue(llvm::ArrayRef<mlir::Value> values, llvm::ArrayRef<mlir::Value> at, int fastest);
 };
@@ -63,6 +63,9 @@ const Tile *chooseTile(llvm::ArrayRef<Tile> tiles, const Contraction &c, Cost co
       best = &t;
   return best;
 }
+
+/// Neighbouring results that can be stored together: 4, 2 or 1.
+int storeWidth(KernelOps ops, llvm::ArrayRef<int> epilogueLoops, const Contraction &c);
 
 /// The grid of a product by blocks of `m` x `n` results.
 GridOf productGrid(const Contraction &c, int m, int n);

@@ -5,10 +5,10 @@
 //   acc = combine(acc, acc of lane ^ 16), ^ 8, ^ 4, ^ 2, ^ 1
 //   lane 0: output[point] = epilogue(combine(fill, acc))
 //
-// A warp for each point where the largest input is walked through contiguously
-// along the reduction: neighbouring threads read neighbouring elements. A whole block
-// for each point where there are few points and much to reduce: its warps meet
-// in shared memory.
+// A warp, or a part of one that holds a short reduction, for each point where
+// the largest inputs are walked through contiguously along the reduction:
+// neighbouring threads read neighbouring elements. A whole block for each point
+// where there are few points and much to reduce: its warps meet in shared memory.
 #include "passes/schedule/gpu/Mapping.h"
 #include "passes/schedule/gpu/Contraction.h"
 #include "passes/schedule/Tiling.h"
@@ -22,8 +22,6 @@ using namespace mlir;
 namespace onnxc {
 namespace {
 
-/// Shorter reductions leave most of a warp idle.
-constexpr int64_t kLeastSteps = 32;
 /// Steps that a thread of a block should have, at least.
 constexpr int64_t kStepsForBlock = 4;
 
@@ -58,6 +56,35 @@ TypedAttr neutral(vector::CombiningKind kind, Type type) {
   return {};
 }
 
+/// The reduction loop along which the largest inputs, which set the pace, lie
+/// contiguously; -1: none. `onlyWholeRows`: windows that slide do not count.
+int sharedLoop(linalg::GenericOp root, const LoopGroup &reduced, ArrayRef<int64_t> extents, bool onlyWholeRows) {
+  SmallVector<std::pair<double, int>> inputs; // elements, loop
+  double most = 0;
+  for (OpOperand *in : root.getDpsInputOperands()) {
+    if (!isa<MemRefType>(in->get().getType()))
+      continue;
+    AffineMap map = root.getMatchingIndexingMap(in);
+    double elements = 1;
+    for (auto [d, extent] : llvm::enumerate(extents))
+      if (map.isFunctionOfDim(d))
+        elements *= extent;
+    int loop = contiguousLoop(root, in, 1);
+    bool counts = loop >= 0 && reduced.has(loop) && extents[loop] > 1 && (!onlyWholeRows || isa<AffineDimExpr>(map.getResults().back()));
+    inputs.push_back({elements, counts ? loop : -1});
+    most = std::max(most, elements);
+  }
+  int shared = -1;
+  for (auto [elements, loop] : inputs) {
+    if (2 * elements < most)
+      continue;
+    if (loop < 0 || (shared >= 0 && loop != shared))
+      return -1;
+    shared = loop;
+  }
+  return shared;
+}
+
 } // namespace
 
 std::optional<Launch> mapSharedReduction(OpBuilder &b, KernelOps ops, gpu::GPUFuncOp kernel, const GpuTarget &target) {
@@ -77,22 +104,10 @@ std::optional<Launch> mapSharedReduction(OpBuilder &b, KernelOps ops, gpu::GPUFu
     return std::nullopt;
   for (auto [loop, type] : llvm::enumerate(root.getIteratorTypesArray()))
     (type == utils::IteratorType::parallel ? parallel : reduced).add(loop, extents[loop]);
-  if (reduced.total < kLeastSteps || parallel.total == 0)
+  if (reduced.total < 2 || parallel.total == 0)
     return std::nullopt;
-  // The input of most elements sets the pace.
-  int contiguous = -1;
-  double most = 0;
-  for (OpOperand *in : root.getDpsInputOperands()) {
-    double elements = 1;
-    for (auto [d, extent] : llvm::enumerate(extents))
-      if (root.getMatchingIndexingMap(in).isFunctionOfDim(d))
-        elements *= extent;
-    if (!isa<MemRefType>(in->get().getType()) || elements <= most)
-      continue;
-    most = elements;
-    int loop = contiguousLoop(root, in, 1);
-    contiguous = loop >= 0 && reduced.has(loop) && extents[loop] > 1 ? loop : -1;
-  }
+  bool isShort = reduced.total < target.warp;
+  int contiguous = sharedLoop(root, reduced, extents, /*onlyWholeRows=*/isShort);
   int64_t threads = target.blockThreads, warps = threads / target.warp;
   bool wholeBlock = parallel.total < 2 * int64_t(target.multiprocessors) && reduced.total >= threads * kStepsForBlock;
   if (contiguous < 0 && !wholeBlock)
@@ -105,23 +120,22 @@ std::optional<Launch> mapSharedReduction(OpBuilder &b, KernelOps ops, gpu::GPUFu
   auto index = [&](int64_t n) { return arith::ConstantIndexOp::create(b, loc, n).getResult(); };
   Value thread = gpu::ThreadIdOp::create(b, loc, gpu::Dimension::x), block = gpu::BlockIdOp::create(b, loc, gpu::Dimension::x);
   Value warp = arith::DivUIOp::create(b, loc, thread, index(target.warp)), lane = arith::RemUIOp::create(b, loc, thread, index(target.warp));
-  Value point = block, first = thread;
-  int64_t stride = threads;
-  if (!wholeBlock) {
-    point = arith::AddIOp::create(b, loc, arith::MulIOp::create(b, loc, block, index(warps)), warp);
-    first = lane;
-    stride = target.warp;
-    if (parallel.total % warps) {
-      auto guard = scf::IfOp::create(b, loc, arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, point, index(parallel.total)));
-      b.setInsertionPointToStart(guard.thenBlock());
-    }
+  // Threads that share a point, of one warp or the whole block, and points of a block.
+  int64_t sharers = wholeBlock ? threads : std::min<int64_t>(target.warp, llvm::PowerOf2Ceil(reduced.total)), points = threads / sharers;
+  Value point = arith::AddIOp::create(b, loc, arith::MulIOp::create(b, loc, block, index(points)), arith::DivUIOp::create(b, loc, thread, index(sharers)));
+  Value first = arith::RemUIOp::create(b, loc, thread, index(sharers)), end = index(reduced.total);
+  Value inRange;
+  if (parallel.total % points) {
+    // All threads of a warp take part in its shuffles.
+    inRange = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, point, index(parallel.total));
+    end = arith::SelectOp::create(b, loc, inRange, end, index(0));
   }
   SmallVector<Value> ivs(root.getNumLoops(), index(0));
   parallel.setIvs(b, loc, point, ivs);
   SmallVector<Value> resultIvs = ivs;
 
   Value nothing = arith::ConstantOp::create(b, loc, neutral(*kind, element));
-  auto loop = scf::ForOp::create(b, loc, first, index(reduced.total), index(stride), ValueRange{nothing});
+  auto loop = scf::ForOp::create(b, loc, first, end, index(sharers), ValueRange{nothing});
   {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(loop.getBody());
@@ -139,8 +153,7 @@ std::optional<Launch> mapSharedReduction(OpBuilder &b, KernelOps ops, gpu::GPUFu
     }
     return v;
   };
-  Value total = acrossLanes(loop.getResult(0), target.warp);
-  Value writer = lane;
+  Value total = acrossLanes(loop.getResult(0), int(std::min<int64_t>(sharers, target.warp)));
   if (wholeBlock) {
     auto space = gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
     Value partial = kernel.addWorkgroupAttribution(MemRefType::get({warps}, element, MemRefLayoutAttrInterface(), space), loc);
@@ -151,16 +164,18 @@ std::optional<Launch> mapSharedReduction(OpBuilder &b, KernelOps ops, gpu::GPUFu
     }
     gpu::BarrierOp::create(b, loc);
     total = acrossLanes(memref::LoadOp::create(b, loc, partial, ValueRange{arith::RemUIOp::create(b, loc, lane, index(warps))}), warps);
-    writer = thread;
   }
-  auto guard = scf::IfOp::create(b, loc, arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, writer, index(0)));
+  Value isWriter = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, first, index(0));
+  if (inRange)
+    isWriter = arith::AndIOp::create(b, loc, isWriter, inRange);
+  auto guard = scf::IfOp::create(b, loc, isWriter);
   b.setInsertionPointToStart(guard.thenBlock());
   Value start = ops.fill ? ops.fill.getInputs()[0] : loadOperand(b, root, init, resultIvs);
   storeResults(b, ops, *epilogue, vector::makeArithReduction(b, loc, *kind, start, total), resultIvs);
 
-  Launch launch;
+  Launch launch{"reduction", {}, {}};
   launch.block = {int32_t(threads), 1, 1};
-  int64_t blocks = wholeBlock ? parallel.total : llvm::divideCeil(parallel.total, warps);
+  int64_t blocks = llvm::divideCeil(parallel.total, points);
   launch.grid = [blocks](OpBuilder &at, Location where, ArrayRef<Range>) {
     Value one = arith::ConstantIndexOp::create(at, where, 1);
     return SmallVector<Value>{arith::ConstantIndexOp::create(at, where, blocks), one, one};

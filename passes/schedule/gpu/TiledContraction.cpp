@@ -13,6 +13,10 @@
 // neighbouring pieces. Loads run along what the operand walks through
 // contiguously, 16 bytes each where alignment allows. Out of range, an operand
 // is zero and a result is not stored.
+//
+// Where results cannot be stored four at a time, shared memory holds the columns
+// dealt out to the threads, two by two or one by one: a piece is columns x, x + 16,
+// x + 32 and x + 48, and neighbouring threads store neighbouring columns.
 #include "passes/schedule/gpu/ProductEmitter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -28,8 +32,8 @@ namespace {
 /// Rows and columns of shared memory have this many elements more, so that
 /// threads that store along k hit different banks.
 constexpr int kPad = 4;
-/// f32 elements of what memory transfers at least.
-constexpr int kSector = 8;
+/// f32 elements of a sector of memory.
+constexpr int kSector = kSectorBytes / 4;
 
 struct Tile {
   int m, n, k;            ///< of a block
@@ -55,6 +59,43 @@ int lanesOf(linalg::GenericOp root, OpOperand *operand, const LoopGroup &k, cons
   return isFastest(k) || isFastest(own) ? kPiece : 1;
 }
 
+/// Elements of `operand` that lie together along k, where they do not start at
+/// sectors of memory; 0: no such case.
+int64_t raggedRun(linalg::GenericOp root, OpOperand *operand, const Contraction &c) {
+  if (!c.k.has(contiguousLoop(root, operand, 1)) || contiguousLoop(root, operand, kSector) >= 0)
+    return 0;
+  int64_t run = contiguousRun(root, operand, c.k);
+  return run > 1 ? run : 0;
+}
+
+/// A run of neighbours that starts anywhere in a sector takes up to this many more elements.
+constexpr int kLostElements = kSector - 1;
+
+/// Multiply-adds of a multiprocessor in the time that an f32 element takes to it
+/// from the second cache: about 5 TB/s beside 19.5 TFLOP/s (A100).
+constexpr double kFmasPerElement = 8;
+
+/// Time of a block's sectors as a share of its multiply-adds.
+double traffic(const Tile &t, const Contraction &c, bool raggedRows, bool raggedColumns, int storeWidth) {
+  double steps = double(c.k.total), results = double(t.m) * t.n;
+  double moved = (t.m + t.n) * steps + results + (t.m * raggedRows + t.n * raggedColumns) * steps * kLostElements / t.k;
+  if (storeWidth < kPiece)
+    moved += results * kLostElements / (t.n / t.threadN * storeWidth);
+  return kFmasPerElement * moved / (results * steps);
+}
+
+/// Steps of k for a tile whose operands lie together for `run` elements that
+/// start anywhere in a sector: whole runs, or a longer part of one, so that less
+/// of the first and last sector is wasted.
+int stepsFor(int64_t run, const Tile &t, llvm::function_ref<bool(const Tile &)> fits) {
+  Tile other = t;
+  if (run > 0 && run <= 2 * t.k)
+    other.k = int(run * std::max<int64_t>(t.k / run, 1));
+  else if (run > 2 * t.k)
+    other.k = 2 * t.k;
+  return fits(other) ? other.k : t.k;
+}
+
 /// Below this share of tiles that is results, a thread for each result does as well.
 constexpr double kLeastUtilization = 0.4;
 
@@ -69,13 +110,14 @@ class Emitter : ProductEmitter {
 public:
   Emitter(OpBuilder &b, KernelOps ops, ArrayRef<int> epilogueLoops, const Contraction &c, const Tile &tile, gpu::GPUFuncOp kernel)
       : ProductEmitter(b, ops, epilogueLoops, c, tile.m, tile.n), tile(tile) {
-    rows = makeSide(c.rows, c.m, firstM, tile.m, kernel);
-    columns = makeSide(c.columns, c.n, firstN, tile.n, kernel);
+    rows = makeSide(c.rows, c.m, firstM, tile.m, tile.threadM, kPiece, kernel);
+    columns = makeSide(c.columns, c.n, firstN, tile.n, tile.threadN, storeWidth(ops, epilogue, c), kernel);
   }
 
   void emit() {
     Value tx = rem(thread, tile.n / tile.threadN), ty = div(thread, tile.n / tile.threadN);
     rowInTile = mul(ty, kPiece);
+    columnOfThread = tx;
     columnInTile = mul(tx, kPiece);
     Value zero = index(0), one = index(1);
     keep(rows, load(rows, zero), zero);
@@ -111,6 +153,8 @@ private:
     unsigned lanes;     ///< elements of a load
     bool alongK;        ///< the load's elements, and neighbouring threads, follow k
     Value shared;       ///< [2][tile.k][extent + kPad]
+    int threads;        ///< that share a row or column of the tile's pieces
+    int together;       ///< elements of a piece that are neighbours outside, too
     struct Load {
       Value k, at;      ///< within the tile
       Value inRange;    ///< of the group and of the tile; null: always
@@ -120,8 +164,8 @@ private:
     SmallVector<Load> loads; ///< of a thread, for one tile
   };
 
-  Side makeSide(OpOperand *operand, const LoopGroup &group, Value first, int extent, gpu::GPUFuncOp kernel) {
-    Side side{operand, &group, extent, 1, false, {}, {}};
+  Side makeSide(OpOperand *operand, const LoopGroup &group, Value first, int extent, int ofThread, int together, gpu::GPUFuncOp kernel) {
+    Side side{operand, &group, extent, 1, false, {}, extent / ofThread, together, {}};
     side.lanes = lanesOf(ops.root, operand, c.k, group);
     int loop = contiguousLoop(ops.root, operand, side.lanes);
     side.alongK = loop >= 0 && c.k.loops.back() == unsigned(loop);
@@ -174,18 +218,33 @@ private:
     return values;
   }
 
+  /// Where row or column `at` of the tile lies in shared memory.
+  Value placeOf(const Side &side, Value at) {
+    if (side.together == kPiece)
+      return at;
+    // The threads' first pieces lie together, and their second ones.
+    int all = side.threads * kPiece;
+    Value within = rem(at, all), unit = div(within, side.together);
+    Value inPiece = add(mul(div(unit, side.threads), side.together), rem(within, side.together));
+    return add(mul(div(at, all), all), add(mul(rem(unit, side.threads), kPiece), inPiece));
+  }
+
   void keep(Side &side, ArrayRef<Value> values, Value half) {
     for (auto [l, v] : llvm::zip(side.loads, values)) {
       OpBuilder::InsertionGuard restore(b);
       if (l.inTile)
         b.setInsertionPointToStart(scf::IfOp::create(b, loc, l.inTile).thenBlock());
       if (side.lanes == 1) {
-        memref::StoreOp::create(b, loc, v, side.shared, ValueRange{half, l.k, l.at});
+        memref::StoreOp::create(b, loc, v, side.shared, ValueRange{half, l.k, placeOf(side, l.at)});
       } else if (side.alongK) {
         for (int i = 0; i < kPiece; ++i)
-          memref::StoreOp::create(b, loc, vector::ExtractOp::create(b, loc, v, i).getResult(), side.shared, ValueRange{half, add(l.k, i), l.at});
+          memref::StoreOp::create(b, loc, vector::ExtractOp::create(b, loc, v, i).getResult(), side.shared,
+                                  ValueRange{half, add(l.k, i), placeOf(side, l.at)});
       } else {
-        vector::StoreOp::create(b, loc, v, side.shared, ValueRange{half, l.k, l.at}, false, llvm::Align(16));
+        for (int i = 0; i < kPiece; i += side.together) {
+          Value part = vector::ExtractStridedSliceOp::create(b, loc, v, ArrayRef<int64_t>{i}, ArrayRef<int64_t>{side.together}, ArrayRef<int64_t>{1});
+          vector::StoreOp::create(b, loc, part, side.shared, ValueRange{half, l.k, placeOf(side, add(l.at, i))}, false, llvm::Align(4 * side.together));
+        }
       }
     }
   }
@@ -212,56 +271,63 @@ private:
   }
 
   void store(ArrayRef<Value> acc) {
-    int rowPieces = tile.threadM / kPiece, columnPieces = tile.threadN / kPiece;
+    int rowPieces = tile.threadM / kPiece, width = columns.together;
     for (int i = 0; i < tile.threadM; ++i) {
       Value m = add(firstM, add(rowInTile, i / kPiece * (tile.m / rowPieces) + i % kPiece));
-      SmallVector<Value> columns;
+      SmallVector<Value> at;
       SmallVector<SmallVector<Value>> pieces;
-      for (int p = 0; p < columnPieces; ++p) {
-        columns.push_back(add(firstN, add(columnInTile, p * (tile.n / columnPieces))));
-        pieces.emplace_back(acc.slice(i * tile.threadN + p * kPiece, kPiece));
+      for (int j = 0; j < tile.threadN; j += width) {
+        at.push_back(add(firstN, add(mul(columnOfThread, width), j * columns.threads)));
+        pieces.emplace_back(acc.slice(i * tile.threadN + j, width));
       }
-      storeRow(m, columns, pieces);
+      storeRow(m, at, pieces);
     }
   }
 
   const Tile &tile;
-  Value rowInTile, columnInTile;
+  Value rowInTile, columnInTile, columnOfThread;
   Side rows, columns;
 };
 
 } // namespace
 
+bool fillsTiles(const Contraction &c) {
+  return c.k.total >= kLeastExtent && llvm::any_of(kTiles, [&](const Tile &t) { return utilization(t, c) >= kLeastUtilization; });
+}
+
 std::optional<Launch> mapTiledContraction(OpBuilder &b, KernelOps ops, gpu::GPUFuncOp kernel, const GpuTarget &target) {
   auto epilogue = epilogueLoops(ops);
   auto c = epilogue ? readContraction(ops, *epilogue) : std::nullopt;
-  if (!c || c->k.total < kLeastExtent)
+  if (!c || !fillsTiles(*c))
     return std::nullopt;
-  // A short sum wants no long steps, where the threads still have a load each.
   int rowLanes = lanesOf(ops.root, c->rows, c->k, c->m), columnLanes = lanesOf(ops.root, c->columns, c->k, c->n);
-  auto loads = [&](const Tile &t) { return std::max(t.m / rowLanes, t.n / columnLanes) * t.k / t.threads(); };
+  auto loads = [&](const Tile &t) { return int(llvm::divideCeil(std::max(t.m / rowLanes, t.n / columnLanes) * t.k, t.threads())); };
   SmallVector<Tile> tiles = llvm::filter_to_vector(
       ArrayRef(kTiles), [&](const Tile &t) { return utilization(t, *c) >= kLeastUtilization && loads(t) <= kMostLoads; });
-  // Rows that do not start at sectors of memory want long steps: less of the first and last sector is wasted.
-  bool isRagged = llvm::any_of(ArrayRef{c->rows, c->columns}, [&](OpOperand *operand) {
-    int loop = contiguousLoop(ops.root, operand, 1);
-    return c->k.has(loop) && ops.root.getStaticLoopRanges()[loop] == c->k.total && contiguousLoop(ops.root, operand, kSector) < 0;
-  });
+  int64_t rowRun = raggedRun(ops.root, c->rows, *c), columnRun = raggedRun(ops.root, c->columns, *c);
+  int64_t run = rowRun && columnRun ? std::min(rowRun, columnRun) : std::max(rowRun, columnRun);
+  auto isAlongK = [&](OpOperand *operand, int lanes) { return lanes > 1 && c->k.has(contiguousLoop(ops.root, operand, lanes)); };
+  bool loadsPiecesAlongK = isAlongK(c->rows, rowLanes) || isAlongK(c->columns, columnLanes);
   for (Tile &t : tiles) {
+    // A short sum wants no long steps, where the threads still have a load each.
     if (c->k.total <= t.k / 2)
       t.k /= 2;
-    else if (isRagged && c->k.total > t.k && 2 * t.sharedBytes() <= target.sharedBytes && 2 * loads(t) <= kMostLoads / 2)
-      t.k *= 2;
+    else
+      t.k = stepsFor(run, t, [&](const Tile &other) {
+        return other.sharedBytes() <= target.sharedBytes && loads(other) <= kMostLoads && (other.k % kPiece == 0 || !loadsPiecesAlongK);
+      });
   }
+  int width = storeWidth(ops, *epilogue, *c);
   // Of two that take as long, the one that computes less for nothing.
   const Tile *tile = chooseTile(ArrayRef<Tile>(tiles), *c, [&](const Tile &t) {
-    return productCost(*c, t.m, t.n, t.threads(), overhead(t), target) * (2 - utilization(t, *c));
+    double beside = overhead(t) + traffic(t, *c, rowRun > 0, columnRun > 0, width);
+    return productCost(*c, t.m, t.n, t.threads(), beside, target) * (2 - utilization(t, *c));
   });
   if (!tile)
     return std::nullopt;
   OpBuilder::InsertionGuard restore(b);
   Emitter(b, ops, *epilogue, *c, *tile, kernel).emit();
-  Launch launch;
+  Launch launch{"tiles", {}, {}};
   launch.block = {tile->threads(), 1, 1};
   launch.grid = productGrid(*c, tile->m, tile->n);
   return launch;
