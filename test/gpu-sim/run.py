@@ -5,18 +5,23 @@
         of node_list.txt against their data, and prints a table under the name
         of the card. A model fails when its output differs, when it launches
         nothing, or when it takes more device memory than its weights, its
-        planned arena and 1 MB. Where ptxas is, the table says what the kernels
-        spill. A listed test fails when any of its nodes stays on the host.
+        planned arena and 1 MB, or when one of its kernels misses the figures of
+        figures.py (simulator; stack and spills where ptxas is). A listed test fails when any of its nodes stays on the host.
         Closes with a matrix product, 4096 x 4096 beside cuBLAS on a card, small
         in the simulator.
     test/gpu-sim/run --tenth
         the same with every tenth of the listed backend tests.
     test/gpu-sim/run MODEL.onnx ...
-        runs these models on random inputs instead (`onnx-run verify`).
+        runs these models on random inputs instead (`onnx-run verify`) and says
+        which kernels miss the figures.
     test/gpu-sim/run --update
         runs all backend tests of test/conformance/pass_list.txt and writes those
         that pass with every node on the device to node_list.txt, which may
         only grow.
+    test/gpu-sim/run --assemble
+        compiles all of test/models/models.json instead and looks at the kernels'
+        code only: ptxas must take them for every architecture of figures.py,
+        without stack or spills.
     test/gpu-sim/run --kernels
         also prints what each kernel of the models did (simulator).
 
@@ -43,21 +48,13 @@ TEST = os.path.dirname(HERE)
 sys.path[:0] = [HERE, os.path.join(TEST, "models"), os.path.join(TEST, "conformance")]
 
 import devices  # noqa: E402
+import figures  # noqa: E402
 import runner  # noqa: E402
 import transformer  # noqa: E402
 
 NODE_LIST = os.path.join(HERE, "node_list.txt")
-# Rows of test/models/models.json, and what the simulator looks at: races and
-# counters, or only bounds where a model has thousands of millions of accesses.
-MODELS = {
-    "kws_fp32": "full",
-    "mlperf_resnet8": "full",
-    "mlperf_vww96": "full",
-    "ultraface320": "full",
-    "superres": "bounds",
-    "nsnet2_plc": "full",
-    "transformer": "full",
-}
+# Rows of test/models/models.json, and the one that transformer.py makes.
+MODELS = ["squeezenet_fp16", "kws_fp32", "mlperf_resnet8", "mlperf_vww96", "ultraface320", "superres", "nsnet2_plc", "transformer"]
 RUNS = 2
 SLACK = 1 << 20  # device memory beyond weights and arena, in bytes
 
@@ -87,34 +84,13 @@ def ratio(above, below):
     return f"{above / below:.2f}" if below else "-"
 
 
-def find_ptxas():
-    return shutil.which("ptxas") or next(
-        filter(os.path.exists, (os.path.join(home, "bin", "ptxas") for home in (os.environ.get("CUDA_HOME", ""), "/usr/local/cuda"))), None)
-
-
-def spilled(folder, gpus):
-    """Bytes of stack and spills of all kernels by `ptxas -v`, for every architecture; None without ptxas."""
-    ptxas, total = find_ptxas(), 0
-    sources = [os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(".ptx")]
-    if not ptxas or not sources or not os.path.getsize(sources[0]):
-        return None
-    for arch in gpus.split(","):
-        done = subprocess.run([ptxas, "-v", f"-arch={arch}", sources[0], "-o", os.devnull], stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True)
-        if done.returncode:
-            raise RuntimeError(f"ptxas rejects the PTX for {arch}: {done.stdout.strip().splitlines()[0]}")
-        total += sum(map(int, re.findall(r"(\d+) bytes (?:stack frame|spill stores|spill loads)", done.stdout)))
-    return total
-
-
-def describe(summary):
-    """The columns of the table that the simulator's counters give."""
-    kernels = summary["kernels"].values()
-    total = {key: sum(k[key] for k in kernels) for key in ("global_sectors", "ideal_sectors", "fmas", "shared_loads", "mmas")}
-    threads = min((k["threads_per_block"] for k in kernels), default=0)
-    return (f"{summary['launches']:8} {len(kernels):7} {threads or '-':>7} {ratio(total['global_sectors'], total['ideal_sectors']):>7} "
-            f"{ratio(total['fmas'], total['shared_loads']):>8} {summary.get('peak_bytes', 0):>10} "
-            f"{'-' if summary.get('spilled') is None else summary['spilled']:>7}")
+def describe(result):
+    """The columns of the table: of the kernels, fewest threads, most sectors and fewest FMAs a load of shared memory."""
+    kernels = result["kernels"].values()
+    threads = min((k["threads_per_block"] for k in kernels), default="-")
+    sectors, fmas = figures.extremes(result["kernels"], result["mappings"])
+    spilled = "-" if result.get("spilled") is None else result["spilled"]
+    return f"{result['launches']:8} {len(kernels):7} {threads:>7} {sectors:>7} {fmas:>8} {result.get('peak_bytes', 0):>10} {spilled:>7}"
 
 
 def model_rows(options):
@@ -132,32 +108,35 @@ def model_rows(options):
             yield name, table[name], models.locate(table[name])
 
 
-def planned_bytes(folder):
-    """Weights and arena on the device by the compiler's report."""
-    for name in os.listdir(folder):
-        if name.endswith(".report.json"):
-            with open(os.path.join(folder, name)) as stream:
-                gpu = json.load(stream).get("gpu", {})
-            return gpu.get("weight_bytes", 0) + gpu.get("arena_bytes", 0)
-    return 0
+def built_file(folder, ending):
+    return next((os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(ending)), None)
+
+
+def check_figures(result, built, options, device):
+    """A line for each limit that the model or one of its kernels misses."""
+    with open(built_file(built, ".report.json")) as stream:
+        gpu = json.load(stream)["gpu"]
+    limit = gpu["weight_bytes"] + gpu["arena_bytes"] + SLACK
+    lines = [f"took {result['peak_bytes']} bytes of the device (limit {limit})"] if result.get("peak_bytes", 0) > limit else []
+    stacks = figures.stacks(built_file(built, ".ptx"))
+    result["spilled"] = None if stacks is None else sum(stacks.values())
+    return lines + (figures.misses(result["kernels"], result["mappings"], stacks) if device == "sim" and options.checks == "full" else [])
 
 
 def run_model(options, device, name, row, path):
-    options.runner = devices.runner(device, options.gpu, options.checks or MODELS[name])
+    options.runner = devices.runner(device, options.gpu, options.checks)
     result = models.check(options, name, row, "static", path)
-    summary = summary_of(options.summaries, name) or {"launches": 0, "fallbacks": [], "kernels": {}, "errors": []}
+    summary = summary_of(options.summaries, name) or {"launches": 0, "fallbacks": [], "kernels": {}, "errors": [], "mappings": []}
     result.update(summary)
     if result["status"] == "passed" and not summary["launches"]:
         result.update(status="failed", message="launched nothing on the device")
-    built = os.path.join(options.work, name, "built")
     if result["status"] == "passed":
         try:
-            result["spilled"] = spilled(built, options.gpu)
+            lines = check_figures(result, os.path.join(options.work, name, "built"), options, device)
         except RuntimeError as error:
-            result.update(status="failed", message=str(error))
-    limit = planned_bytes(built) + SLACK
-    if result["status"] == "passed" and summary.get("peak_bytes", 0) > limit:
-        result.update(status="failed", message=f"took {summary['peak_bytes']} bytes of the device (limit {limit})")
+            lines = [str(error)]
+        if lines:
+            result.update(status="failed", message="\n    ".join(lines))
     return result
 
 
@@ -197,7 +176,7 @@ def read_node_list():
 
 def run_nodes(options, device, names):
     """{name: (passed with every node on the device, why not)}"""
-    options.runner = devices.runner(device, options.gpu, options.checks or "full")
+    options.runner = devices.runner(device, options.gpu, options.checks)
     results = conformance.run_all(options, options.work, names)
     verdicts = {}
     for name in names:
@@ -287,7 +266,7 @@ def run_gemm(folder, device, options, n, rounds):
                  os.path.join(ROOT, "runtime-lite", "cuda"), "-c", os.path.join(HERE, "gemm.c"), "-o", source])
     runner.link([source, os.path.join(folder, "gemm.o")], program)
     if device == "sim":
-        runner.simulate(os.path.join(folder, "gemm"), options.gpu.split(",")[0], options.checks or "full", folder, environment)
+        runner.simulate(os.path.join(folder, "gemm"), options.gpu.split(",")[0], options.checks, folder, environment)
     compared = ["cublas"] if device == "cuda" else []
     done = subprocess.run([program, str(n), str(rounds), *compared], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           timeout=options.timeout)
@@ -296,18 +275,53 @@ def run_gemm(folder, device, options, n, rounds):
     return None, json.loads(done.stdout)
 
 
+def assemble(options):
+    """(passed, failed, skipped) of all models whose kernels ptxas gets."""
+    passed = failed = skipped = 0
+    with open(os.path.join(TEST, "models", "models.json")) as stream:
+        table = json.load(stream)["models"]
+    for row in table:
+        name, path = row["name"], models.locate(row)
+        if options.filter and not (options.filter in name or fnmatch.fnmatch(name, options.filter)):
+            continue
+        folder = os.path.join(options.work, "assemble", name)
+        shutil.rmtree(folder, ignore_errors=True)
+        if not path or not figures.find_ptxas():
+            skipped += 1
+            print(f"{name:20} skipped  {'no ptxas' if path else 'not in $ONNX_COMPILE_MODELS'}", flush=True)
+            continue
+        command = [options.onnx_compile, path, "-o", folder, "--emit=ptx,report", f"--gpu={options.gpu}"]
+        _, trouble = models.call(command + models.pins(onnx.load(path), row["inputs"]), options.timeout)
+        count, lines = 0, [trouble]
+        if not trouble:
+            with open(built_file(folder, ".report.json")) as stream:
+                mappings = json.load(stream)["gpu"]["mappings"]
+            try:
+                # The text is empty where nothing runs on the device.
+                count, lines = figures.assembled_misses(built_file(folder, ".ptx"), mappings) if mappings else (0, [])
+            except RuntimeError as error:
+                lines = [str(error)]
+        failed, passed = failed + bool(lines), passed + (not lines)
+        print(f"{name:20} {'failed' if lines else 'passed'}  {count} kernels", flush=True)
+        for line in lines:
+            print("    " + line)
+    return passed, failed, skipped
+
+
 def verify(options, device):
     """The models named on the command line, on random inputs."""
     failed = 0
     for path in options.models:
         os.environ["ONNXC_TEST_NAME"] = os.path.basename(path)
         command = [options.onnx_run, "verify", path, "--against", "onnxruntime", "--gpu", options.gpu,
-                   "--runner", devices.runner(device, options.gpu, options.checks or "full")]
+                   "--runner", devices.runner(device, options.gpu, options.checks)]
         failed += subprocess.run(command).returncode != 0
         summary = summary_of(options.summaries, os.path.basename(path))
         if summary:
             print(f"    {summary['launches']} launches; on the host: "
                   + (", ".join(f"{f['node']} ({f['reason']})" for f in summary["fallbacks"]) or "nothing"))
+            for line in figures.misses(summary["kernels"], summary["mappings"], None):
+                print("    " + line)
             if options.kernels:
                 print_kernels(summary)
     return len(options.models) - failed, failed
@@ -320,11 +334,12 @@ def main():
     build = os.path.join(ROOT, "build")
     parser.add_argument("models", nargs="*", metavar="MODEL.onnx")
     devices.add_options(parser)
-    parser.set_defaults(gpu="sm_80", checks=None)
+    parser.set_defaults(gpu="sm_80")
     parser.add_argument("--filter", metavar="PATTERN")
     parser.add_argument("--kernels", action="store_true")
     parser.add_argument("--tenth", action="store_true", help="every tenth of the backend tests")
     parser.add_argument("--update", action="store_true")
+    parser.add_argument("--assemble", action="store_true", help="all models, by ptxas only")
     parser.add_argument("--json", metavar="FILE", help="write the models' results there")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--timeout", type=int, default=600, metavar="SECONDS")
@@ -350,6 +365,10 @@ def main():
 
 
 def run(options, device, card):
+    if options.assemble:
+        passed, failed, skipped = assemble(options)
+        print(f"{passed} passed, {failed} failed, {skipped} skipped")
+        return 1 if failed else 0
     if options.models:
         passed, failed = verify(options, device)
         print(f"{passed} passed, {failed} failed, 0 skipped")

@@ -8,7 +8,7 @@ kernels' LLVM IR (MODEL.gpu.ll, beside the object) is translated, or on the
 machine's card. The program has this process's standard input and output.
 
 With ONNXC_GPU_SUMMARY=FOLDER it writes FOLDER/NAME.json, NAME from
-ONNXC_TEST_NAME or the model: {"launches", "fallbacks", "kernels", "errors"},
+ONNXC_TEST_NAME or the model: {"launches", "fallbacks", "kernels", "errors", "mappings"},
 from the compiler's report (MODEL.report.json) and the simulator's.
 """
 
@@ -76,7 +76,7 @@ def main():
     if summaries:
         name = os.environ.get("ONNXC_TEST_NAME") or os.path.basename(stem)
         launches = sum(k["launches"] for k in counters["kernels"].values()) if device == "sim" else gpu.get("launches", 0)
-        summary = {"launches": launches, "fallbacks": gpu.get("fallbacks", []), **counters}
+        summary = {"launches": launches, "fallbacks": gpu.get("fallbacks", []), **counters, "mappings": gpu.get("mappings", [])}
         with open(os.path.join(summaries, name + ".json"), "w") as out:
             json.dump(summary, out)
     return code if code >= 0 else 128 - code

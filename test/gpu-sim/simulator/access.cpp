@@ -2,7 +2,9 @@
 //
 // Global memory: within one allocation, aligned, not to constants. Sectors of
 // 32 bytes are counted per warp instruction: the n-th time that threads of a
-// warp come to an instruction since they last ran side by side is one.
+// warp come to an instruction since they last ran side by side is one. The
+// ideal is what the bytes that it uses would take without gaps; beside it are
+// counted the sectors in which the data of each block lies, every one once.
 //
 // Shared memory: within one variable, aligned, and ordered: of two threads that
 // touch a byte, one writing, a barrier must come between. Time is one counter
@@ -34,6 +36,7 @@ struct Instruction {
 
 static std::vector<Instruction> instructions;
 static std::vector<uint32_t> touched;
+static uint32_t blockNumber = 0; ///< of all launches
 
 void regroup() {
   for (uint32_t site : touched) {
@@ -64,6 +67,10 @@ static inline void countSector(Instruction &in, uintptr_t address, uint32_t byte
       a.used[at] = 0;
       ++a.sectors;
       ++counters->globalSectors;
+      if (uint32_t *last = memory::lastBlock(address); last && *last != blockNumber) {
+        *last = blockNumber;
+        ++counters->dataSectors;
+      }
     }
   }
   uint32_t mask = uint32_t((uint64_t(1) << bytes) - 1) << (address & 31);
@@ -175,6 +182,7 @@ void endInterval() {
 }
 
 void beginBlock() {
+  ++blockNumber;
   endInterval();
   // A block finds in shared memory what the last one on its processor left.
   for (const SharedVariable &v : variables)

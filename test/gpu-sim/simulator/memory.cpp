@@ -10,6 +10,7 @@ static uintptr_t base = 0, limit = 0, top = 0; // top: end of what was ever used
 static std::map<uintptr_t, Allocation> allocations; // by begin
 static uint64_t changes = 1, usedBytes = 0, peakBytes = 0, liveCount = 0;
 static unsigned serial = 0;
+static uint32_t *blocks = nullptr; // of each sector, the block that touched it last
 static int open = 0;
 
 /// Allocations stand on pages of their own with a page between them, so that
@@ -17,6 +18,7 @@ static int open = 0;
 static constexpr uintptr_t Page = 4096;
 /// Opening and closing costs by the page: large ones, where the system has them.
 static constexpr uintptr_t LargePage = 2 << 20;
+static constexpr uintptr_t Sector = 32;
 
 bool reserve(uint64_t bytes) {
   if (base)
@@ -26,6 +28,13 @@ bool reserve(uint64_t bytes) {
     return false;
   base = top = (uintptr_t(p) + LargePage - 1) / LargePage * LargePage;
   limit = base + bytes / LargePage * LargePage;
+  // Zero, and no memory, until it is used.
+  void *q = mmap(nullptr, (limit - base) / Sector * sizeof *blocks, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (q == MAP_FAILED) {
+    base = top = limit = 0;
+    return false;
+  }
+  blocks = static_cast<uint32_t *>(q);
   madvise(reinterpret_cast<void *>(base), limit - base, MADV_HUGEPAGE);
   return true;
 }
@@ -88,6 +97,7 @@ const Allocation *find(uintptr_t address) {
 }
 
 bool isDevice(uintptr_t address) { return address - base < limit - base; }
+uint32_t *lastBlock(uintptr_t address) { return isDevice(address) ? &blocks[(address - base) / Sector] : nullptr; }
 uint64_t generation() { return changes; }
 uint64_t used() { return usedBytes; }
 uint64_t peak() { return peakBytes; }

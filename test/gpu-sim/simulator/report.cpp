@@ -14,6 +14,7 @@ static const std::pair<const char *, uint64_t Counters::*> fields[] = {
     {"threads", &Counters::threads},             {"threads_per_block", &Counters::threadsPerBlock},
     {"global_loads", &Counters::globalLoads},    {"global_stores", &Counters::globalStores},
     {"global_sectors", &Counters::globalSectors}, {"ideal_sectors", &Counters::idealSectors},
+    {"data_sectors", &Counters::dataSectors},
     {"shared_loads", &Counters::sharedLoads},    {"shared_stores", &Counters::sharedStores},
     {"fmas", &Counters::fmas},                   {"mmas", &Counters::mmas},
     {"barriers", &Counters::barriers},           {"atomics", &Counters::atomics},

@@ -29,7 +29,7 @@ enum class Fault { None = 0, IllegalAddress = 700, MisalignedAddress = 716, Laun
 struct Counters {
   uint64_t launches, blocks, threads, threadsPerBlock;
   uint64_t globalLoads, globalStores; // per thread and at most 16 bytes
-  uint64_t globalSectors, idealSectors;
+  uint64_t globalSectors, idealSectors, dataSectors;
   uint64_t sharedLoads, sharedStores;
   uint64_t fmas, mmas, barriers, atomics, asyncCopies;
 };
@@ -59,6 +59,8 @@ void removeVariable(const Variable &variable);
 const Allocation *find(uintptr_t address);
 uint64_t generation(); ///< changes when an allocation goes
 bool isDevice(uintptr_t address); ///< within the range at all
+/// The block that touched a sector of device memory last; null for other memory.
+uint32_t *lastBlock(uintptr_t address);
 uint64_t used();
 uint64_t peak();
 uint64_t live();

@@ -442,6 +442,19 @@ TEST_F(Kernels, countsSectorsPerWarp) {
   EXPECT_EQ(of("threads_per_block"), 64u);
 }
 
+TEST_F(Kernels, countsSectorsOfABlockOnce) {
+  auto in = upload(ramp(32 * 64)), out = allocate(64 * 4);
+  auto sectors = [&](unsigned blocks, uint64_t stride) {
+    uint64_t before = gpusim_counter("gather", "data_sectors");
+    EXPECT_EQ(launch("gather", blocks, 64, 0, in, out, stride, uint64_t(0)), 0) << said;
+    return gpusim_counter("gather", "data_sectors") - before;
+  };
+  EXPECT_EQ(sectors(1, 1), 8u + 8u);
+  EXPECT_EQ(sectors(1, 2), 16u + 8u); // every other word: whole sectors
+  EXPECT_EQ(sectors(1, 0), 1u + 8u);  // both warps read the same one
+  EXPECT_EQ(sectors(2, 0), 2 * (1u + 8u));
+}
+
 TEST_F(Kernels, countsWhatBlocksDo) {
   auto in = upload(ramp(64 * 10)), out = allocate(256);
   ASSERT_EQ(launch("busy", 1, 64, 0, in, out, uint64_t(10)), 0) << said;
