@@ -33,7 +33,7 @@ constexpr int64_t kArenaAlign = 64;
 struct ArenaOptions {
   unsigned indexBits = 64;  ///< width of `index` on the target
   bool ownsArguments = false; ///< static inputs and outputs have their place in the arena, and share it with temporaries
-  InputRanges inputRanges;    ///< buffers whose size follows from them are planned at the largest
+  InputRanges inputRanges = {}; ///< buffers whose size follows from them are planned at the largest
 };
 
 /// Replaces the allocations of `main` by slices of one arena. Two arguments
