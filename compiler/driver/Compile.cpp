@@ -441,7 +441,7 @@ private:
                        llvm::StringRef(file).rtrim('/').str() + "/" + options.name + ".json");
     llvm::StringRef folder = llvm::sys::path::parent_path(file);
     std::error_code ec = fs::access(folder.empty() ? "." : folder, fs::AccessMode::Write);
-    return !ec || userError("--report: cannot write '" + file + "': " + ec.message());
+    return !ec || userError("cannot write '" + file + "': " + ec.message());
   }
   /// --dump-stages: "03-kernels.mlir".
   bool dump(int number, llvm::StringRef stage, ModuleOp module) {
