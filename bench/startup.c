@@ -1,5 +1,6 @@
-/* From process start to the first result of a compiled model: linked with the
- * model's object, runs once on a flat grey image and prints the first value. */
+/* A small program around a compiled model: linked with the model's object, runs
+ * it on a flat grey image, as often as its argument says or once, and prints the
+ * first value. */
 #include "onnxc.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +37,7 @@ static onnxc_tensor make(const onnxc_tensor_info *info) {
   return tensor;
 }
 
-int main(void) {
+int main(int argc, char **argv) {
   const onnxc_model *model = MODEL_ENTRY();
   onnxc_tensor inputs[16], outputs[16];
   size_t align = model->arena_align > 64 ? (size_t)model->arena_align : 64;
@@ -48,10 +49,10 @@ int main(void) {
     inputs[i] = make(&model->inputs[i]);
   for (int32_t i = 0; i < model->num_outputs; ++i)
     outputs[i] = make(&model->outputs[i]);
-  int32_t status =
-      model->run(NULL, NULL, inputs, outputs, arena, (size_t)model->arena_bytes);
-  if (status != ONNXC_OK)
-    return 3;
+  for (int runs = argc > 1 ? atoi(argv[1]) : 1; runs > 0; --runs)
+    if (model->run(NULL, NULL, inputs, outputs, arena,
+                   (size_t)model->arena_bytes) != ONNXC_OK)
+      return 3;
   printf("%g\n", (double)((float *)outputs[0].data)[0]);
   return 0;
 }
