@@ -337,8 +337,8 @@ private:
   bool checkBounds(const Target &target, const ImportedModelInfo &info) {
     for (const auto &input : info.inputs)
       for (auto [i, d] : llvm::enumerate(input.dims)) {
-        std::string dim = input.dimNames[i].empty() ? input.name + "." + std::to_string(i) : input.dimNames[i];
-        if (d >= 0 || options.dims.count(dim))
+        std::string place = input.name + "." + std::to_string(i), dim = input.dimNames[i].empty() ? place : input.dimNames[i];
+        if (d >= 0 || options.dims.count(dim) || options.dims.count(place))
           continue;
         return userError("input '" + input.name + "': dimension " + std::to_string(i) + " ('" + dim +
                          "') is not known, and target '" + target.name +

@@ -66,7 +66,7 @@ public:
     for (int i = 0; i < graph.input_size(); ++i) {
       function.setArgAttr(i, "onnx.name",
                           builder.getStringAttr(graph.input(i).name()));
-      info.inputs.push_back(describe(graph.input(i), inputTypes[size_t(i)]));
+      info.inputs.push_back(describe(graph.input(i), inputTypes[size_t(i)], bounds));
       if (Attribute names = dimNames(info.inputs.back()))
         function.setArgAttr(i, "onnx.dim_names", names);
     }
@@ -74,7 +74,7 @@ public:
       function.setResultAttr(i, "onnx.name",
                              builder.getStringAttr(graph.output(i).name()));
       info.outputs.push_back(
-          describe(graph.output(i), results[size_t(i)].getType()));
+          describe(graph.output(i), results[size_t(i)].getType(), bounds));
       if (Attribute names = dimNames(info.outputs.back()))
         function.setResultAttr(i, "onnx.dim_names", names);
     }
@@ -363,7 +363,8 @@ private:
   }
 
   static ImportedModelInfo::TensorInfo
-  describe(const ::onnx::ValueInfoProto &value, Type type) {
+  describe(const ::onnx::ValueInfoProto &value, Type type,
+           const DimBounds &bounds) {
     ImportedModelInfo::TensorInfo info;
     info.name = value.name();
     if (value.type().has_tensor_type())
@@ -380,8 +381,9 @@ private:
       std::string symbol;
       if (i < shape.dim_size() && shape.dim(int(i)).has_dim_param())
         symbol = shape.dim(int(i)).dim_param();
-      // Inference makes up names of the form unk__7; they say nothing.
-      if (StringRef(symbol).starts_with("unk__"))
+      // Inference makes up names of the form unk__7; they say nothing, unless
+      // the user took one up.
+      if (StringRef(symbol).starts_with("unk__") && !bounds.count(symbol))
         symbol.clear();
       info.dimNames.push_back(symbol);
     }

@@ -2,7 +2,6 @@
 // the inputs; each op says what range its result has (InferIntRangeInterface).
 #include "passes/memory/SizeBounds.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
@@ -51,10 +50,7 @@ Range SizeBounds::infer(Value value) {
   SmallVector<ConstantIntRanges> operands;
   for (Value operand : op->getOperands()) {
     Range range = operand.getType().isIntOrIndex() ? rangeOf(operand) : std::nullopt;
-    // The least of two is bounded by one of them; anything else by both. What
-    // a type can hold is no bound: it is not what the user promised.
-    if (!range && isa<arith::MinSIOp>(op))
-      range = ConstantIntRanges::maxRange(ConstantIntRanges::getStorageBitwidth(operand.getType()));
+    // All of them, for a minimum too: models clamp to the largest numbers there are.
     if (!range)
       return std::nullopt;
     operands.push_back(*range);

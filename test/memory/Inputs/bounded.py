@@ -1,10 +1,17 @@
-"""Writes a model over n x h x w pixels: convolutions, pooling, a concatenation; all sizes follow from n, h, w."""
+"""Writes a model over n x h x w pixels: convolutions, pooling, a concatenation; all sizes follow from n, h, w.
+
+With the argument "unk" the sizes have names as type inference makes them up.
+"""
 
 import sys
 
 import numpy
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+
+def name(symbol):
+    return "unk__" + symbol if "unk" in sys.argv[2:] else symbol
+
 
 random = numpy.random.RandomState(0)
 weights = {"w": random.randn(8, 3, 3, 3), "v": random.randn(16, 8, 3, 3)}
@@ -19,7 +26,7 @@ graph = helper.make_graph(
         helper.make_node("GlobalAveragePool", ["y"], ["z"]),
     ],
     "g",
-    [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, "h", "w"])],
+    [helper.make_tensor_value_info("x", TensorProto.FLOAT, [name("n"), 3, name("h"), name("w")])],
     [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 32, "p", "q"]),
      helper.make_tensor_value_info("z", TensorProto.FLOAT, ["n", 32, 1, 1])],
     [numpy_helper.from_array(value.astype("f4"), name) for name, value in weights.items()],
