@@ -1,4 +1,4 @@
-// Arithmetic on indices and the way of a product's results to memory.
+// The way of a product's results to memory.
 #include "passes/schedule/gpu/ProductEmitter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -10,7 +10,7 @@ using namespace mlir;
 namespace onnxc {
 
 ProductEmitter::ProductEmitter(OpBuilder &b, KernelOps ops, ArrayRef<int> epilogueLoops, const Contraction &c, int tileM, int tileN)
-    : b(b), ops(ops), epilogue(epilogueLoops), c(c), tileM(tileM), tileN(tileN), loc(ops.root.getLoc()), f32(b.getF32Type()) {
+    : IndexMath{b, ops.root.getLoc()}, ops(ops), epilogue(epilogueLoops), c(c), tileM(tileM), tileN(tileN), f32(b.getF32Type()) {
   thread = gpu::ThreadIdOp::create(b, loc, gpu::Dimension::x);
   firstM = mul(gpu::BlockIdOp::create(b, loc, gpu::Dimension::x), tileM);
   firstN = mul(gpu::BlockIdOp::create(b, loc, gpu::Dimension::y), tileN);
@@ -18,14 +18,6 @@ ProductEmitter::ProductEmitter(OpBuilder &b, KernelOps ops, ArrayRef<int> epilog
   c.batch.setIvs(b, loc, gpu::BlockIdOp::create(b, loc, gpu::Dimension::z), zeroIvs);
 }
 
-Value ProductEmitter::index(int64_t n) { return arith::ConstantIndexOp::create(b, loc, n); }
-Value ProductEmitter::add(Value x, Value y) { return b.createOrFold<arith::AddIOp>(loc, x, y); }
-Value ProductEmitter::add(Value x, int64_t n) { return n ? add(x, index(n)) : x; }
-Value ProductEmitter::mul(Value x, int64_t n) { return b.createOrFold<arith::MulIOp>(loc, x, index(n)); }
-Value ProductEmitter::rem(Value x, int64_t n) { return b.createOrFold<arith::RemUIOp>(loc, x, index(n)); }
-Value ProductEmitter::div(Value x, int64_t n) { return b.createOrFold<arith::DivUIOp>(loc, x, index(n)); }
-Value ProductEmitter::below(Value x, int64_t n) { return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, x, index(n)); }
-Value ProductEmitter::both(Value x, Value y) { return !x ? y : !y ? x : arith::AndIOp::create(b, loc, x, y).getResult(); }
 VectorType ProductEmitter::piece(Type element, int count) { return VectorType::get(count, element ? element : f32); }
 
 Value ProductEmitter::loadPiece(linalg::GenericOp op, OpOperand *operand, ValueRange ivs, int count) {

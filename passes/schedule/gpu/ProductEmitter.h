@@ -1,9 +1,10 @@
-// What the mappings of products have in common: arithmetic on indices, and the
-// way of results through the epilogue to memory.
+// What the mappings of products have in common: the way of results through the
+// epilogue to memory.
 #ifndef ONNXC_PASSES_SCHEDULE_GPU_PRODUCTEMITTER_H
 #define ONNXC_PASSES_SCHEDULE_GPU_PRODUCTEMITTER_H
 
 #include "passes/schedule/gpu/Contraction.h"
+#include "passes/schedule/gpu/IndexMath.h"
 #include "passes/schedule/gpu/Mapping.h"
 
 namespace onnxc {
@@ -14,21 +15,13 @@ constexpr int kPiece = 4;
 /// Largest grid in y and z.
 constexpr int64_t kMostBlocks = 65535;
 
-class ProductEmitter {
+class ProductEmitter : protected IndexMath {
 public:
   /// `tileM` rows and `tileN` columns of a block, which x and y of the grid
   /// number; z numbers the batch.
   ProductEmitter(mlir::OpBuilder &b, KernelOps ops, llvm::ArrayRef<int> epilogueLoops, const Contraction &c, int tileM, int tileN);
 
 protected:
-  mlir::Value index(int64_t n);
-  mlir::Value add(mlir::Value x, mlir::Value y);
-  mlir::Value add(mlir::Value x, int64_t n);
-  mlir::Value mul(mlir::Value x, int64_t n);
-  mlir::Value rem(mlir::Value x, int64_t n);
-  mlir::Value div(mlir::Value x, int64_t n);
-  mlir::Value below(mlir::Value x, int64_t n);
-  mlir::Value both(mlir::Value x, mlir::Value y); ///< a null condition holds always
   mlir::VectorType piece(mlir::Type element = {}, int count = kPiece); ///< of f32 by default
 
   /// `count` elements of `operand` from the point `ivs` on, which is at a multiple of `count`.
@@ -39,12 +32,10 @@ protected:
   /// row `m` from each of `columns` on, where they are in range.
   void storeRow(mlir::Value m, llvm::ArrayRef<mlir::Value> columns, llvm::ArrayRef<llvm::SmallVector<mlir::Value>> pieces);
 
-  mlir::OpBuilder &b;
   KernelOps ops;
   llvm::ArrayRef<int> epilogue;
   const Contraction &c;
   int tileM, tileN;
-  mlir::Location loc;
   mlir::Type f32;
   mlir::Value thread, firstM, firstN;
   llvm::SmallVector<mlir::Value> zeroIvs; ///< the batch's loops, and 0 for all others

@@ -9,9 +9,9 @@
 // so that both sides move whole sectors of memory. The loops of a tile's side
 // are those that lie together in the operand, or in the output.
 #include "passes/schedule/gpu/Contraction.h"
+#include "passes/schedule/gpu/IndexMath.h"
 #include "passes/schedule/gpu/Mapping.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
@@ -83,32 +83,27 @@ std::optional<Launch> mapTranspose(OpBuilder &b, KernelOps ops, gpu::GPUFuncOp k
 
   OpBuilder::InsertionGuard restore(b);
   Location loc = root.getLoc();
-  auto index = [&](int64_t n) { return arith::ConstantIndexOp::create(b, loc, n).getResult(); };
-  auto rem = [&](Value x, int64_t n) { return b.createOrFold<arith::RemUIOp>(loc, x, index(n)); };
-  auto div = [&](Value x, int64_t n) { return b.createOrFold<arith::DivUIOp>(loc, x, index(n)); };
-  auto at = [&](Value first, Value i) { return b.createOrFold<arith::AddIOp>(loc, first, i); };
-  auto times = [&](Value x, int64_t n) { return b.createOrFold<arith::MulIOp>(loc, x, index(n)); };
-  auto below = [&](Value x, int64_t n) { return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, x, index(n)).getResult(); };
+  IndexMath m{b, loc};
 
   Type element = cast<MemRefType>(operand->get().getType()).getElementType();
   auto space = gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
   // One more, so that neighbours across lie in different banks.
   Value shared = kernel.addWorkgroupAttribution(MemRefType::get({tileAcross, tileAlong + 1}, element, MemRefLayoutAttrInterface(), space), loc);
   Value thread = gpu::ThreadIdOp::create(b, loc, gpu::Dimension::x), block = gpu::BlockIdOp::create(b, loc, gpu::Dimension::x);
-  Value firstAlong = times(rem(block, tilesAlong), tileAlong);
-  Value firstAcross = times(rem(div(block, tilesAlong), tilesAcross), tileAcross);
-  SmallVector<Value> outer(root.getNumLoops(), index(0));
-  rest.setIvs(b, loc, div(block, tilesAlong * tilesAcross), outer);
+  Value firstAlong = m.mul(m.rem(block, tilesAlong), tileAlong);
+  Value firstAcross = m.mul(m.rem(m.div(block, tilesAlong), tilesAcross), tileAcross);
+  SmallVector<Value> outer(root.getNumLoops(), m.index(0));
+  rest.setIvs(b, loc, m.div(block, tilesAlong * tilesAcross), outer);
 
   // body(place along, place across, ivs) for this thread's elements of the tile.
   auto eachElement = [&](bool isAlongFastest, llvm::function_ref<void(Value, Value, ArrayRef<Value>)> body) {
-    auto loop = scf::ForOp::create(b, loc, thread, index(elements), index(threads));
+    auto loop = scf::ForOp::create(b, loc, thread, m.index(elements), m.index(threads));
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(loop.getBody());
     Value id = loop.getInductionVar();
-    Value i = isAlongFastest ? rem(id, tileAlong) : div(id, tileAcross), j = isAlongFastest ? div(id, tileAlong) : rem(id, tileAcross);
-    Value a = at(firstAlong, i), c = at(firstAcross, j);
-    auto inRange = scf::IfOp::create(b, loc, arith::AndIOp::create(b, loc, below(a, along.total), below(c, across.total)));
+    Value i = isAlongFastest ? m.rem(id, tileAlong) : m.div(id, tileAcross), j = isAlongFastest ? m.div(id, tileAlong) : m.rem(id, tileAcross);
+    Value a = m.add(firstAlong, i), c = m.add(firstAcross, j);
+    auto inRange = scf::IfOp::create(b, loc, m.both(m.below(a, along.total), m.below(c, across.total)));
     b.setInsertionPointToStart(inRange.thenBlock());
     SmallVector<Value> ivs = outer;
     along.setIvs(b, loc, a, ivs);
