@@ -154,8 +154,9 @@ std::string reportText(const ModelReport &report) {
   for (const NodeCost &node : p.nodes)
     os << "  " << right_justify(number(node.macs), 14) << right_justify(number(node.weightBytes), 14)
        << right_justify(number(node.outputBytes), 14) << right_justify(orDash(bytesOf(nodeStack, node.name)), 8) << "  " << left_justify(node.op, 18) << " " << node.name << "\n";
-  os << "kernels; tile: rows x vectors x lanes in registers\n"
-     << "  " << right_justify("code", 10) << right_justify("stack", 8) << right_justify("calls", 8) << right_justify("tile", 10) << "  kernel, nodes\n";
+  if (!p.kernels.empty())
+    os << "kernels; tile: rows x vectors x lanes in registers\n"
+       << "  " << right_justify("code", 10) << right_justify("stack", 8) << right_justify("calls", 8) << right_justify("tile", 10) << "  kernel, nodes\n";
   for (const KernelCost &kernel : p.kernels) {
     std::string tile = kernel.tile.empty() ? "-" : join(map_range(kernel.tile, [](int64_t n) { return std::to_string(n); }), "x");
     os << "  " << right_justify(orDash(bytesOf(report.functionBytes, kernel.name)), 10)
