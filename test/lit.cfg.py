@@ -8,13 +8,14 @@
 import os
 import platform
 import shutil
+import subprocess
 
 import lit.formats
 
 config.name = "onnx-compile"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".test"]
-config.excludes = ["conformance", "models", "firmware", "unit", "Inputs", "Output"]
+config.excludes = ["conformance", "models", "firmware", "unit", "corpus", "Inputs", "Output"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.onnxc_build_dir, "test")
 
@@ -36,7 +37,10 @@ if platform.machine() in ("x86_64", "AMD64"):
     config.available_features.add("x86-host")
 if os.geteuid() == 0:
     config.available_features.add("root")
-for tool in ("gpu-sim-translate", "onnx-compile", "onnx-compile-opt", "onnx-run"):
+can_mount = ["unshare", "--mount", "--map-root-user", "mount", "-t", "tmpfs", "none", "/mnt"]
+if shutil.which("unshare") and subprocess.run(can_mount, capture_output=True).returncode == 0:
+    config.available_features.add("mounts")
+for tool in ("gpu-sim-translate", "onnx-compile", "onnx-compile-opt", "onnx-run", "onnx-run-asan"):
     if os.path.exists(os.path.join(config.onnxc_build_dir, "bin", tool)):
         config.available_features.add(tool)
 cross_tools = ("arm-none-eabi-gcc", "aarch64-linux-gnu-gcc", "riscv64-linux-gnu-gcc", "qemu-system-arm", "qemu-aarch64", "qemu-riscv64")

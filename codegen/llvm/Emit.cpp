@@ -3,6 +3,7 @@
 #include "codegen/llvm/Emit.h"
 #include "codegen/llvm/Entry.h"
 #include "codegen/llvm/Parallel.h"
+#include "codegen/llvm/Sanitize.h"
 
 #include "lld/Common/Driver.h"
 #include "mlir/Target/LLVMIR/Export.h"
@@ -100,6 +101,8 @@ std::unique_ptr<Module> buildLLVMModule(mlir::ModuleOp module, const ModelInterf
   for (const Weight &w : weights)
     if (GlobalVariable *g = m->getGlobalVariable(w.symbol, /*AllowInternal=*/true))
       g->setLinkage(GlobalValue::InternalLinkage);
+  if (interface.sanitize)
+    prepareSanitizer(*m);
   for (Function &f : *m) {
     if (f.isDeclaration())
       continue;
@@ -119,6 +122,8 @@ std::unique_ptr<Module> buildLLVMModule(mlir::ModuleOp module, const ModelInterf
     return nullptr;
   }
   optimize(*m, *machine, target.bareMetal, optLevel);
+  if (interface.sanitize) // last, so that it sees the accesses that are made
+    instrumentAccesses(*m);
   return m;
 }
 

@@ -72,6 +72,7 @@ struct ModelInterface {
   int threads = 1;            ///< workers that a run may use
   int64_t stackBytes = -1;    ///< that a run takes at most, see stackBounds(); -1: unknown
   bool usesAllocator = false; ///< temporaries or outputs come from the context's allocator
+  bool sanitize = false;      ///< --sanitize=address
   std::optional<DeviceImage> device; ///< with GPUs
   int64_t stateBytes() const; ///< of the caller's memory that m_init makes ready; 0: none
   /// Some input or output has its place in the arena.

@@ -28,11 +28,14 @@ static const char *cType(int32_t type) {
   }
 }
 
+/// Compilers tell names of this length apart.
+constexpr size_t kLongestName = 200;
+
 static std::string identifier(StringRef name, StringSet<> &used) {
   std::string id;
-  for (char ch : name)
+  for (char ch : name.take_front(kLongestName))
     id += isAlnum(ch) ? ch : '_';
-  if (id.empty() || isDigit(id[0]))
+  if (id.empty() || isDigit(id[0]) || isReservedIdentifier(id))
     id = "t_" + id;
   std::string base = id;
   for (int i = 2; !used.insert(id).second; ++i)
@@ -81,7 +84,7 @@ std::string headerText(const ModelInterface &m) {
     for (auto [i, t] : enumerate(list)) {
       std::string id = up + "_" + kind.str() + "_" + std::to_string(i);
       os << "/* " << kind.lower() << " " << i << ": ";
-      for (char ch : t.name)
+      for (char ch : StringRef(t.name).take_front(kLongestName))
         os << (isPrint(ch) && ch != '*' && ch != '/' ? ch : '_');
       os << " */\n";
       os << "#define " << id << "_TYPE " << t.type << "\n#define " << id << "_RANK " << t.dims.size() << "\n";

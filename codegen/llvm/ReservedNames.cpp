@@ -12,13 +12,43 @@ namespace {
 /// Words of C and C++ that cannot be the name of anything.
 constexpr StringLiteral kKeywords[] = {
     "alignas", "alignof", "and", "and_eq", "asm", "auto", "bitand", "bitor", "bool", "break", "case", "catch", "char",
-    "char16_t", "char32_t", "class", "compl", "const", "const_cast", "constexpr", "continue", "decltype", "default",
+    "char8_t", "char16_t", "char32_t", "class", "co_await", "co_return", "co_yield", "compl", "concept", "const",
+    "const_cast", "consteval", "constexpr", "constinit", "continue", "decltype", "default",
     "delete", "do", "double", "dynamic_cast", "else", "enum", "explicit", "export", "extern", "false", "float", "for",
     "friend", "goto", "if", "inline", "int", "long", "mutable", "namespace", "new", "noexcept", "not", "not_eq",
-    "nullptr", "operator", "or", "or_eq", "private", "protected", "public", "register", "reinterpret_cast", "restrict",
+    "nullptr", "operator", "or", "or_eq", "private", "protected", "public", "register", "reinterpret_cast", "requires", "restrict",
     "return", "short", "signed", "sizeof", "static", "static_assert", "static_cast", "struct", "switch", "template",
-    "this", "thread_local", "throw", "true", "try", "typedef", "typeid", "typename", "union", "unsigned", "using",
-    "virtual", "void", "volatile", "wchar_t", "while", "xor", "xor_eq", "NULL"};
+    "this", "thread_local", "throw", "true", "try", "typedef", "typeid", "typename", "typeof", "typeof_unqual", "union", "unsigned", "using",
+    "virtual", "void", "volatile", "wchar_t", "while", "xor", "xor_eq"};
+
+/// Macros without parameters: what stands for something else wherever it is read.
+constexpr StringLiteral kMacros[] = {
+    "BIG_ENDIAN", "BUFSIZ", "BYTE_ORDER", "DECIMAL_DIG", "EDOM", "EILSEQ", "EOF", "ERANGE", "FILENAME_MAX", "FOPEN_MAX",
+    "HUGE_VAL", "HUGE_VALF", "HUGE_VALL", "I", "INFINITY", "LITTLE_ENDIAN", "L_tmpnam", "MATH_ERREXCEPT", "MATH_ERRNO",
+    "MB_CUR_MAX", "MB_LEN_MAX", "M_1_PI", "M_2_PI", "M_2_SQRTPI", "M_E", "M_LN10", "M_LN2", "M_LOG10E", "M_LOG2E", "M_PI",
+    "M_PI_2", "M_PI_4", "M_SQRT1_2", "M_SQRT2", "NAN", "NSIG", "NULL", "ONCE_FLAG_INIT", "RAND_MAX", "SIGABRT",
+    "SIGFPE", "SIGILL", "SIGINT", "SIGSEGV", "SIGTERM", "TMP_MAX", "TSS_DTOR_ITERATIONS", "WEOF", "complex", "errno",
+    "i386", "imaginary", "linux", "math_errhandling", "noreturn", "stderr", "stdin", "stdout", "unix"};
+
+/// Beginnings of names of macros (C11, annex B and 7.31).
+constexpr StringLiteral kMacroFamilies[] = {"ATOMIC_", "DBL_", "EXIT_", "FE_", "FLT_", "FP_", "LC_", "LDBL_", "SEEK_", "SIG_", "TIME_"};
+
+/// Before _MAX, _MIN, _BIT and _WIDTH: the limits of types.
+constexpr StringLiteral kLimitedTypes[] = {"CHAR", "INT", "INTMAX", "INTPTR", "LLONG", "LONG", "PTRDIFF", "SCHAR", "SHRT", "SIG_ATOMIC",
+                                           "SIZE", "SSIZE", "UCHAR", "UINT", "UINTMAX", "UINTPTR", "ULLONG", "ULONG", "USHRT", "WCHAR", "WINT"};
+
+bool isMacro(StringRef name) {
+  if (is_contained(kMacros, name) || any_of(kMacroFamilies, [&](StringRef family) { return name.starts_with(family); }))
+    return true;
+  auto [type, what] = name.rsplit('_');
+  if (!is_contained({"MAX", "MIN", "BIT", "WIDTH"}, what))
+    return false;
+  // INT8, UINT_LEAST16, INT_FAST32, ...
+  StringRef width = type;
+  bool isSized = (width.consume_front("INT") || width.consume_front("UINT")) && (width.consume_front("_LEAST") || width.consume_front("_FAST") || true) &&
+                 is_contained({"8", "16", "32", "64"}, width);
+  return isSized || is_contained(kLimitedTypes, type);
+}
 
 /// Headers of C: a model's header of that name would be found in their place.
 constexpr StringLiteral kHeaders[] = {
@@ -71,9 +101,17 @@ bool isFunction(StringRef name) {
 
 ArrayRef<StringLiteral> languageKeywords() { return kKeywords; }
 
+bool isReservedIdentifier(StringRef name) {
+  return (name.size() > 1 && name[0] == '_' && (name[1] == '_' || (name[1] >= 'A' && name[1] <= 'Z'))) || isMacro(name);
+}
+
 StringRef reservedPrefix(StringRef name) {
   if (is_contained(kKeywords, name))
     return "a word of C or C++";
+  if (name.starts_with("_"))
+    return "a name that begins with an underscore, which C keeps for itself";
+  if (isMacro(name))
+    return "a macro of C";
   if (is_contained(kHeaders, name))
     return "a header of C";
   if (isFunction(name))

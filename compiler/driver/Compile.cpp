@@ -5,6 +5,7 @@
 #include "codegen/nvptx/EmitPtx.h"
 #include "compiler/driver/Budget.h"
 #include "compiler/driver/OutputFiles.h"
+#include "compiler/driver/Readable.h"
 #include "compiler/driver/Recovery.h"
 #include "compiler/driver/Report.h"
 #include "compiler/import/Import.h"
@@ -96,9 +97,16 @@ public:
       : path(path), options(options), result(result), files(options.outputDir) {}
 
   /// The result of run() that crashed, and why.
-  bool crashed(const std::string &reason) {
+  bool crashed(const Crash &crash) {
     result.crashed = true;
-    return internalError(reason);
+    switch (crash.cause) {
+    case Crash::Cause::Memory:
+      return userError("not enough memory to compile '" + path.str() + "', in stage '" + stage + "'; give the compiler more, or make the model smaller");
+    case Crash::Cause::Output:
+      return userError("cannot write to '" + options.outputDir + "': " + crash.reason);
+    default:
+      return internalError(crash.reason);
+    }
   }
 
   bool run() {
@@ -127,6 +135,8 @@ public:
       if (wants(kind) && gpuTargets.empty())
         return userError(std::string("--emit=") + kind + " is about kernels of a GPU; name one with --gpu, for example --gpu=" +
                          gpuTargetTable().front().name);
+    if (!options.sanitize.empty() && !checkSanitizer(target, !gpuTargets.empty()))
+      return false;
     if (wants("shared") && !target.hasSharedLibraries())
       return userError("--emit=shared makes ELF libraries that need no toolchain; target '" + target.name + "' " +
                        (target.objectFormat() != "ELF" ? "has " + target.objectFormat().str() + " objects"
@@ -152,6 +162,8 @@ public:
     begin("import");
     ImportOptions import;
     import.dims = options.dims;
+    import.limits = options.limits;
+    import.allowLinks = options.allowLinks;
     ImportedModelInfo info;
     ImportFailure failure;
     OwningOpRef<ModuleOp> module = importModel(path, import, context, info, failure);
@@ -174,6 +186,8 @@ public:
     pipeline.optLevel = options.optLevel;
     pipeline.threads = options.threads;
     pipeline.ioInArena = options.ioInArena;
+    pipeline.foldBytes = int64_t(options.limits.foldBytes);
+    pipeline.separateBuffers = !options.sanitize.empty();
     bool stageFilesOk = true;
     pipeline.beforeStage = [&](llvm::StringRef stage) { begin(stage); };
     pipeline.afterStage = [&](llvm::StringRef stage, ModuleOp m) {
@@ -225,6 +239,7 @@ public:
     interface.compilerVersion = kVersion;
     interface.arenaBytes = report.arenaBytes;
     interface.threads = options.threads;
+    interface.sanitize = !options.sanitize.empty();
     auto main = module->lookupSymbol("main");
     auto outputTypes = main->getAttrOfType<ArrayAttr>("onnxc.output_types");
     for (auto [i, t] : llvm::enumerate(info.inputs)) {
@@ -322,8 +337,8 @@ public:
         return false;
       if (wants("lib") && !writeArchive(object, files.temporary("lib" + options.name + ".a"), target, error))
         return userError(error);
-      if (wants("shared") && !linkShared(object, files.temporary(options.name + ".so"), error))
-        return internalError(error);
+      if (wants("shared") && !link(object, files.temporary(options.name + ".so")))
+        return false;
       end();
     }
     if (!files.commit(result.files, error))
@@ -379,6 +394,30 @@ private:
     llvm::Triple triple(target.triple);
     if (!triple.isOSLinux() || triple.isAndroid() || !(triple.isX86_64() || triple.isAArch64(64)))
       return userError("--gpu wants a host with an NVIDIA driver, Linux on x86-64 or AArch64; target '" + target.name + "' is " + target.triple);
+    return true;
+  }
+  /// --emit=shared. A disk that is full is the user's matter; whatever else the linker says is ours.
+  bool link(const std::string &object, const std::string &library) {
+    std::string error;
+    if (linkShared(object, library, error))
+      return true;
+    for (std::errc code : {std::errc::no_space_on_device, std::errc::file_too_large, std::errc::permission_denied, std::errc::io_error})
+      if (llvm::StringRef(error).contains(std::make_error_code(code).message()))
+        return userError(error);
+    return internalError(error);
+  }
+  /// --sanitize=address: where its runtime exists and finds every buffer by itself.
+  bool checkSanitizer(const Target &target, bool onGpu) {
+    if (options.sanitize != "address")
+      return userError("--sanitize: got '" + options.sanitize + "', wanted address");
+    llvm::Triple triple(target.triple);
+    if (onGpu)
+      return userError("--sanitize=address is about memory of the host; compile without --gpu");
+    if (!triple.isOSLinux() || triple.isAndroid() || target.indexBits != 64 || !(triple.isX86_64() || triple.isAArch64(64)))
+      return userError("--sanitize=address wants a target that has AddressSanitizer's runtime, Linux on x86-64 or AArch64; target '" + target.name +
+                       "' is " + target.triple);
+    if (options.ioInArena)
+      return userError("--sanitize=address wants every tensor in memory of its own; --io=arena puts them into one block, give one of the two");
     return true;
   }
   bool known(const std::string &kind) {
@@ -451,7 +490,7 @@ private:
   }
   void fail(FailureKind kind, const std::string &message) {
     result.failure = kind;
-    result.message = message;
+    result.message = readable(message);
   }
   bool userError(const std::string &message) {
     fail(FailureKind::UserError, message);
@@ -499,9 +538,9 @@ bool compileModel(llvm::StringRef path, const CompileOptions &options, CompileRe
   preloadCompiler();
   Compilation compilation(path, options, result); // outlives a crash, so that its files are removed
   bool ok = false;
-  std::string reason;
-  if (!runRecovering([&] { ok = compilation.run(); }, reason))
-    return compilation.crashed(reason);
+  Crash crash;
+  if (!runRecovering([&] { ok = compilation.run(); }, crash))
+    return compilation.crashed(crash);
   return ok;
 }
 

@@ -2,6 +2,7 @@
 #ifndef ONNXC_COMPILER_DRIVER_COMPILE_H
 #define ONNXC_COMPILER_DRIVER_COMPILE_H
 
+#include "compiler/import/Limits.h"
 #include "llvm/ADT/StringRef.h"
 #include <cstdint>
 #include <functional>
@@ -24,6 +25,9 @@ struct CompileOptions {
   std::string outputDir = ".";
   std::map<std::string, std::string> dims; ///< symbol or input.index -> number
   bool ioInArena = false;          ///< static inputs and outputs have their place in the arena
+  ImportLimits limits;             ///< what a model may ask for before it is refused
+  bool allowLinks = false;         ///< external data may lie behind links that lead out of the model's folder
+  std::string sanitize;            ///< "address": the generated code is checked by AddressSanitizer; empty: none
   std::optional<int64_t> ramBudget;   ///< bytes that arena, inputs and outputs may take
   std::optional<int64_t> flashBudget; ///< bytes that code, constants and weights may take
   bool verbose = false;            ///< progress and time per stage on stderr

@@ -1,10 +1,10 @@
 // Output files that appear all together or not at all.
 #include "compiler/driver/OutputFiles.h"
+#include "compiler/driver/TemporaryNames.h"
 
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/Process.h"
 #include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -26,7 +26,10 @@ std::string OutputFiles::within(llvm::StringRef name) const {
 }
 
 std::string OutputFiles::add(std::string final, bool isArtefact) {
-  std::string temporary = final + ".tmp" + std::to_string(llvm::sys::Process::getProcessId());
+  llvm::StringRef folder = llvm::sys::path::parent_path(final);
+  if (folders.insert(folder).second)
+    removeAbandoned(folder.empty() ? "." : folder);
+  std::string temporary = final + temporarySuffix();
   pending.push_back({temporary, isArtefact ? final : std::string()});
   llvm::sys::RemoveFileOnSignal(temporary);
   return temporary;

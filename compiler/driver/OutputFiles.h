@@ -3,14 +3,15 @@
 #define ONNXC_COMPILER_DRIVER_OUTPUTFILES_H
 
 #include "llvm/ADT/StringRef.h"
+#include "llvm/ADT/StringSet.h"
 #include <string>
 #include <vector>
 
 namespace onnxc {
 
 /// Files of one folder, written under temporary names. commit() renames them;
-/// what is not committed is removed with this object, and when a signal ends
-/// the process.
+/// what is not committed is removed with this object, when a signal ends the
+/// process, and, where nothing could be done then, by the next process.
 class OutputFiles {
 public:
   explicit OutputFiles(std::string dir) : dir(std::move(dir)) {}
@@ -35,6 +36,7 @@ private:
   std::string add(std::string path, bool isArtefact);
   std::string dir;
   std::vector<Pending> pending;
+  llvm::StringSet<> folders; ///< in which earlier processes' files were looked for
 };
 
 /// Writes a whole file. False and `error` on failure.

@@ -6,6 +6,7 @@
 // end the process, take the same way back.
 #include "compiler/driver/Recovery.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/CrashRecoveryContext.h"
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/Process.h"
@@ -14,6 +15,7 @@
 #include <csignal>
 #include <cstring>
 #include <exception>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -29,9 +31,13 @@ constexpr size_t kSignalStackBytes = 64 << 10;
 constexpr int kInternalError = 70; // EX_SOFTWARE of sysexits.h
 constexpr int kCrashSignals[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP};
 
+/// By which others end a process.
+constexpr int kEndSignals[] = {SIGHUP, SIGINT, SIGTERM, SIGUSR2};
+
 /// What LLVM said before it gave up in this thread. Plain memory: the handler
 /// may run when nothing can be allocated.
 thread_local char fatalText[1024];
+thread_local bool outOfMemory;
 
 void onFatalError(void *, const char *text, bool) {
   if (CrashRecoveryContext *context = CrashRecoveryContext::GetCurrent()) {
@@ -42,12 +48,25 @@ void onFatalError(void *, const char *text, bool) {
   llvm::sys::Process::Exit(kInternalError, /*NoCleanup=*/true);
 }
 
+void onBadAlloc(void *data, const char *text, bool diagnose) {
+  outOfMemory = true;
+  onFatalError(data, text, diagnose);
+}
+
 void installHandlers() {
   // LLVM registers its own signal handlers when the first temporary file is
   // announced; done after Enable() they would replace those of the recovery.
+  // What was ignored (SIGHUP under nohup, SIGINT behind a shell's &) stays so:
+  // LLVM would remove the files, and the process would go on without them.
+  struct sigaction before[std::size(kEndSignals)];
+  for (auto [number, action] : llvm::zip(kEndSignals, before))
+    sigaction(number, nullptr, &action);
   llvm::sys::SetInterruptFunction(nullptr);
+  for (auto [number, action] : llvm::zip(kEndSignals, before))
+    if (!(action.sa_flags & SA_SIGINFO) && action.sa_handler == SIG_IGN)
+      sigaction(number, &action, nullptr);
   llvm::install_fatal_error_handler(onFatalError);
-  llvm::install_bad_alloc_error_handler(onFatalError);
+  llvm::install_bad_alloc_error_handler(onBadAlloc);
   CrashRecoveryContext::Enable();
   for (int number : kCrashSignals) {
     struct sigaction action;
@@ -73,23 +92,30 @@ private:
   stack_t before = {};
 };
 
-std::string describe(int code) {
-  if (fatalText[0])
-    return std::string("LLVM: ") + fatalText;
+Crash describe(int code) {
+  llvm::StringRef fatal = fatalText;
+  // How raw_fd_ostream ends when nobody looked at its error.
+  if (fatal.consume_front("IO failure on output stream: "))
+    return {Crash::Cause::Output, fatal.str()};
+  if (outOfMemory)
+    return {Crash::Cause::Memory, "LLVM: " + fatal.str()};
+  if (!fatal.empty())
+    return {Crash::Cause::Defect, "LLVM: " + fatal.str()};
   if (code > 128)
-    return std::string("signal ") + std::to_string(code - 128) + " (" + strsignal(code - 128) + ")";
-  return "it stopped with code " + std::to_string(code);
+    return {Crash::Cause::Defect, std::string("signal ") + std::to_string(code - 128) + " (" + strsignal(code - 128) + ")"};
+  return {Crash::Cause::Defect, "it stopped with code " + std::to_string(code)};
 }
 
 } // namespace
 
-bool runRecovering(llvm::function_ref<void()> work, std::string &reason) {
+bool runRecovering(llvm::function_ref<void()> work, Crash &crash) {
   static std::once_flag once;
   std::call_once(once, installHandlers);
   bool finished = false;
   auto onThread = [&] {
     SignalStack signals;
     fatalText[0] = 0;
+    outOfMemory = false;
     CrashRecoveryContext context;
     bool returned = context.RunSafely([&] {
       // LLVM is built without exceptions; they pass through its frames.
@@ -97,18 +123,18 @@ bool runRecovering(llvm::function_ref<void()> work, std::string &reason) {
         work();
         finished = true;
       } catch (const std::bad_alloc &) {
-        reason = "out of memory";
+        crash = {Crash::Cause::Memory, "out of memory"};
       } catch (const std::exception &problem) {
-        reason = std::string("exception: ") + problem.what();
+        crash = {Crash::Cause::Defect, std::string("exception: ") + problem.what()};
       }
     });
     if (!returned)
-      reason = describe(context.RetCode);
+      crash = describe(context.RetCode);
   };
   CrashRecoveryContext thread;
   if (!thread.RunSafelyOnThread(onThread, kStackBytes)) {
     finished = false;
-    reason = describe(thread.RetCode);
+    crash = describe(thread.RetCode);
   }
   return finished;
 }

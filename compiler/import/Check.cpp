@@ -22,10 +22,6 @@ using ::onnx::NodeProto;
 
 namespace {
 
-// Nodes after all model functions are inlined; real models have thousands.
-constexpr uint64_t maxNodes = 4u << 20;
-// Calls within calls; the inliner recurses.
-constexpr int maxCallDepth = 200;
 constexpr size_t maxReportLines = 50;
 
 using FunctionKey = std::pair<std::string, std::string>; // domain, name
@@ -59,7 +55,7 @@ void visit(const Nodes &nodes, const std::function<void(const NodeProto &)> &fn)
 
 // Sizes a function after inlining, depth first with the depth limited.
 void measure(std::map<FunctionKey, Function> &table, const FunctionKey &key,
-             int level) {
+             uint64_t level, const ImportLimits &limits) {
   Function &function = table[key];
   if (function.done)
     return;
@@ -67,10 +63,10 @@ void measure(std::map<FunctionKey, Function> &table, const FunctionKey &key,
   if (function.open)
     throw ImportError("model function '" + name + "' calls itself; ONNX does "
                       "not allow recursion");
-  if (level > maxCallDepth)
-    throw ImportError("model functions call each other more than " +
-                      std::to_string(maxCallDepth) + " levels deep, at '" +
-                      name + "'; inline them before exporting");
+  if (level > limits.nesting)
+    throw ImportError("model functions call each other " + std::to_string(level) +
+                      " levels deep, at '" + name + "', " +
+                      beyondLimit(limits, &ImportLimits::nesting));
   function.open = true;
   visit(function.proto->node(), [&](const NodeProto &node) {
     FunctionKey callee{node.domain(), node.op_type()};
@@ -78,28 +74,43 @@ void measure(std::map<FunctionKey, Function> &table, const FunctionKey &key,
     if (found == table.end()) {
       ++function.nodes;
     } else {
-      measure(table, callee, level + 1);
+      measure(table, callee, level + 1, limits);
       function.nodes += found->second.nodes;
     }
-    function.nodes = std::min(function.nodes, maxNodes + 1);
+    function.nodes = std::min(function.nodes, limits.nodes + 1);
   });
   function.open = false;
   function.done = true;
 }
 
+// Inlining gives the values of a body new names; what the body does not make
+// would then be looked for around the call.
+void checkResults(const FunctionProto &function) {
+  std::set<std::string> made(function.input().begin(), function.input().end());
+  for (const NodeProto &node : function.node())
+    made.insert(node.output().begin(), node.output().end());
+  for (const std::string &output : function.output())
+    if (!made.count(output))
+      throw ImportError("model function '" + function.domain() + "." + function.name() +
+                        "' does not make its output '" + output + "'");
+}
+
 void checkFunctions(const ModelProto &model,
-                    std::map<FunctionKey, Function> &table) {
+                    std::map<FunctionKey, Function> &table,
+                    const ImportLimits &limits) {
   for (const FunctionProto &function : model.functions())
-    measure(table, {function.domain(), function.name()}, 0);
+    checkResults(function);
+  for (const FunctionProto &function : model.functions())
+    measure(table, {function.domain(), function.name()}, 0, limits);
   uint64_t total = 0;
   visit(model.graph().node(), [&](const NodeProto &node) {
     auto found = table.find({node.domain(), node.op_type()});
     total += found == table.end() ? 1 : found->second.nodes;
-    total = std::min(total, maxNodes + 1);
+    total = std::min(total, limits.nodes + 1);
   });
-  if (total > maxNodes)
-    throw ImportError("the model has more than " + std::to_string(maxNodes) +
-                      " nodes after its functions are inlined");
+  if (total > limits.nodes)
+    throw ImportError("the model's nodes, its functions inlined, are " +
+                      beyondLimit(limits, &ImportLimits::nodes));
 }
 
 // ONNX deprecated an op's first form that models use and an adapter upgrades.
@@ -230,7 +241,7 @@ void runChecker(const ReadModel &model) {
   // Functions of other opsets are upgraded on their own.
   context.set_skip_opset_compatibility_check(true);
   context.set_ir_version(int(proto.ir_version()));
-  context.set_model_dir(model.directory);
+  context.set_model_dir("#");
   std::unordered_map<std::string, int> imports;
   for (const auto &import : proto.opset_import())
     imports[import.domain()] = int(import.version());
@@ -277,7 +288,7 @@ int opsetVersion(const ModelProto &model, const std::string &domain) {
   return 0;
 }
 
-void checkModel(const ReadModel &model) {
+void checkModel(const ReadModel &model, const ImportLimits &limits) {
   const ModelProto &proto = model.proto;
   if (proto.ir_version() <= 0)
     throw ImportError("the model has no IR version; it is not an ONNX model");
@@ -300,7 +311,7 @@ void checkModel(const ReadModel &model) {
                         "; export with an older one");
   }
   auto table = functionTable(proto);
-  checkFunctions(proto, table);
+  checkFunctions(proto, table, limits);
   checkOps(proto, table);
   try {
     runChecker(model);

@@ -16,9 +16,12 @@ void normalise(::onnx::ModelProto &model);
 // The version of a domain's opset; 0 if it is not imported.
 int opsetVersion(const ::onnx::ModelProto &model, const std::string &domain);
 
+// Throws ImportError if the model is beyond a limit: sizes, nesting, numbers.
+void checkLimits(const ::onnx::ModelProto &model, const ImportLimits &limits);
+
 // Throws ImportError if the model is malformed, if model functions are
 // recursive or blow up, or if ops are unknown to ONNX (all of them at once).
-void checkModel(const ReadModel &model);
+void checkModel(const ReadModel &model, const ImportLimits &limits);
 
 // Checks the graph alone against the schemas of its opset; throws
 // InternalImportError naming `step`, after which the graph must be valid.

@@ -68,12 +68,14 @@ DimBounds prepare(ReadModel &model, const ImportOptions &options,
   context.getOrLoadDialect<onnx::OnnxDialect>();
   context.getOrLoadDialect<mlir::func::FuncDialect>();
 
+  // Before anything recurses into the model or adds up its sizes.
+  checkLimits(model.proto, options.limits);
   // One form first, so that the checks need not know all spellings.
   normalise(model.proto);
   // Side files before the checker, because ours refuses what leaves the folder
   // and says more; small tensors are loaded, because inference reads them.
-  resolveExternalData(model, options.maxModelBytes);
-  checkModel(model);
+  resolveExternalData(model, options.limits);
+  checkModel(model, options.limits);
 
   // After the checker, which wants old models' initializers among the inputs.
   removeDead(model.proto);
@@ -98,6 +100,7 @@ DimBounds prepare(ReadModel &model, const ImportOptions &options,
   checkRewritten(model, "the opset upgrade");
   inferTypes(model.proto, declared);
   checkTypes(model.proto);
+  checkLimits(model.proto, options.limits); // of what was inferred
 
   if (!options.keepFunctions)
     expandFunctions(model, declared, context);
@@ -128,7 +131,7 @@ template <typename Work> bool guarded(Work work, ImportFailure &failure) {
   } catch (const ImportError &problem) {
     failure = {Kind::Model, problem.what()};
   } catch (const std::bad_alloc &) {
-    failure = {Kind::Model, "not enough memory to import the model"};
+    failure = {Kind::Model, "not enough memory to import the model; give the compiler more, or make the model smaller"};
   } catch (const std::exception &problem) {
     failure = {Kind::Internal, problem.what()};
   }
@@ -145,7 +148,7 @@ OwningOpRef<ModuleOp> importModel(llvm::StringRef path,
   guarded(
       [&] {
         ReadModel model;
-        readModelFile(path, options.maxModelBytes, model);
+        readModelFile(path, options, model);
         module = importRead(model, options, context, info);
       },
       failure);
@@ -162,7 +165,7 @@ OwningOpRef<ModuleOp> importModelBytes(llvm::StringRef bytes,
   guarded(
       [&] {
         ReadModel model;
-        readModelBytes(bytes, directory, options.maxModelBytes, model);
+        readModelBytes(bytes, directory, options, model);
         module = importRead(model, options, context, info);
       },
       failure);
@@ -175,7 +178,7 @@ bool saveUpgradedModel(llvm::StringRef path, llvm::StringRef output,
   return guarded(
       [&] {
         ReadModel model;
-        readModelFile(path, options.maxModelBytes, model);
+        readModelFile(path, options, model);
         prepare(model, options, context);
         std::error_code code;
         llvm::raw_fd_ostream stream(output, code);

@@ -4,6 +4,8 @@
 #ifndef ONNXC_COMPILER_IMPORT_IMPORT_H
 #define ONNXC_COMPILER_IMPORT_IMPORT_H
 
+#include "compiler/import/Limits.h"
+
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "llvm/ADT/StringRef.h"
@@ -26,8 +28,9 @@ struct ImportOptions {
   std::map<std::string, std::string> dims;
   // Whole shapes by input name; -1 leaves a dimension as the model has it.
   std::map<std::string, std::vector<int64_t>> inputShapes;
-  // Upper limit of the model file's size and of the sum of its external data.
-  uint64_t maxModelBytes = uint64_t(64) << 30;
+  ImportLimits limits;
+  // External data may lie behind links that lead out of the model's folder.
+  bool allowLinks = false;
   // Leaves ops with a function body in ONNX's schemas unexpanded even where
   // the dialect does not know them; they are then reported as unsupported.
   bool keepFunctions = false;

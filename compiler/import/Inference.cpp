@@ -8,6 +8,7 @@
 #include "onnx/shape_inference/implementation.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 namespace onnxc::import {
 
@@ -60,13 +61,41 @@ static void forgetTypes(ModelProto &model, bool keepBodyInputs) {
   });
 }
 
+// Whether ONNX's propagation of small integer tensors stays small. It spells out
+// every element, and a row of Concats, each of one value twice, doubles them.
+static bool propagatesLittle(ModelProto &model) {
+  constexpr uint64_t most = 1 << 20;
+  std::unordered_map<std::string, uint64_t> lengths;
+  uint64_t total = 0;
+  walkGraphs(*model.mutable_graph(), [&](GraphProto &graph) {
+    for (const auto &tensor : graph.initializer())
+      if (tensor.dims_size() == 1)
+        lengths[tensor.name()] = uint64_t(std::max<int64_t>(tensor.dims(0), 0));
+    for (const NodeProto &node : graph.node()) {
+      uint64_t sum = 0, largest = 1;
+      for (const std::string &name : node.input()) {
+        auto found = lengths.find(name);
+        uint64_t length = found == lengths.end() ? 1 : found->second;
+        sum += length;
+        largest = std::max(largest, length);
+      }
+      uint64_t length = std::min(node.op_type() == "Concat" ? sum : largest, 2 * most);
+      for (const std::string &name : node.output())
+        lengths[name] = length;
+      if (node.op_type() == "Concat")
+        total += length;
+    }
+  });
+  return total <= most;
+}
+
 static std::string runInference(ModelProto &model, int strictness) {
   ::onnx::shape_inference::DataValueMap data;
   try {
     ::onnx::shape_inference::InferShapes(
         model, ::onnx::OpSchemaRegistry::Instance(),
         ::onnx::ShapeInferenceOptions(/*check_type=*/false, strictness,
-                                      /*data_prop=*/true),
+                                      /*data_prop=*/propagatesLittle(model)),
         &data);
     return "";
   } catch (const std::exception &error) {

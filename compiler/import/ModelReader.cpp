@@ -9,13 +9,19 @@
 
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl.h"
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SHA256.h"
 
+#include <algorithm>
+#include <cerrno>
 #include <climits>
+#include <cstring>
+#include <fcntl.h>
+#include <unistd.h>
 
 namespace onnxc::import {
 
@@ -24,8 +30,11 @@ using google::protobuf::io::ZeroCopyInputStream;
 
 namespace {
 
-// Nested graphs cost three levels of messages each; nobody nests 30 graphs.
-constexpr int recursionLimit = 100;
+// Of messages in messages. A graph in a graph is three levels: what is nested
+// beyond --limit nesting, but not beyond reason, is told from a damaged file.
+int recursionLimit(const ImportLimits &limits) {
+  return int(std::clamp<uint64_t>(4 * limits.nesting + 16, 4000, 40000));
+}
 // Side-file tensors up to this size are read into the proto.
 constexpr uint64_t inlineBytes = 4096;
 
@@ -77,15 +86,18 @@ private:
 };
 
 void parse(ZeroCopyInputStream &stream, llvm::StringRef what,
-           ReadModel &model) {
+           const ImportLimits &limits, ReadModel &model) {
   HashingStream hashing(stream);
   bool parsed;
-  {
+  try {
     google::protobuf::io::CodedInputStream coded(&hashing);
-    coded.SetRecursionLimit(recursionLimit);
+    coded.SetRecursionLimit(recursionLimit(limits));
     coded.SetTotalBytesLimit(INT_MAX);
     parsed = model.proto.MergePartialFromCodedStream(&coded) &&
              coded.ConsumedEntireMessage();
+  } catch (const std::bad_alloc &) {
+    throw ImportError("not enough memory to read " + what.str() + "; give the "
+                      "compiler more, or keep the weights in side files");
   }
   if (!parsed)
     throw ImportError(what.str() + " is not an ONNX model: its bytes cannot be "
@@ -93,67 +105,97 @@ void parse(ZeroCopyInputStream &stream, llvm::StringRef what,
   model.hash = hashing.hex();
 }
 
-void checkSize(uint64_t bytes, uint64_t maxBytes, llvm::StringRef what) {
-  if (bytes > maxBytes)
+void checkSize(uint64_t bytes, const ImportLimits &limits,
+               llvm::StringRef what) {
+  if (bytes > limits.fileBytes)
     throw ImportError(what.str() + " has " + std::to_string(bytes) +
-                      " bytes, more than the limit of " +
-                      std::to_string(maxBytes));
+                      " bytes, " +
+                      beyondLimit(limits, &ImportLimits::fileBytes));
   if (bytes == 0)
     throw ImportError(what.str() + " is empty");
 }
 
 } // namespace
 
+// The file status of an open file, if it is one whose reading comes to an end.
+static sys::fs::file_status plainFile(int descriptor, const std::string &what) {
+  sys::fs::file_status status;
+  if (std::error_code code = sys::fs::status(descriptor, status))
+    throw ImportError("cannot open " + what + ": " + code.message());
+  if (sys::fs::is_directory(status))
+    throw ImportError(what + " is a folder, not an ONNX file");
+  if (!sys::fs::is_regular_file(status))
+    throw ImportError(what + " is not a plain file but a pipe, a socket or a "
+                      "device; give a file, or - to read standard input");
+  return status;
+}
+
 void readModelBytes(llvm::StringRef bytes, llvm::StringRef directory,
-                    uint64_t maxBytes, ReadModel &model) {
-  checkSize(bytes.size(), maxBytes, "the model");
+                    const ImportOptions &options, ReadModel &model) {
+  checkSize(bytes.size(), options.limits, "the model");
   if (bytes.size() > size_t(INT_MAX))
     throw ImportError("the model is larger than 2 GB, which the format does "
                       "not allow; store the weights in side files");
   google::protobuf::io::ArrayInputStream stream(bytes.data(),
                                                 static_cast<int>(bytes.size()));
-  parse(stream, "the model", model);
-  model.directory = directory.str();
+  parse(stream, "the model", options.limits, model);
+  model.directory = {directory.str(), options.allowLinks};
 }
 
-void readModelFile(llvm::StringRef path, uint64_t maxBytes, ReadModel &model) {
+void readModelFile(llvm::StringRef path, const ImportOptions &options,
+                   ReadModel &model) {
   if (path == "-") {
     auto buffer = llvm::MemoryBuffer::getSTDIN();
     if (!buffer)
       throw ImportError("cannot read the model from standard input: " +
                         buffer.getError().message());
-    readModelBytes((*buffer)->getBuffer(), "", maxBytes, model);
+    readModelBytes((*buffer)->getBuffer(), "", options, model);
     return;
   }
   std::string what = "'" + path.str() + "'";
-  sys::fs::file_status status;
-  if (std::error_code code = sys::fs::status(path, status))
-    throw ImportError("cannot open " + what + ": " + code.message());
-  if (sys::fs::is_directory(status))
-    throw ImportError(what + " is a folder, not an ONNX file");
-  if (sys::fs::is_regular_file(status)) {
-    checkSize(status.getSize(), maxBytes, what);
-    if (status.getSize() > uint64_t(INT_MAX))
-      throw ImportError(what + " is larger than 2 GB, which the format does "
-                        "not allow; store the weights in side files");
-  }
-  int descriptor;
-  if (std::error_code code = sys::fs::openFileForRead(path, descriptor))
-    throw ImportError("cannot open " + what + ": " + code.message());
+  // Not waiting for the other end of a pipe, which is refused next.
+  int descriptor = ::open(path.str().c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor < 0)
+    throw ImportError("cannot open " + what + ": " + std::strerror(errno));
   google::protobuf::io::FileInputStream stream(descriptor, 1 << 16);
   stream.SetCloseOnDelete(true);
-  parse(stream, what, model);
+  uint64_t size = plainFile(descriptor, what).getSize();
+  checkSize(size, options.limits, what);
+  if (size > uint64_t(INT_MAX))
+    throw ImportError(what + " is larger than 2 GB, which the format does "
+                      "not allow; store the weights in side files");
+  parse(stream, what, options.limits, model);
   llvm::SmallString<256> directory(path);
   sys::path::remove_filename(directory);
-  model.directory = directory.empty() ? "." : directory.str().str();
+  model.directory = {directory.empty() ? "." : directory.str().str(), options.allowLinks};
 }
 
 bool isExternal(const ::onnx::TensorProto &tensor) {
   return tensor.data_location() == ::onnx::TensorProto::EXTERNAL;
 }
 
+// How many names of the file lie in the folder or below it.
+static uint64_t namesInside(const SideFolder &folder,
+                            const sys::fs::file_status &file) {
+  if (file.getLinkCount() == 1)
+    return 1;
+  auto [known, isNew] = folder.names.try_emplace(file.getUniqueID(), 0);
+  uint64_t &names = known->second;
+  if (!isNew)
+    return names;
+  std::error_code code;
+  for (sys::fs::recursive_directory_iterator it(folder.path, code, /*follow_symlinks=*/false), end;
+       it != end && !code; it.increment(code)) {
+    sys::fs::file_status other;
+    if (!sys::fs::status(it->path(), other, /*follow=*/false))
+      names += other.getUniqueID() == file.getUniqueID();
+  }
+  return names;
+}
+
 std::unique_ptr<llvm::MemoryBuffer>
-mapExternalData(const ::onnx::TensorProto &tensor, llvm::StringRef directory) {
+mapExternalData(const ::onnx::TensorProto &tensor, const SideFolder &folder) {
+  llvm::StringRef directory = folder.path;
   std::string who = "tensor '" + tensor.name() + "'";
   if (directory.empty())
     throw ImportError(who + " is stored in a side file, but the model was not "
@@ -180,7 +222,7 @@ mapExternalData(const ::onnx::TensorProto &tensor, llvm::StringRef directory) {
     throw ImportError(who + ": its external data has no location");
 
   // Only files inside the model's folder: no absolute path, no way up, and no
-  // symbolic link that leads out.
+  // symbolic or hard link that leads out.
   auto refuse = [&]() {
     throw ImportError(who + ": its external data '" + location +
                       "' is outside the model's folder; refused");
@@ -201,12 +243,22 @@ mapExternalData(const ::onnx::TensorProto &tensor, llvm::StringRef directory) {
     refuse();
   if (!realDirectory.ends_with("/"))
     realDirectory += '/';
-  if (!realPath.starts_with(realDirectory))
+  if (!folder.allowLinks && !realPath.starts_with(realDirectory))
     refuse();
+  // Looked at through the descriptor that is read, so that it is the same file.
+  int descriptor = ::open(realPath.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor < 0)
+    throw ImportError(who + ": cannot read its external data '" + location +
+                      "': " + std::strerror(errno));
+  llvm::scope_exit close([&] { ::close(descriptor); });
   sys::fs::file_status status;
-  if (sys::fs::status(realPath, status) || !sys::fs::is_regular_file(status))
+  if (sys::fs::status(descriptor, status) || !sys::fs::is_regular_file(status))
     throw ImportError(who + ": its external data '" + location +
                       "' is not a plain file");
+  if (!folder.allowLinks && status.getLinkCount() > namesInside(folder, status))
+    throw ImportError(who + ": its external data '" + location + "' has another name, a "
+                      "hard link, outside the model's folder; refused. Put a "
+                      "copy in its place, or trust the links with --allow-links");
 
   uint64_t expected = packedBytes(tensor);
   if (hasLength && length != expected)
@@ -220,7 +272,8 @@ mapExternalData(const ::onnx::TensorProto &tensor, llvm::StringRef directory) {
                       "', which has only " + std::to_string(status.getSize()));
   if (expected == 0)
     return llvm::MemoryBuffer::getMemBufferCopy("");
-  auto buffer = llvm::MemoryBuffer::getFileSlice(realPath, expected, offset);
+  auto buffer = llvm::MemoryBuffer::getOpenFileSlice(
+      sys::fs::convertFDToNativeFile(descriptor), realPath, expected, int64_t(offset));
   if (!buffer)
     throw ImportError(who + ": cannot read its external data '" + location +
                       "': " + buffer.getError().message());
@@ -231,14 +284,15 @@ mapExternalData(const ::onnx::TensorProto &tensor, llvm::StringRef directory) {
 }
 
 static void resolveTensor(::onnx::TensorProto &tensor, ReadModel &model,
-                          uint64_t maxBytes, uint64_t &total) {
+                          const ImportLimits &limits, uint64_t &total) {
   if (!isExternal(tensor))
     return;
   auto buffer = mapExternalData(tensor, model.directory);
   total += buffer->getBufferSize();
-  if (total > maxBytes)
-    throw ImportError("the model's external data exceeds the limit of " +
-                      std::to_string(maxBytes) + " bytes");
+  if (total > limits.fileBytes)
+    throw ImportError("the model's external data has " + std::to_string(total) +
+                      " bytes and more, " +
+                      beyondLimit(limits, &ImportLimits::fileBytes));
   if (buffer->getBufferSize() > inlineBytes)
     return;
   tensor.set_raw_data(buffer->getBufferStart(), buffer->getBufferSize());
@@ -246,19 +300,19 @@ static void resolveTensor(::onnx::TensorProto &tensor, ReadModel &model,
   tensor.clear_data_location();
 }
 
-void resolveExternalData(ReadModel &model, uint64_t maxBytes) {
+void resolveExternalData(ReadModel &model, const ImportLimits &limits) {
   uint64_t total = 0;
   auto attributes = [&](::onnx::NodeProto &node) {
     for (auto &attribute : *node.mutable_attribute())
       if (attribute.has_t())
-        resolveTensor(*attribute.mutable_t(), model, maxBytes, total);
+        resolveTensor(*attribute.mutable_t(), model, limits, total);
   };
   walkGraphs(*model.proto.mutable_graph(), [&](::onnx::GraphProto &graph) {
     for (auto &tensor : *graph.mutable_initializer())
-      resolveTensor(tensor, model, maxBytes, total);
+      resolveTensor(tensor, model, limits, total);
     for (auto &tensor : *graph.mutable_sparse_initializer()) {
-      resolveTensor(*tensor.mutable_values(), model, maxBytes, total);
-      resolveTensor(*tensor.mutable_indices(), model, maxBytes, total);
+      resolveTensor(*tensor.mutable_values(), model, limits, total);
+      resolveTensor(*tensor.mutable_indices(), model, limits, total);
     }
     for (auto &node : *graph.mutable_node())
       attributes(node);

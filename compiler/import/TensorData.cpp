@@ -13,6 +13,7 @@
 
 #include <cstring>
 #include <limits>
+#include <new>
 
 namespace onnxc::import {
 
@@ -149,7 +150,7 @@ std::unique_ptr<std::string> unpack(llvm::ArrayRef<char> packed,
 }
 
 Bytes takeBytes(TensorProto &tensor, llvm::StringRef name,
-                llvm::StringRef directory) {
+                const SideFolder &directory) {
   uint64_t count = elementCount(tensor);
   unsigned bits = elementBits(tensor.data_type());
   uint64_t expected = packedBytes(tensor);
@@ -389,8 +390,8 @@ Type valueType(const ::onnx::TypeProto &type, MLIRContext &context) {
   }
 }
 
-ElementsAttr takeElements(TensorProto &tensor, llvm::StringRef name,
-                          llvm::StringRef directory, MLIRContext &context) {
+static ElementsAttr denseElements(TensorProto &tensor, llvm::StringRef name,
+                                  const SideFolder &directory, MLIRContext &context) {
   ShapedType type = tensorType(tensor, name, context);
   if (tensor.data_type() == TensorProto::STRING)
     return stringElements(tensor, type, name);
@@ -401,25 +402,16 @@ ElementsAttr takeElements(TensorProto &tensor, llvm::StringRef name,
                    std::max<size_t>(align, 1));
 }
 
-ElementsAttr takeElements(::onnx::SparseTensorProto &sparse,
-                          llvm::StringRef name, llvm::StringRef directory,
-                          MLIRContext &context) {
-  TensorProto shape;
-  shape.set_name(name.str());
-  shape.set_data_type(sparse.values().data_type());
-  *shape.mutable_dims() = sparse.dims();
+// `shape` has the type and dims of the whole.
+static ElementsAttr sparseElements(::onnx::SparseTensorProto &sparse,
+                                   const TensorProto &shape, llvm::StringRef name,
+                                   const SideFolder &directory, MLIRContext &context) {
   ShapedType type = tensorType(shape, name, context);
   unsigned bits = elementBits(shape.data_type());
   if (bits == 0)
     throw UnsupportedError(who(shape, name) + " is a sparse tensor of strings, "
                            "which is not supported; store it dense");
   uint64_t count = elementCount(shape);
-  // A sparse tensor of a few bytes can claim any size; this is what we fill.
-  constexpr uint64_t maxSparseElements = uint64_t(1) << 32;
-  if (count > maxSparseElements)
-    throw ImportError(who(shape, name) + " is a sparse tensor of " +
-                      std::to_string(count) + " elements; too large to be "
-                      "made dense");
   size_t size = std::max(bits / 8, 1u);
   Bytes values = takeBytes(*sparse.mutable_values(), name, directory);
   uint64_t nonZero = elementCount(sparse.values());
@@ -456,6 +448,34 @@ ElementsAttr takeElements(::onnx::SparseTensorProto &sparse,
   bytes.owned = std::move(dense);
   size_t align = isa<ComplexType>(type.getElementType()) ? size / 2 : size;
   return fromBytes(std::move(bytes), type, name, align);
+}
+
+// Runs `make`; when memory runs out, says for what.
+template <typename Make>
+static auto allocating(const TensorProto &tensor, llvm::StringRef name,
+                       Make make) {
+  try {
+    return make();
+  } catch (const std::bad_alloc &) {
+    throw ImportError("not enough memory for " + who(tensor, name) + " of " +
+                      std::to_string(packedBytes(tensor)) +
+                      " bytes; give the compiler more, or make the model smaller");
+  }
+}
+
+ElementsAttr takeElements(TensorProto &tensor, llvm::StringRef name,
+                          const SideFolder &directory, MLIRContext &context) {
+  return allocating(tensor, name, [&] { return denseElements(tensor, name, directory, context); });
+}
+
+ElementsAttr takeElements(::onnx::SparseTensorProto &sparse,
+                          llvm::StringRef name, const SideFolder &directory,
+                          MLIRContext &context) {
+  TensorProto shape;
+  shape.set_name(name.str());
+  shape.set_data_type(sparse.values().data_type());
+  *shape.mutable_dims() = sparse.dims();
+  return allocating(shape, name, [&] { return sparseElements(sparse, shape, name, directory, context); });
 }
 
 bool readIntegers(const TensorProto &tensor, std::vector<int64_t> &values) {

@@ -13,6 +13,8 @@
 
 namespace onnxc::import {
 
+struct SideFolder;
+
 // The number of elements; throws ImportError on negative or overflowing dims.
 uint64_t elementCount(const ::onnx::TensorProto &tensor);
 
@@ -31,13 +33,13 @@ mlir::Type valueType(const ::onnx::TypeProto &type, mlir::MLIRContext &context);
 // bools take one byte each. Throws ImportError if data and shape disagree.
 mlir::ElementsAttr takeElements(::onnx::TensorProto &tensor,
                                 llvm::StringRef name,
-                                llvm::StringRef directory,
+                                const SideFolder &directory,
                                 mlir::MLIRContext &context);
 
 // A sparse tensor's value, made dense.
 mlir::ElementsAttr takeElements(::onnx::SparseTensorProto &tensor,
                                 llvm::StringRef name,
-                                llvm::StringRef directory,
+                                const SideFolder &directory,
                                 mlir::MLIRContext &context);
 
 // The integers of a small int32 or int64 tensor; empty optional otherwise.

@@ -3,7 +3,6 @@
 
 #include "codegen/llvm/LowerToLLVM.h"
 #include "codegen/nvptx/LowerToNVVM.h"
-#include "passes/graph/GraphPasses.h"
 #include "passes/lower/Lowering.h"
 #include "passes/math/ExpandMath.h"
 #include "passes/memory/ExpandViews.h"
@@ -27,7 +26,7 @@ using namespace mlir;
 namespace onnxc {
 
 /// onnx -> onnx: fold, fuse, choose layouts.
-static void buildGraph(OpPassManager &pm) { buildGraphPipeline(pm); }
+static void buildGraph(OpPassManager &pm, const PipelineOptions &options) { buildGraphPipeline(pm, options.foldBytes); }
 
 /// linalg on tensors: clean up what lowering wrote, then make one loop of each
 /// elementwise chain.
@@ -186,7 +185,7 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
   };
 
   report.inputRanges = readInputRanges(module);
-  if (!stage("graph", buildGraph))
+  if (!stage("graph", [&](OpPassManager &pm) { buildGraph(pm, options); }))
     return failure();
 
   report.nodes = listNodes(module);
@@ -225,7 +224,7 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
     if (auto reason = op->getAttrOfType<StringAttr>(kFallbackAttr))
       report.fallbacks.push_back({nodeName(op->getLoc()), reason.getValue().str()});
   });
-  ArenaPlan plan = planArena(main, {options.target.indexBits, options.ioInArena, report.inputRanges});
+  ArenaPlan plan = planArena(main, {options.target.indexBits, options.ioInArena, options.separateBuffers, report.inputRanges});
   if (options.threads > 1)
     passFrame(main);
   report.arenaBytes = plan.bytes;

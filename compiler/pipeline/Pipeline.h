@@ -7,6 +7,7 @@
 #include "codegen/nvptx/HostCalls.h"
 #include "codegen/targets/Target.h"
 #include "compiler/pipeline/NodeCosts.h"
+#include "passes/graph/GraphPasses.h"
 #include "passes/memory/SizeBounds.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/DialectRegistry.h"
@@ -24,6 +25,8 @@ struct PipelineOptions {
   int optLevel = 3;
   int threads = 1;
   bool ioInArena = false; ///< static inputs and outputs have their place in the arena
+  int64_t foldBytes = kFoldBytes; ///< see createFoldConstantsPass
+  bool separateBuffers = false; ///< see ArenaOptions
   /// Called around each stage with its name; for --dump-stages, --verbose and messages.
   std::function<void(llvm::StringRef stage)> beforeStage;
   std::function<void(llvm::StringRef stage, mlir::ModuleOp)> afterStage;

@@ -2,6 +2,7 @@
 // chunks, data movement as strided copies of raw elements.  Splats stay splats.
 #include "passes/graph/Evaluate.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
+#include "dialects/onnx/ShapeUtils.h"
 #include "passes/graph/Elements.h"
 #include "passes/graph/GraphUtil.h"
 #include "llvm/ADT/StringMap.h"
@@ -18,12 +19,21 @@ using Shape = SmallVector<int64_t>;
 using Results = std::optional<SmallVector<ElementsAttr>>;
 using Operands = ArrayRef<ElementsAttr>;
 
+/// Elements of a shape; INT64_MAX when they are more.
+int64_t count(ArrayRef<int64_t> shape) {
+  int64_t n = 1;
+  for (int64_t d : shape)
+    if (llvm::MulOverflow(n, d, n))
+      return llvm::is_contained(shape, 0) ? 0 : INT64_MAX;
+  return n;
+}
+
 /// A constant opened for reading.
 struct View {
   onnx::ConstantData data;
   Type elem;
   Shape shape;
-  int64_t size() const { return std::accumulate(shape.begin(), shape.end(), int64_t(1), std::multiplies<int64_t>()); }
+  int64_t size() const { return count(shape); }
   /// Element strides, all zero for a splat.
   Shape strides() const {
     Shape s(shape.size(), 0);
@@ -42,14 +52,11 @@ std::optional<View> open(ElementsAttr attr) {
   return View{std::move(*data), type.getElementType(), Shape(type.getShape())};
 }
 
-int64_t count(ArrayRef<int64_t> shape) {
-  return std::accumulate(shape.begin(), shape.end(), int64_t(1), std::multiplies<int64_t>());
-}
-
 /// Folding must not bloat the model: a result may be small, or at most about
 /// as large as what it is made from.
-bool worthwhile(int64_t resultBytes, int64_t operandBytes) {
-  return resultBytes <= 64 * 1024 || resultBytes <= 4 * operandBytes;
+bool worthwhile(ArrayRef<int64_t> shape, unsigned elementBytes, int64_t operandBytes) {
+  int64_t elements = count(shape);
+  return elements <= 64 * 1024 / elementBytes || elements <= 4 * operandBytes / elementBytes;
 }
 
 Results one(ElementsAttr attr) { return attr ? Results(SmallVector<ElementsAttr>{attr}) : std::nullopt; }
@@ -132,10 +139,10 @@ const llvm::StringMap<Row> &rows() {
       {"Add", {2, F { return v[0] + v[1]; }, I { return int64_t(uint64_t(v[0]) + uint64_t(v[1])); }}},
       {"Sub", {2, F { return v[0] - v[1]; }, I { return int64_t(uint64_t(v[0]) - uint64_t(v[1])); }}},
       {"Mul", {2, F { return v[0] * v[1]; }, I { return int64_t(uint64_t(v[0]) * uint64_t(v[1])); }}},
-      {"Div", {2, F { return v[0] / v[1]; }, I { return v[1] == -1 ? -v[0] : v[0] / v[1]; }}},
+      {"Div", {2, F { return v[0] / v[1]; }, I { return v[1] == -1 ? int64_t(0 - uint64_t(v[0])) : v[0] / v[1]; }}},
       {"Pow", {2, F { return std::pow(v[0], v[1]); }, I { return powInt(v[0], v[1]); }}},
-      {"Neg", {1, F { return -v[0]; }, I { return -v[0]; }}},
-      {"Abs", {1, F { return std::fabs(v[0]); }, I { return v[0] < 0 ? -v[0] : v[0]; }}},
+      {"Neg", {1, F { return -v[0]; }, I { return int64_t(0 - uint64_t(v[0])); }}},
+      {"Abs", {1, F { return std::fabs(v[0]); }, I { return v[0] < 0 ? int64_t(0 - uint64_t(v[0])) : v[0]; }}},
       {"Sqrt", {1, F { return std::sqrt(v[0]); }, nullptr}},
       {"Reciprocal", {1, F { return 1.0 / v[0]; }, nullptr}},
       {"Exp", {1, F { return std::exp(v[0]); }, nullptr}},
@@ -247,7 +254,7 @@ ElementsAttr elementwise(const Row &row, ArrayRef<View> in, Type outElem) {
     return onnx::makeSplat(RankedTensorType::get(*shape, outElem),
                            ArrayRef<char>(element, onnx::elementBytes(outElem)));
   }
-  if (!worthwhile(count(*shape) * onnx::elementBytes(outElem), operandBytes))
+  if (!worthwhile(*shape, onnx::elementBytes(outElem), operandBytes))
     return {};
   return build(*shape, outElem, [&](char *out) {
     asFloat ? computeChunks<double>(in, *shape, row.f, outForm, out)
@@ -340,8 +347,8 @@ Results evalReshape(Operation *op, Operands operands) {
     out.push_back(d == 0 && i < in.size() ? in[i] : d);
     if (d == -1)
       open = i;
-    else
-      known *= out.back();
+    else if (llvm::MulOverflow(known, out.back(), known))
+      return std::nullopt;
   }
   if (open >= 0 && known > 0)
     out[open] = count(in) / known;
@@ -386,7 +393,7 @@ Results evalExpand(Operation *op, Operands operands) {
   if (v->data.splat)
     return one(splatLike(*v, *shape));
   unsigned es = onnx::elementBytes(v->elem);
-  if (!worthwhile(count(*shape) * es, v->data.bytes().size()))
+  if (!worthwhile(*shape, es, v->data.bytes().size()))
     return std::nullopt;
   Shape strides = v->strides();
   strides.insert(strides.begin(), shape->size() - strides.size(), 0);
@@ -448,7 +455,7 @@ Results evalConcat(Operation *op, Operands operands) {
     operandBytes += v.data.bytes().size();
   }
   unsigned es = onnx::elementBytes(in[0].elem);
-  if (!worthwhile(count(shape) * es, operandBytes))
+  if (!worthwhile(shape, es, operandBytes))
     return std::nullopt;
   return one(build(shape, in[0].elem, [&](char *out) {
     int64_t outer = count(ArrayRef<int64_t>(shape).take_front(axis)), at = 0;
@@ -485,7 +492,7 @@ Results evalGather(Operation *op, Operands operands) {
   if (v->data.splat && count(shape))
     return one(splatLike(*v, shape));
   unsigned es = onnx::elementBytes(v->elem);
-  if (!worthwhile(count(shape) * es, v->data.bytes().size()))
+  if (!worthwhile(shape, es, v->data.bytes().size()))
     return std::nullopt;
   return one(build(shape, v->elem, [&](char *out) {
     for (int64_t o = 0; o < outer; ++o)
@@ -515,12 +522,12 @@ Results evalRange(Operation *op, Operands operands) {
   auto start = intsOf(operands[0]), limit = intsOf(operands[1]), delta = intsOf(operands[2]);
   if (!isa<IntegerType>(elem) || !start || !limit || !delta || (*delta)[0] == 0)
     return std::nullopt;
-  int64_t from = (*start)[0], to = (*limit)[0], step = (*delta)[0];
-  int64_t n = std::max<int64_t>(0, step > 0 ? (to - from + step - 1) / step : (from - to - step - 1) / -step);
-  if (n * onnx::elementBytes(elem) > 64 * 1024)
+  int64_t from = (*start)[0], step = (*delta)[0];
+  auto n = onnx::rangeCount(from, (*limit)[0], step);
+  if (!n || *n > 64 * 1024 / onnx::elementBytes(elem))
     return std::nullopt;
-  return one(build({n}, elem, [&](char *out) {
-    for (int64_t i = 0; i < n; ++i) {
+  return one(build({*n}, elem, [&](char *out) {
+    for (int64_t i = 0; i < *n; ++i) {
       int64_t v = from + i * step;
       storeElements(formOf(elem), out, i, 1, &v);
     }
@@ -536,9 +543,10 @@ Results evalReduceInts(Operation *op, Operands operands) {
   if (!v || !values || v->shape.size() > 1 || values->size() > 1024 || !type || !type.hasStaticShape() ||
       (axes && axes->empty()))
     return std::nullopt;
-  int64_t r = is(op, "ReduceProd") ? 1 : 0;
+  uint64_t sum = is(op, "ReduceProd") ? 1 : 0; // wraps, as the run does
   for (int64_t x : *values)
-    r = is(op, "ReduceProd") ? r * x : r + x;
+    sum = is(op, "ReduceProd") ? sum * uint64_t(x) : sum + uint64_t(x);
+  int64_t r = int64_t(sum);
   return one(build(type.getShape(), v->elem, [&](char *out) { storeElements(formOf(v->elem), out, 0, 1, &r); }));
 }
 

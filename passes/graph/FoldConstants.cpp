@@ -66,7 +66,47 @@ ElementsAttr foldDim(Operation *op) {
                                 ArrayRef<int64_t>(dims));
 }
 
-std::optional<SmallVector<ElementsAttr>> fold(Operation *op) {
+/// Bytes that a constant of this type takes when each element is stored.
+uint64_t bytesOf(ShapedType type) {
+  uint64_t bytes = onnx::elementBytes(type.getElementType());
+  for (int64_t d : type.getShape())
+    bytes = llvm::SaturatingMultiply<uint64_t>(bytes, d);
+  return llvm::is_contained(type.getShape(), 0) ? 0 : bytes;
+}
+
+/// How much evaluation may make. One constant has at most `growth` bytes, or as
+/// many as the different constants that it is made of; all of them together have
+/// sixteen times that and four times what the model came with.
+class FoldBudget {
+public:
+  FoldBudget(uint64_t growth, ModuleOp module) : growth(growth), left(llvm::SaturatingMultiply<uint64_t>(growth, 16)) {
+    for (ElementsAttr constant : resourceConstants(module))
+      left = llvm::SaturatingAdd<uint64_t>(left, 4 * bytesOf(constant.getShapedType()));
+  }
+  /// Takes the result of `op` out of the budget; false when there is no room for it.
+  bool take(Operation *op, ArrayRef<ElementsAttr> operands) {
+    auto type = ranked(op->getResult(0));
+    if (!type || !type.hasStaticShape()) // small, by the rules that evaluate
+      return true;
+    // One element is stored.
+    if (is(op, "ConstantOfShape") || llvm::all_of(operands, [](ElementsAttr operand) { return !operand || isa<SplatElementsAttr>(operand); }))
+      return true;
+    llvm::SmallDenseSet<Attribute> different(operands.begin(), operands.end());
+    uint64_t made = bytesOf(type), from = 0;
+    for (Attribute operand : different)
+      if (operand)
+        from = llvm::SaturatingAdd<uint64_t>(from, bytesOf(cast<ElementsAttr>(operand).getShapedType()));
+    if (made > std::max(growth, from) || made > left)
+      return false;
+    left -= made;
+    return true;
+  }
+
+private:
+  uint64_t growth, left;
+};
+
+std::optional<SmallVector<ElementsAttr>> fold(Operation *op, FoldBudget &budget) {
   ElementsAttr known;
   if (is(op, "Shape"))
     known = foldShape(op);
@@ -84,16 +124,20 @@ std::optional<SmallVector<ElementsAttr>> fold(Operation *op) {
     if (!operands.back() && present(v))
       return std::nullopt;
   }
+  if (!budget.take(op, operands))
+    return std::nullopt;
   return evaluate(op, operands);
 }
 
 struct FoldConstantsPass : PassWrapper<FoldConstantsPass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(FoldConstantsPass)
+  explicit FoldConstantsPass(int64_t maxBytes) : maxBytes(maxBytes) {}
   StringRef getArgument() const override { return "onnxc-fold-constants"; }
   StringRef getDescription() const override { return "Evaluate onnx ops on constants"; }
 
   void runOnOperation() override {
     std::vector<ElementsAttr> before = resourceConstants(getOperation());
+    FoldBudget budget(uint64_t(maxBytes), getOperation());
     std::vector<Operation *> ops;
     getOperation().walk<WalkOrder::PreOrder>([&](Operation *op) {
       if (op->getName().getDialectNamespace() == "onnx" && op->getNumRegions() == 0)
@@ -102,7 +146,7 @@ struct FoldConstantsPass : PassWrapper<FoldConstantsPass, OperationPass<ModuleOp
     for (Operation *op : ops) {
       if (op->getNumResults() != 1 || op->use_empty())
         continue;
-      auto values = fold(op);
+      auto values = fold(op, budget);
       if (!values)
         continue;
       // Function and region results keep their types.
@@ -115,10 +159,11 @@ struct FoldConstantsPass : PassWrapper<FoldConstantsPass, OperationPass<ModuleOp
     eraseDead(getOperation());
     releaseUnused(getOperation(), before);
   }
+  int64_t maxBytes;
 };
 
 } // namespace
 
-std::unique_ptr<Pass> createFoldConstantsPass() { return std::make_unique<FoldConstantsPass>(); }
+std::unique_ptr<Pass> createFoldConstantsPass(int64_t maxBytes) { return std::make_unique<FoldConstantsPass>(maxBytes); }
 
 } // namespace onnxc

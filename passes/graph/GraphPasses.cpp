@@ -8,16 +8,16 @@ using namespace mlir;
 
 namespace onnxc {
 
-void buildGraphPipeline(OpPassManager &pm) {
+void buildGraphPipeline(OpPassManager &pm, int64_t foldBytes) {
   pm.addPass(createCanonicalizerPass());
   // Constants first: what follows looks for them behind its operands.
-  pm.addPass(createFoldConstantsPass());
+  pm.addPass(createFoldConstantsPass(foldBytes));
   pm.addPass(createFuseOpsPass());
   pm.addPass(createFoldScaleShiftPass());
   // Layouts when the ops are final; the transposes of constants it leaves
   // behind are evaluated at once.
   pm.addPass(createChooseLayoutPass());
-  pm.addPass(createFoldConstantsPass());
+  pm.addPass(createFoldConstantsPass(foldBytes));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }

@@ -7,8 +7,10 @@
 
 namespace onnxc {
 
-/// Evaluates ops on constants (FoldConstants.cpp).
-std::unique_ptr<mlir::Pass> createFoldConstantsPass();
+/// A constant that evaluation makes is larger only when its operands are.
+constexpr int64_t kFoldBytes = int64_t(64) << 20;
+/// Evaluates ops on constants where the result has at most `maxBytes`, or is not larger than they (FoldConstants.cpp).
+std::unique_ptr<mlir::Pass> createFoldConstantsPass(int64_t maxBytes = kFoldBytes);
 /// Folds BatchNormalization and per-channel Mul/Add into weights (FoldScaleShift.cpp).
 std::unique_ptr<mlir::Pass> createFoldScaleShiftPass();
 /// Recognises ops that exporters decompose (FuseOps.cpp).
@@ -17,7 +19,7 @@ std::unique_ptr<mlir::Pass> createFuseOpsPass();
 std::unique_ptr<mlir::Pass> createChooseLayoutPass();
 
 /// Fold, fuse, choose layouts.
-void buildGraphPipeline(mlir::OpPassManager &pm);
+void buildGraphPipeline(mlir::OpPassManager &pm, int64_t foldBytes = kFoldBytes);
 /// For onnx-compile-opt.
 void registerGraphPasses();
 

@@ -209,7 +209,7 @@ ArenaPlan planArena(func::FuncOp main, const ArenaOptions &options) {
     }
     auto aliases = flow.resolve(alloc.getResult());
     std::optional<int64_t> bytes = mostBytes(alloc, bounds);
-    if (!bytes || crossesIterations(alloc, aliases)) {
+    if (options.separate || !bytes || crossesIterations(alloc, aliases)) {
       heap.push_back({alloc, leavesBlock(alloc, aliases) ? nullptr : alloc->getBlock()->getTerminator()});
       return;
     }

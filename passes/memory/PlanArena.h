@@ -33,6 +33,7 @@ constexpr int64_t kArenaAlign = 64;
 struct ArenaOptions {
   unsigned indexBits = 64;  ///< width of `index` on the target
   bool ownsArguments = false; ///< static inputs and outputs have their place in the arena, and share it with temporaries
+  bool separate = false; ///< every buffer is an allocation of its own, so that accesses out of it can be told
   InputRanges inputRanges = {}; ///< buffers whose size follows from them are planned at the largest
 };
 

@@ -9,6 +9,9 @@
         compiles for another row and runs under an emulator where the row is
         not this machine's (test/targets/toolchains.py): only the pass list,
         or every tenth test of it.
+    test/conformance/run --sanitize [--listed]
+        compiles with --sanitize=address and counts the sanitizer's reports; exit 1
+        when there is one.
     test/conformance/run --gpu sm_80 [--device sim|cuda|auto]
         compiles the pass list for a GPU too, and runs it in the simulator or on
         a card (test/gpu-sim/devices.py). Says how many tests launched kernels
@@ -68,7 +71,7 @@ def write_pass_list(names):
 
 def run_batch(options, work, names):
     """The results that one call of onnx-run wrote, by test name, and its last words."""
-    suffix = "".join(f".{word}" for word in (options.target, options.gpu) if word)
+    suffix = "".join(f".{word}" for word in (options.target, options.gpu, options.sanitize and "sanitize") if word)
     list_path = os.path.join(work, f"list{suffix}.txt")
     out_path = os.path.join(work, f"results{suffix}.jsonl")
     with open(list_path, "w") as out:
@@ -84,6 +87,8 @@ def run_batch(options, work, names):
         command += [f"--features={options.features}"]
     if options.gpu:
         command += ["--gpu", options.gpu]
+    if options.sanitize:
+        command += ["--sanitize", "address"]
     if options.runner:
         # Emulators reserve more addresses than a test may use here.
         command += ["--runner", options.runner, "--memory", "0"]
@@ -178,6 +183,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--json", metavar="FILE", help="write the results there")
     parser.add_argument("--target", metavar="ROW")
+    parser.add_argument("--sanitize", action="store_true", help="AddressSanitizer in the generated code; counts reports")
     parser.add_argument("--features", metavar="LIST", help="LLVM features added to the target's")
     devices.add_options(parser)
     parser.add_argument("--tenth", action="store_true", help="every tenth of the selected tests")
@@ -187,7 +193,7 @@ def main():
     parser.add_argument("--work", default=os.path.join(ROOT, "build", "conformance"))
     parser.add_argument("--onnx-run", default=os.path.join(ROOT, "build", "bin", "onnx-run"))
     options = parser.parse_args()
-    if options.update and (options.filter or options.listed or options.target or options.tenth or options.gpu):
+    if options.update and (options.filter or options.listed or options.target or options.tenth or options.gpu or options.sanitize):
         parser.error("--update needs a full run for this machine")
     if not os.path.exists(options.onnx_run):
         print(f"conformance: {options.onnx_run} is missing: build first", file=sys.stderr)
@@ -235,6 +241,12 @@ def main():
                 out.write(operators_table.render(index, results))
             print(f"pass list: {len(passed)} tests ({len(passed - listed)} new); docs/operators.md written")
 
+    reports = []
+    if options.sanitize:
+        reports = [name for name in names if "AddressSanitizer" in (results[name].get("message") or "")]
+        for name in reports:
+            print(f"REPORT {name}: {results[name]['message']}")
+        print(f"sanitizer: {len(reports)} reports")
     if options.gpu:
         print_summaries(summaries, passed)
     by_kind = collections.Counter(index["cases"][n]["kind"] for n in names)
@@ -247,7 +259,7 @@ def main():
         print(f"pass list: {len(listed & set(names))} listed tests ran, {len(regressions)} regressions")
     skipped = len(index["cases"]) - len(names)
     print(f"{len(passed)} passed, {len(names) - len(passed)} failed, {skipped} skipped")
-    return 1 if (failed_update or gone or (regressions and not options.update)) else 0
+    return 1 if (failed_update or reports or gone or (regressions and not options.update)) else 0
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 #include "codegen/targets/Target.h"
 #include "compiler/driver/Budget.h"
 #include "compiler/driver/Compile.h"
+#include "compiler/driver/Readable.h"
 #include "onnxc_pool.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -33,6 +34,18 @@ struct Arguments {
   std::string mistake; ///< of a value that makes no sense, if there is more to say than what is wanted
   bool help = false, version = false, listTargets = false;
 };
+
+/// "what a model may ask for ...: file-bytes (64G), ..."
+StringRef limitHelp() {
+  static const std::string text = [] {
+    std::string text = "what a model may ask for, may be repeated (suffixes K, M, G):";
+    onnxc::ImportLimits standard;
+    for (const onnxc::LimitInfo &limit : onnxc::limitTable())
+      text += std::string("\n                          ") + limit.name + ": " + limit.help + " (" + std::to_string(standard.*limit.value) + ")";
+    return text;
+  }();
+  return text;
+}
 
 std::vector<Option> optionTable(Arguments &a) {
   onnxc::CompileOptions &o = a.options;
@@ -66,6 +79,11 @@ std::vector<Option> optionTable(Arguments &a) {
        }},
       {"--io", "place", "memory of inputs and outputs: caller (default), or arena, where temporaries reuse it",
        [&o](StringRef v) { o.ioInArena = v == "arena"; return v == "arena" || v == "caller"; }},
+      {"--sanitize", "address", "generated code that AddressSanitizer checks; link it with clang -fsanitize=address",
+       [&o](StringRef v) { o.sanitize = v.str(); return v == "address"; }},
+      {"--limit", "name=N", limitHelp(),
+       [&a](StringRef v) { return onnxc::setLimit(a.options.limits, v, a.mistake); }},
+      {"--allow-links", "", "external data may lie behind symbolic and hard links that lead out of the model's folder", flag(o.allowLinks)},
       {"--ram-budget", "bytes", "fails when arena, inputs and outputs take more (suffixes K, M)",
        [&o](StringRef v) { return (o.ramBudget = onnxc::parseBytes(v)).has_value(); }},
       {"--flash-budget", "bytes", "fails when code, constants and weights take more (suffixes K, M)",
@@ -117,14 +135,14 @@ void printTargets() {
 }
 
 int userError(const Twine &message) {
-  errs() << "onnx-compile: error: " << message << "\n";
+  errs() << "onnx-compile: error: " << onnxc::readable(message.str()) << "\n";
   return 1;
 }
 
 /// A C identifier from the file name, and one that is free.
 std::string defaultName(StringRef path) {
   std::string id;
-  for (char c : path == "-" ? "model" : sys::path::stem(path))
+  for (char c : path == "-" ? "model" : sys::path::stem(path).take_front(200))
     id += isAlnum(c) ? c : '_';
   return id.empty() || isDigit(id[0]) || !onnxc::reservedPrefix(id).empty() ? "m_" + id : id;
 }
@@ -212,6 +230,8 @@ int main(int argc, char **argv) {
   onnxc::CompileOptions &options = a.options;
   if (options.name.empty())
     options.name = defaultName(a.input);
+  if (options.name.size() > 200)
+    return userError("--name has " + Twine(options.name.size()) + " characters, wanted at most 200");
   for (char c : options.name)
     if (!isAlnum(c) && c != '_')
       return userError("--name '" + options.name + "' is not a C identifier");
@@ -227,7 +247,7 @@ int main(int argc, char **argv) {
     return onnxc::exitCode(result);
   }
   for (const std::string &note : result.notes)
-    errs() << "onnx-compile: note: " << note << "\n";
+    errs() << "onnx-compile: note: " << onnxc::readable(note) << "\n";
   if (options.verbose)
     for (const std::string &file : result.files)
       errs() << "onnx-compile: wrote " << file << "\n";

@@ -1,5 +1,6 @@
 // Errors of onnx-run.
 #include "Error.h"
+#include "compiler/driver/Readable.h"
 #include "llvm/Support/raw_ostream.h"
 
 namespace onnxc::run {
@@ -28,17 +29,17 @@ int reportError(llvm::Error error) {
       std::move(error),
       [&](const RunError &e) {
         code = e.Code;
-        llvm::errs() << "onnx-run: error: " << e.Message << "\n";
+        llvm::errs() << "onnx-run: error: " << readable(e.Message) << "\n";
       },
       [&](const llvm::ErrorInfoBase &e) {
         code = ExitInternal;
-        llvm::errs() << "onnx-run: error: " << e.message() << "\n";
+        llvm::errs() << "onnx-run: error: " << readable(e.message()) << "\n";
       });
   return code;
 }
 
 void note(const llvm::Twine &message) {
-  llvm::errs() << "onnx-run: note: " << message << "\n";
+  llvm::errs() << "onnx-run: note: " << readable(message.str()) << "\n";
 }
 
 } // namespace onnxc::run

@@ -1,13 +1,16 @@
 // numpy's array format (NEP 1) and archives of it.
 #include "Npz.h"
 #include "Error.h"
+#include "Files.h"
 #include "Zip.h"
+#include "compiler/driver/TemporaryNames.h"
 #include "onnxc.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/ConvertUTF.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
 #include <algorithm>
 #include <cstring>
@@ -269,22 +272,25 @@ std::string formatNpy(const Tensor &tensor) {
 }
 
 llvm::Expected<NamedTensors> readNpz(llvm::StringRef path) {
-  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
-                                            /*RequiresNullTerminator=*/false);
+  auto buffer = readFile(path);
   if (!buffer)
-    return userError(path + ": cannot read: " + buffer.getError().message());
-  llvm::StringRef archive = (*buffer)->getBuffer();
-  auto members = listZip(archive, path);
+    return buffer.takeError();
+  return parseNpz((*buffer)->getBuffer(), path);
+}
+
+llvm::Expected<NamedTensors> parseNpz(llvm::StringRef archive,
+                                      llvm::StringRef what) {
+  auto members = listZip(archive, what);
   if (!members)
     return members.takeError();
   NamedTensors tensors;
   for (const ZipMember &member : *members) {
-    auto contents = extractZip(archive, member, path);
+    auto contents = extractZip(archive, member, what);
     if (!contents)
       return contents.takeError();
     llvm::StringRef name = member.name;
     name.consume_back(".npy");
-    auto tensor = parseNpy(*contents, (path + ": array '" + name + "'").str());
+    auto tensor = parseNpy(*contents, (what + ": array '" + name + "'").str());
     if (!tensor)
       return tensor.takeError();
     tensors.emplace_back(name.str(), std::move(*tensor));
@@ -295,7 +301,10 @@ llvm::Expected<NamedTensors> readNpz(llvm::StringRef path) {
 llvm::Error writeNpz(llvm::StringRef path, const NamedTensors &tensors,
                      bool compress) {
   // Under a temporary name first, so that a failed run leaves no half file.
-  std::string partial = (path + ".part").str();
+  llvm::StringRef folder = llvm::sys::path::parent_path(path);
+  removeAbandoned(folder.empty() ? "." : folder);
+  std::string partial = path.str() + temporarySuffix();
+  llvm::sys::RemoveFileOnSignal(partial);
   std::error_code ec;
   {
     llvm::raw_fd_ostream os(partial, ec);

@@ -21,6 +21,10 @@ std::string formatNpy(const Tensor &tensor);
 /// All arrays of an .npz file, in the order of the archive, without ".npy".
 llvm::Expected<NamedTensors> readNpz(llvm::StringRef path);
 
+/// The same of an archive in memory; `what` names it in errors.
+llvm::Expected<NamedTensors> parseNpz(llvm::StringRef archive,
+                                      llvm::StringRef what);
+
 /// Writes `tensors` to an .npz file, deflated when `compress` is set.
 llvm::Error writeNpz(llvm::StringRef path, const NamedTensors &tensors,
                      bool compress = false);

@@ -3,23 +3,62 @@
 #include "Error.h"
 #include "Npz.h"
 #include "Proto.h"
+#include "Reference.h"
 #include "codegen/targets/Target.h"
+#include "compiler/driver/TemporaryNames.h"
 #include "onnxc_pool.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include <chrono>
+#include <csignal>
+#include <cstring>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace onnxc::run {
 
 //===-- Files -------------------------------------------------------------===//
 
+/// The folder of this process, for the handler of signals.
+static char workFolder[4096];
+static pid_t workOwner;
+
+/// Removes the folder and lets the signal do what it does. Only calls that a
+/// handler may make: the work is another program's.
+static void removeOnSignal(int number) {
+  if (getpid() == workOwner) { // and not a child that was forked
+    pid_t child = fork();
+    if (child == 0) {
+      execl("/bin/rm", "rm", "-rf", "--", workFolder, nullptr);
+      _exit(1);
+    }
+    if (child > 0)
+      waitpid(child, nullptr, 0);
+  }
+  std::signal(number, SIG_DFL);
+  std::raise(number);
+}
+
 llvm::Expected<WorkFolder> WorkFolder::create() {
-  llvm::SmallString<128> path;
-  if (std::error_code ec =
-          llvm::sys::fs::createUniqueDirectory("onnx-run", path))
+  llvm::SmallString<128> parent, path;
+  llvm::sys::path::system_temp_directory(/*ErasedOnReboot=*/true, parent);
+  removeAbandoned(parent);
+  std::error_code ec = std::make_error_code(std::errc::file_exists);
+  for (int attempt = 0; attempt < 10 && ec == std::errc::file_exists; ++attempt) {
+    llvm::sys::fs::createUniquePath(parent + "/onnx-run-%%%%%%%%" + temporarySuffix(), path, /*MakeAbsolute=*/true);
+    ec = llvm::sys::fs::create_directory(path, /*IgnoreExisting=*/false, llvm::sys::fs::owner_all);
+  }
+  if (ec)
     return userError("cannot make a temporary folder: " + ec.message() +
                      "; point TMPDIR to a folder that can be written");
+  if (path.size() < sizeof workFolder) {
+    std::memcpy(workFolder, path.c_str(), path.size() + 1);
+    workOwner = getpid();
+    for (int number : {SIGINT, SIGTERM, SIGHUP})
+      if (std::signal(number, removeOnSignal) == SIG_IGN)
+        std::signal(number, SIG_IGN);
+  }
   WorkFolder work;
   work.path = path.str().str();
   return work;
@@ -49,6 +88,8 @@ llvm::ArrayRef<OptionSpec> compileOptions() {
        "compile for this target, which must run here or in --runner (native)"},
       {"runner", "COMMAND",
        "runs compiled models: COMMAND FILE, as remote/remote.c does"},
+      {"sanitize", "address",
+       "check every access of the compiled code; it runs in onnx-run-asan"},
       {"cpu", "NAME", "compile for this CPU instead of the present one"},
       {"features", "LIST", "LLVM feature string, for example -avx512f"},
       {"gpu", "LIST",
@@ -80,6 +121,7 @@ llvm::Expected<CompileOptions> parseCompileOptions(const Arguments &arguments) {
   options.cpu = arguments.get("cpu").str();
   options.features = arguments.get("features").str();
   options.gpu = arguments.get("gpu").str();
+  options.sanitize = arguments.get("sanitize").str();
   if (!options.gpu.empty() && !arguments.has("runner"))
     return userError("--gpu: a model for GPUs is linked with runtime-lite/cuda; "
                      "name a program that does so with --runner");
@@ -92,6 +134,23 @@ llvm::Expected<CompileOptions> parseCompileOptions(const Arguments &arguments) {
     options.dims[symbol.str()] = value.str();
   }
   return options;
+}
+
+llvm::Expected<std::string> runnerOf(const Arguments &arguments) {
+  if (arguments.has("runner") || !arguments.has("sanitize"))
+    return arguments.get("runner").str();
+  llvm::SmallString<256> path(executableFolder());
+  llvm::sys::path::append(path, "onnx-run-asan");
+  if (!llvm::sys::fs::can_execute(path))
+    return userError("--sanitize: '" + path +
+                     "' is missing, the runner with AddressSanitizer's "
+                     "runtime; build it with clang and compiler-rt, or name "
+                     "one with --runner");
+  // Its words are separated by spaces.
+  if (path.str().contains(' '))
+    return userError("--sanitize: '" + path + "' has a space in its path; "
+                     "name a runner without one with --runner");
+  return path.str().str();
 }
 
 /// Reads every "name=1,3,224,224" of --dims (";" separates several).
@@ -312,8 +371,10 @@ llvm::Expected<Prepared> Request::prepare(const Arguments &arguments) const {
     library = *file;
   }
   auto start = std::chrono::steady_clock::now();
-  auto model = openModel(library, path, arguments.get("runner"),
-                         static_cast<int>(*threads));
+  auto runner = runnerOf(arguments);
+  if (!runner)
+    return runner.takeError();
+  auto model = openModel(library, path, *runner, static_cast<int>(*threads));
   if (!model)
     return model.takeError();
   result.loadMs = milliseconds(start);

@@ -12,7 +12,8 @@
 
 namespace onnxc::run {
 
-/// A folder of our own that goes away with everything in it.
+/// A folder of our own that goes away with everything in it: with this object,
+/// at a signal that ends the process, or else when onnx-run starts the next time.
 class WorkFolder {
 public:
   static llvm::Expected<WorkFolder> create();
@@ -40,6 +41,10 @@ std::vector<OptionSpec> withCompileOptions(llvm::ArrayRef<OptionSpec> own);
 /// Compile options from --threads, --opt-level, --target, --cpu, --features,
 /// --dim, --verbose.
 llvm::Expected<CompileOptions> parseCompileOptions(const Arguments &arguments);
+
+/// The program that runs compiled models: that of --runner; with --sanitize the
+/// one beside onnx-run that has the sanitizer's runtime; empty: this process.
+llvm::Expected<std::string> runnerOf(const Arguments &arguments);
 
 /// Compiles `model` to a shared library in `folder`, or to an object where the
 /// target has no shared libraries; returns its path.

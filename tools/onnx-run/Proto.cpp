@@ -1,9 +1,10 @@
 // Reading protobuf files with the onnx library.
 #include "Proto.h"
 #include "Error.h"
+#include "Files.h"
 #include "onnxc.h"
+#include <climits>
 #include <cstring>
-#include <fstream>
 #include <onnx/onnx_pb.h>
 #include <set>
 
@@ -13,13 +14,10 @@
 namespace onnxc::run {
 
 template <typename Message>
-static llvm::Error parseFile(llvm::StringRef path, const char *kind,
-                             Message &message) {
-  std::ifstream file(path.str(), std::ios::binary);
-  if (!file)
-    return userError(path + ": cannot read: " + std::strerror(errno));
-  if (!message.ParseFromIstream(&file))
-    return userError(path + ": not an ONNX " + kind +
+static llvm::Error parse(llvm::StringRef bytes, llvm::StringRef what,
+                         const char *kind, Message &message) {
+  if (bytes.size() > INT_MAX || !message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+    return userError(what + ": not an ONNX " + kind +
                      " in protobuf form; check that the file is complete");
   return llvm::Error::success();
 }
@@ -73,8 +71,16 @@ collectNodes(const google::protobuf::RepeatedPtrField<onnx::NodeProto> &nodes,
 }
 
 llvm::Expected<ModelInfo> readModelInfo(llvm::StringRef path) {
+  auto buffer = readFile(path);
+  if (!buffer)
+    return buffer.takeError();
+  return parseModelInfo((*buffer)->getBuffer(), path);
+}
+
+llvm::Expected<ModelInfo> parseModelInfo(llvm::StringRef bytes,
+                                         llvm::StringRef what) {
   onnx::ModelProto model;
-  if (llvm::Error error = parseFile(path, "model", model))
+  if (llvm::Error error = parse(bytes, what, "model", model))
     return error;
   ModelInfo info;
   std::set<std::string> weights, ops;
@@ -260,29 +266,38 @@ static llvm::Expected<Value> decodeOptional(const onnx::OptionalProto &proto,
 
 llvm::Expected<Value> readProtoValue(llvm::StringRef path,
                                      ValueEncoding encoding) {
+  auto buffer = readFile(path);
+  if (!buffer)
+    return buffer.takeError();
+  return parseProtoValue((*buffer)->getBuffer(), encoding, path);
+}
+
+llvm::Expected<Value> parseProtoValue(llvm::StringRef bytes,
+                                      ValueEncoding encoding,
+                                      llvm::StringRef what) {
   switch (encoding) {
   case ValueEncoding::Tensor: {
     onnx::TensorProto proto;
-    if (llvm::Error error = parseFile(path, "tensor", proto))
+    if (llvm::Error error = parse(bytes, what, "tensor", proto))
       return error;
-    return tensorValue(proto, path);
+    return tensorValue(proto, what);
   }
   case ValueEncoding::Sequence: {
     onnx::SequenceProto proto;
-    if (llvm::Error error = parseFile(path, "sequence", proto))
+    if (llvm::Error error = parse(bytes, what, "sequence", proto))
       return error;
-    return decodeSequence(proto, path);
+    return decodeSequence(proto, what);
   }
   case ValueEncoding::Optional: {
     onnx::OptionalProto proto;
-    if (llvm::Error error = parseFile(path, "optional", proto))
+    if (llvm::Error error = parse(bytes, what, "optional", proto))
       return error;
-    return decodeOptional(proto, path);
+    return decodeOptional(proto, what);
   }
   case ValueEncoding::Other:
     break;
   }
-  return unsupportedError(path + ": maps and sparse tensors are not supported");
+  return unsupportedError(what + ": maps and sparse tensors are not supported");
 }
 
 } // namespace onnxc::run

@@ -36,11 +36,18 @@ struct ModelInfo {
 
 /// Reads the interface of a model; weights are left where they are.
 llvm::Expected<ModelInfo> readModelInfo(llvm::StringRef path);
+/// The same of bytes in memory; `what` names them in errors.
+llvm::Expected<ModelInfo> parseModelInfo(llvm::StringRef bytes,
+                                         llvm::StringRef what);
 
 /// Decodes a file of a backend test (TensorProto, SequenceProto or
 /// OptionalProto).
 llvm::Expected<Value> readProtoValue(llvm::StringRef path,
                                      ValueEncoding encoding);
+/// The same of bytes in memory; `what` names them in errors.
+llvm::Expected<Value> parseProtoValue(llvm::StringRef bytes,
+                                      ValueEncoding encoding,
+                                      llvm::StringRef what);
 
 } // namespace onnxc::run
 

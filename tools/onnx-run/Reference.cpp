@@ -18,8 +18,7 @@ static std::string join(llvm::StringRef folder, const llvm::Twine &a,
   return path.str().str();
 }
 
-/// The folder of this executable.
-static std::string executableFolder() {
+std::string executableFolder() {
   static char anchor;
   std::string path = llvm::sys::fs::getMainExecutable("onnx-run", &anchor);
   return llvm::sys::path::parent_path(path).str();

@@ -7,6 +7,9 @@
 
 namespace onnxc::run {
 
+/// The folder of this executable.
+std::string executableFolder();
+
 /// Runs ort_reference.py (beside the executable) on `inputs`, one element per
 /// run; files pass through `folder`. The Python is $ONNXC_PYTHON, else
 /// venv/bin/python of the build tree, else python3 of the path.

@@ -242,6 +242,11 @@ static llvm::Expected<Totals> testcase(const Arguments &arguments) {
   if (!memory)
     return memory.takeError();
   limits.memoryBytes = static_cast<uint64_t>(*memory) << 30;
+  auto runner = runnerOf(arguments);
+  if (!runner)
+    return runner.takeError();
+  if (arguments.has("sanitize"))
+    limits.memoryBytes = 0; // the sanitizer's shadow takes terabytes of addresses
   auto work = WorkFolder::create();
   if (!work)
     return work.takeError();
@@ -278,8 +283,7 @@ static llvm::Expected<Totals> testcase(const Arguments &arguments) {
   };
   auto child = [&](size_t i, const Reporter &reporter) {
     llvm::sys::fs::create_directory(folderOf(i));
-    runInChild((*tests)[i], *options, folderOf(i), arguments.get("runner"),
-               reporter);
+    runInChild((*tests)[i], *options, folderOf(i), *runner, reporter);
   };
   auto done = [&](size_t i, const ForkResult &result) {
     llvm::sys::fs::remove_directories(folderOf(i));

@@ -246,9 +246,9 @@ def field(number, payload):
 
 
 def nested_too_deep():
-    """If in If, deeper than the parser's limit."""
+    """If in If, deeper than the limit of nesting."""
     graph = field(2, b"leaf")
-    for _ in range(60):
+    for _ in range(300):
         attribute = field(1, b"then_branch") + field(6, graph)
         graph = field(1, field(4, b"If") + field(5, attribute)) + field(2, b"level")
     return Bytes(b"\x08\x08" + field(7, graph) + field(8, b"\x10\x15"))

@@ -17,9 +17,9 @@ namespace fs = llvm::sys::fs;
 namespace {
 
 std::string reasonOf(llvm::function_ref<void()> work) {
-  std::string reason;
-  EXPECT_FALSE(runRecovering(work, reason));
-  return reason;
+  Crash crash;
+  EXPECT_FALSE(runRecovering(work, crash));
+  return crash.reason;
 }
 
 /// Recursion that no optimisation turns into a loop.
@@ -30,16 +30,16 @@ __attribute__((noinline)) int descend(volatile char *above, size_t levels) {
 }
 
 TEST(Recovery, finishedWorkIsNoCrash) {
-  std::string reason;
+  Crash crash;
   bool ran = false;
-  EXPECT_TRUE(runRecovering([&] { ran = true; }, reason));
+  EXPECT_TRUE(runRecovering([&] { ran = true; }, crash));
   EXPECT_TRUE(ran);
-  EXPECT_EQ(reason, "");
+  EXPECT_EQ(crash.reason, "");
 }
 
 TEST(Recovery, stackIsLargeEnoughForDeepModels) {
-  std::string reason;
-  EXPECT_TRUE(runRecovering([] { descend(nullptr, 100000); }, reason)) << reason;
+  Crash crash;
+  EXPECT_TRUE(runRecovering([] { descend(nullptr, 100000); }, crash)) << crash.reason;
 }
 
 TEST(Recovery, stackOverflow) {

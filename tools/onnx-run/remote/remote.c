@@ -17,6 +17,7 @@
  *              with status 0 and no text, per output: type, rank, dims, bytes, data
  * Requests follow each other until the input ends. One state, made ready by the
  * first request, serves them all. */
+#define _POSIX_C_SOURCE 200112L /* posix_memalign */
 #include "onnxc.h"
 
 #include <stdio.h>
@@ -26,7 +27,23 @@
 #include <dlfcn.h>
 #endif
 
-enum { GUARD = 64, PATTERN = 0xa5, MAX_PORTS = 1024 };
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifdef SANITIZED
+enum { GUARD = 0 }; /* the sanitizer's redzone follows */
+#else
+enum { GUARD = 64 };
+#endif
+enum { PATTERN = 0xa5, MAX_PORTS = 1024 };
+
+/* Memory whose size is not rounded up: what follows it is not the caller's. */
+static void *aligned(size_t bytes, size_t align) {
+  void *p;
+  return posix_memalign(&p, align < 64 ? 64 : align, bytes ? bytes : 1) ? NULL : p;
+}
 
 static void put(const void *data, size_t bytes) {
   if (fwrite(data, 1, bytes, stdout) != bytes)
@@ -56,11 +73,10 @@ _Noreturn static void refuse(const char *text) {
 
 /* Memory at `align` with a guard behind it, filled with a pattern. */
 static void *poisoned(size_t bytes, size_t align) {
-  size_t total = (bytes + GUARD + align - 1) / align * align;
-  void *p = aligned_alloc(align, total);
+  void *p = aligned(bytes + GUARD, align);
   if (!p)
     exit(5);
-  memset(p, PATTERN, total);
+  memset(p, PATTERN, bytes + GUARD);
   return p;
 }
 static int intact(const void *p, size_t bytes) {
@@ -73,9 +89,7 @@ static int intact(const void *p, size_t bytes) {
 
 static void *allocate(void *user, size_t bytes, size_t align) {
   (void)user;
-  if (align < 64)
-    align = 64;
-  return aligned_alloc(align, (bytes + align - 1) / align * align);
+  return aligned(bytes, align);
 }
 static void release(void *user, void *p) {
   (void)user;
@@ -143,7 +157,7 @@ static int read_inputs(const onnxc_model *model) {
     for (int32_t d = 0; d < t->rank; ++d)
       t->dims[d] = get_number();
     t->bytes = (size_t)get_number();
-    t->data = aligned_alloc(64, (t->bytes + 64) / 64 * 64);
+    t->data = aligned(t->bytes, 64);
     copies[i] = malloc(t->bytes + 1);
     if (!t->data || !copies[i] || !get(t->data, t->bytes))
       exit(4);
@@ -169,6 +183,29 @@ static const char *defect(const onnxc_model *model, const void *arena, const voi
 static int32_t make_ready(const onnxc_model *model, void *state, onnxc_context *context) {
   return model->init ? model->init(state, (size_t)model->state_bytes, context) : ONNXC_OK;
 }
+
+#ifdef SANITIZED
+void __asan_set_error_report_callback(void (*callback)(const char *report));
+const char *__asan_default_options(void);
+
+/* No memory is an answer of the allocator, and what the model leaves behind is counted by itself. */
+const char *__asan_default_options(void) {
+  return "detect_leaks=0:allocator_may_return_null=1:exitcode=86";
+}
+/* A report answers the request, as a defect; then the sanitizer ends the process. */
+static void report(const char *text) {
+  const char *start = strstr(text, "ERROR: ");
+  start = start ? start + 7 : text;
+  /* What happened and the first two frames, without the rest. */
+  const char *end = start;
+  for (int lines = 0; *end && lines < 4; ++end)
+    lines += *end == '\n';
+  put_number(ONNXC_OK);
+  put_number((int64_t)(end - start));
+  put(start, (size_t)(end - start));
+  fflush(stdout);
+}
+#endif
 
 static void serve(const onnxc_model *model) {
   onnxc_context context = {0};
@@ -253,6 +290,9 @@ int main(int argc, char **argv) {
   if (model->num_inputs > MAX_PORTS || model->num_outputs > MAX_PORTS)
     refuse("the model has too many inputs or outputs for this program");
   greet(model);
+#ifdef SANITIZED
+  __asan_set_error_report_callback(report);
+#endif
   serve(model);
   return 0;
 }
