@@ -288,7 +288,19 @@ int opsetVersion(const ModelProto &model, const std::string &domain) {
   return 0;
 }
 
-void checkModel(const ReadModel &model, const ImportLimits &limits) {
+// The checker's message about a model that it refuses; it tells nodes by their
+// names, so that those without one get one.
+static std::string checkerMessage(ReadModel &model) {
+  nameNodes(*model.proto.mutable_graph());
+  try {
+    runChecker(model);
+  } catch (const std::exception &error) {
+    return firstParagraph(error.what());
+  }
+  return "";
+}
+
+void checkModel(ReadModel &model, const ImportLimits &limits) {
   const ModelProto &proto = model.proto;
   if (proto.ir_version() <= 0)
     throw ImportError("the model has no IR version; it is not an ONNX model");
@@ -315,8 +327,8 @@ void checkModel(const ReadModel &model, const ImportLimits &limits) {
   checkOps(proto, table);
   try {
     runChecker(model);
-  } catch (const std::exception &error) {
-    throw ImportError("the model is not valid: " + firstParagraph(error.what()));
+  } catch (const std::exception &) {
+    throw ImportError("the model is not valid: " + checkerMessage(model));
   }
 }
 

@@ -21,7 +21,7 @@ void checkLimits(const ::onnx::ModelProto &model, const ImportLimits &limits);
 
 // Throws ImportError if the model is malformed, if model functions are
 // recursive or blow up, or if ops are unknown to ONNX (all of them at once).
-void checkModel(const ReadModel &model, const ImportLimits &limits);
+void checkModel(ReadModel &model, const ImportLimits &limits);
 
 // Checks the graph alone against the schemas of its opset; throws
 // InternalImportError naming `step`, after which the graph must be valid.

@@ -4,6 +4,9 @@
 
 #include "compiler/import/Check.h"
 #include "compiler/import/Expansion.h"
+#include "compiler/import/Upgrade.h"
+
+#include "onnx/defs/schema.h"
 
 #include <map>
 
@@ -30,6 +33,22 @@ const Table &expansionTable() {
   return table;
 }
 
+// An input that the node has to have but has not, as "A of Add"; "" if none.
+std::string missingInput(const NodeProto &node) {
+  const auto *schema = ::onnx::OpSchemaRegistry::Instance()->GetSchema(
+      node.op_type(), newestOpset(), node.domain());
+  if (!schema)
+    return "";
+  int index = 0;
+  for (const auto &formal : schema->inputs()) {
+    if (formal.GetOption() == ::onnx::OpSchema::Single &&
+        (index >= node.input_size() || node.input(index).empty()))
+      return formal.GetName() + " of " + node.op_type();
+    ++index;
+  }
+  return "";
+}
+
 void expandGraph(GraphProto &graph, const TypeScope *outer, FreshNames &names,
                  std::vector<std::string> &failures) {
   TypeScope scope(graph, outer);
@@ -53,8 +72,15 @@ void expandGraph(GraphProto &graph, const TypeScope *outer, FreshNames &names,
       failures.push_back(unsupportedLine(*node, 1, error.what()));
       continue;
     }
-    for (NodeProto &made : step.nodesBefore)
+    for (NodeProto &made : step.nodesBefore) {
+      std::string missing = missingInput(made);
+      if (!missing.empty()) {
+        failures.push_back(unsupportedLine(*node, 1, "its inputs leave " + missing + " without a value; give it all that it needs"));
+        break;
+      }
+      made.set_name(node->name() + "/" + made.op_type());
       *list.Add() = std::move(made);
+    }
   }
 }
 

@@ -80,7 +80,7 @@ void quantizedGlobalAveragePool(Expansion &e) {
 
 void quantizedSoftmax(Expansion &e) {
   int64_t opset = e.integer("opset", 13);
-  int64_t axis = e.integer("axis", opset < 13 ? 1 : -1);
+  int64_t axis = e.integer("axis", -1);
   Name value = dequantize(e, 0);
   if (opset >= 13 || axis == -1) {
     value = e.with(e.op("Softmax", {value}), "axis", axis);

@@ -140,8 +140,9 @@ private:
     setImport(function, "", newestOpset());
     function.set_domain(expansionDomain);
     function.set_name(node.op_type() + std::to_string(count++));
-    if (node.name().empty() && node.output_size())
-      node.set_name(node.output(0));
+    // What goes wrong in the body is told of the node.
+    for (NodeProto &part : *function.mutable_node())
+      part.set_name(node.name() + "/" + part.op_type());
     node.set_domain(expansionDomain);
     node.set_op_type(function.name());
     *model.add_functions() = std::move(function);

@@ -6,6 +6,7 @@
 #include "compiler/import/ImportError.h"
 #include "compiler/import/TensorData.h"
 #include "dialects/onnx/InferShapes.h"
+#include "dialects/onnx/ShapeUtils.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
@@ -472,13 +473,33 @@ OwningOpRef<ModuleOp> buildModule(ReadModel &model, const DimBounds &bounds,
   });
   checkInputSizes(cast<func::FuncOp>(module->lookupSymbol("main")));
   // Valid in itself, then right: the rules of the ops say more than ONNX's
-  // inference did, and what contradicts them.
+  // inference did, count where it is wrong, and say what contradicts them.
   bool valid = succeeded(verify(*module));
   for (auto func : module->getOps<func::FuncOp>())
-    valid = valid && succeeded(onnxc::onnx::inferShapes(func));
+    valid = valid && succeeded(onnxc::onnx::inferShapes(func, onnxc::onnx::Present::Guess));
   if (!valid)
     throw ImportError(problems.empty() ? "the model is not valid" : problems);
   return module;
+}
+
+void checkOutputs(ModuleOp module, const DeclaredTypes &declared) {
+  auto function = cast<func::FuncOp>(module.lookupSymbol("main"));
+  for (auto [index, made] : llvm::enumerate(function.getResultTypes())) {
+    auto name = function.getResultAttrOfType<StringAttr>(unsigned(index), "onnx.name");
+    const ::onnx::TypeProto *file = declared.find(name.getValue().str());
+    Type said = file ? valueType(*file, *module.getContext()) : Type();
+    auto from = dyn_cast_or_null<TensorType>(said), to = dyn_cast<TensorType>(made);
+    // Element types are ONNX's own check.
+    if (!from || !to || from.getElementType() != to.getElementType() ||
+        onnxc::onnx::meetTypes(from, to))
+      continue;
+    std::string text;
+    llvm::raw_string_ostream(text)
+        << "graph output '" << name.getValue() << "': the model declares "
+        << from << ", but computes " << to
+        << "; correct or remove the declared shape";
+    throw ImportError(text);
+  }
 }
 
 } // namespace onnxc::import

@@ -4,6 +4,7 @@
 #define ONNXC_COMPILER_IMPORT_GRAPHBUILDER_H
 
 #include "compiler/import/DimOverrides.h"
+#include "compiler/import/Inference.h"
 #include "compiler/import/ModelReader.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -25,6 +26,10 @@ mlir::OwningOpRef<mlir::ModuleOp> buildModule(ReadModel &model,
                                               const DimBounds &bounds,
                                               mlir::MLIRContext &context,
                                               ImportedModelInfo &info);
+
+// Throws ImportError if the file declares a graph output of another rank or
+// other dims than the model computes.
+void checkOutputs(mlir::ModuleOp module, const DeclaredTypes &declared);
 
 } // namespace onnxc::import
 

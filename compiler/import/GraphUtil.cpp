@@ -136,6 +136,15 @@ void walkNodes(GraphProto &graph,
   }
 }
 
+void nameNodes(GraphProto &graph) {
+  int index = 0;
+  walkNodes(graph, [&](NodeProto &node) {
+    if (node.name().empty())
+      node.set_name(node.op_type() + "_" + std::to_string(index));
+    ++index;
+  });
+}
+
 void walkGraphs(GraphProto &graph,
                 const std::function<void(GraphProto &)> &fn) {
   fn(graph);

@@ -43,6 +43,10 @@ bool isDefaultDomain(const std::string &domain);
 // How messages call a node: 'name' (Op), or the first output when nameless.
 std::string describe(const ::onnx::NodeProto &node);
 
+// Names the nameless nodes "<op>_<position>", so that messages can tell them
+// and what is made of them.
+void nameNodes(::onnx::GraphProto &graph);
+
 // Calls `fn` for each node of the graph and of the graphs nested in it.
 void walkNodes(const ::onnx::GraphProto &graph,
                const std::function<void(const ::onnx::NodeProto &)> &fn);

@@ -2,6 +2,7 @@
 // exceptions, the onnx library's and our own, end here.
 #include "compiler/import/Import.h"
 
+#include "compiler/import/AttributeCheck.h"
 #include "compiler/import/Check.h"
 #include "compiler/import/Contrib.h"
 #include "compiler/import/DimOverrides.h"
@@ -62,9 +63,15 @@ void reportUnsupported(const ReadModel &model, MLIRContext &context) {
     throwUnsupported(lines);
 }
 
-// Everything before the dialect is built. Returns the bounds of symbols.
-DimBounds prepare(ReadModel &model, const ImportOptions &options,
-                  MLIRContext &context) {
+// What the file says besides the graph.
+struct Prepared {
+  DimBounds bounds;       // of symbols
+  DeclaredTypes declared; // before sizes are pinned
+};
+
+// Everything before the dialect is built.
+Prepared prepare(ReadModel &model, const ImportOptions &options,
+                 MLIRContext &context) {
   context.getOrLoadDialect<onnx::OnnxDialect>();
   context.getOrLoadDialect<mlir::func::FuncDialect>();
 
@@ -79,6 +86,7 @@ DimBounds prepare(ReadModel &model, const ImportOptions &options,
 
   // After the checker, which wants old models' initializers among the inputs.
   removeDead(model.proto);
+  nameNodes(*model.proto.mutable_graph());
   model.proto.set_ir_version(::onnx::IR_VERSION);
   DeclaredTypes declared(model.proto);
   // Before the first inference, so that all types follow from pinned sizes.
@@ -92,6 +100,7 @@ DimBounds prepare(ReadModel &model, const ImportOptions &options,
     upgradeModel(model.proto);
   }
   inlineModelFunctions(model.proto);
+  nameNodes(*model.proto.mutable_graph());
   // Adapters need ranks and element types, in the old opset's terms.
   inferTypes(model.proto, declared);
   upgradeModel(model.proto);
@@ -101,23 +110,29 @@ DimBounds prepare(ReadModel &model, const ImportOptions &options,
   inferTypes(model.proto, declared);
   checkTypes(model.proto);
   checkLimits(model.proto, options.limits); // of what was inferred
+  checkAttributes(model.proto);
 
   if (!options.keepFunctions)
     expandFunctions(model, declared, context);
   removeDead(model.proto);
-  return bounds;
+  return {std::move(bounds), std::move(declared)};
 }
 
 OwningOpRef<ModuleOp> importRead(ReadModel &model, const ImportOptions &options,
                                  MLIRContext &context,
                                  ImportedModelInfo &info) {
-  DimBounds bounds = prepare(model, options, context);
+  Prepared prepared = prepare(model, options, context);
   reportUnsupported(model, context);
   reportUntyped(model.proto);
   info = {};
   info.modelHash = model.hash;
   info.modelName = model.proto.graph().name();
-  return buildModule(model, bounds, context, info);
+  auto module = buildModule(model, prepared.bounds, context, info);
+  // Exporters that know of a dynamic batch forget it in the outputs; what they
+  // declare there is not meant for the sizes that a user pins.
+  if (options.dims.empty() && options.inputShapes.empty())
+    checkOutputs(*module, prepared.declared);
+  return module;
 }
 
 // Runs `work`; whatever it throws becomes a failure.

@@ -37,7 +37,6 @@ def Onnx_MishOp : Onnx_UnaryElementwiseOp<"Mish", "x * tanh(softplus(x))">;
 
 def Onnx_PReluOp : Onnx_PureOp<"PRelu"> {
   let summary = "x, or slope * x below zero; slope broadcasts to X";
-  let shapeRule = "inferLikeOperand";
   let arguments = (ins AnyTensor:$X, AnyTensor:$slope);
   let results = (outs AnyTensor:$Y);
 }

@@ -28,6 +28,7 @@ def Onnx_ConvTransposeOp : Onnx_PureOp<"ConvTranspose"> {
 
 def Onnx_DeformConvOp : Onnx_PureOp<"DeformConv"> {
   let summary = "Convolution with learnt sampling offsets";
+  let hasVerifier = 1;
   let arguments = (ins
     AnyTensor:$X, AnyTensor:$W, AnyTensor:$offset, Onnx_OptionalTensor:$B,
     Onnx_OptionalTensor:$mask, OptionalAttr<DenseI64ArrayAttr>:$dilations,

@@ -115,6 +115,7 @@ def Onnx_SumOp : Onnx_VariadicBroadcastOp<"Sum", "Elementwise sum", "sum">;
 
 def Onnx_BitCastOp : Onnx_PureOp<"BitCast"> {
   let summary = "Reinterpret the bits as another element type";
+  let hasVerifier = 1;
   let arguments = (ins AnyTensor:$input, I64Attr:$to);
   let results = (outs AnyTensor:$output);
 }
@@ -138,7 +139,6 @@ def Onnx_CastLikeOp : Onnx_PureOp<"CastLike"> {
 
 def Onnx_ClipOp : Onnx_PureOp<"Clip"> {
   let summary = "Limit to [min, max]; a missing bound is open";
-  let shapeRule = "inferLikeOperand";
   let arguments = (ins
     AnyTensor:$input, Onnx_OptionalTensor:$min, Onnx_OptionalTensor:$max);
   let results = (outs AnyTensor:$output);

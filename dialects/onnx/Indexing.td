@@ -62,7 +62,6 @@ def Onnx_OneHotOp : Onnx_PureOp<"OneHot"> {
 
 def Onnx_ReverseSequenceOp : Onnx_PureOp<"ReverseSequence"> {
   let summary = "Reverse the head of every sequence in a batch";
-  let shapeRule = "inferLikeOperand";
   let arguments = (ins
     AnyTensor:$input, AnyTensor:$sequence_lens, Onnx_Int<1>:$batch_axis,
     Onnx_Int<0>:$time_axis);
@@ -71,7 +70,6 @@ def Onnx_ReverseSequenceOp : Onnx_PureOp<"ReverseSequence"> {
 
 def Onnx_ScatterElementsOp : Onnx_PureOp<"ScatterElements"> {
   let summary = "Write one element per index along `axis`";
-  let shapeRule = "inferLikeOperand";
   let hasVerifier = 1;
   let arguments = (ins
     AnyTensor:$data, AnyTensor:$indices, AnyTensor:$updates, Onnx_Int<0>:$axis,
@@ -81,7 +79,7 @@ def Onnx_ScatterElementsOp : Onnx_PureOp<"ScatterElements"> {
 
 def Onnx_ScatterNDOp : Onnx_PureOp<"ScatterND"> {
   let summary = "Write slices at index tuples";
-  let shapeRule = "inferLikeOperand";
+  let hasVerifier = 1;
   let arguments = (ins
     AnyTensor:$data, AnyTensor:$indices, AnyTensor:$updates,
     Onnx_Str<"none">:$reduction);
@@ -90,7 +88,6 @@ def Onnx_ScatterNDOp : Onnx_PureOp<"ScatterND"> {
 
 def Onnx_TensorScatterOp : Onnx_PureOp<"TensorScatter"> {
   let summary = "Write an update into a cache at per-batch positions";
-  let shapeRule = "inferLikeOperand";
   let arguments = (ins
     AnyTensor:$past_cache, AnyTensor:$update,
     Onnx_OptionalTensor:$write_indices, Onnx_Int<-2>:$axis,

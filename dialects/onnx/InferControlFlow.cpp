@@ -3,8 +3,8 @@
 // Verifiers and result types of ControlFlow.td. The types inside of bodies are
 // the work of InferShapes.cpp; these rules read them.
 //
+#include "dialects/onnx/Constraints.h"
 #include "dialects/onnx/KnownValues.h"
-#include "dialects/onnx/ShapeUtils.h"
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Matchers.h"
@@ -43,6 +43,8 @@ LogicalResult IfOp::verify() {
 }
 
 LogicalResult IfOp::inferShapes(TypeList &types) {
+  if (failed(wantScalar(*this, getCond(), "cond")))
+    return failure();
   std::optional<int64_t> condition = getStaticInt(getCond());
   for (auto [k, thenValue, elseValue] :
        llvm::enumerate(yielded(getThenBranch()), yielded(getElseBranch()))) {
@@ -102,6 +104,9 @@ static Type stacked(Type slice, int64_t axis, int64_t size) {
 }
 
 LogicalResult LoopOp::inferShapes(TypeList &types) {
+  if (failed(wantScalar(*this, getM(), "M")) ||
+      failed(wantScalar(*this, getCond(), "cond")))
+    return failure();
   OperandRange next = yielded(getBody()).drop_front();
   size_t carried = getVInitial().size();
   int64_t trips = tripCount(*this);
@@ -126,6 +131,14 @@ LogicalResult ScanOp::verify() {
   if (int64_t(getNumResults()) < operands - scans)
     return emitOpError() << "results: got " << getNumResults()
                          << ", wanted at least " << operands - scans;
+  int64_t outputs = int64_t(getNumResults()) - (operands - scans);
+  if (failed(wantAttrLength(*this, "scan_input_axes", scans)) ||
+      failed(wantAttrLength(*this, "scan_input_directions", scans)) ||
+      failed(wantAttrRange(*this, "scan_input_directions", 0, 1)) ||
+      failed(wantAttrLength(*this, "scan_output_axes", outputs)) ||
+      failed(wantAttrLength(*this, "scan_output_directions", outputs)) ||
+      failed(wantAttrRange(*this, "scan_output_directions", 0, 1)))
+    return failure();
   return verifyBody(*this, getBody(), "body", operands, getNumResults());
 }
 
@@ -135,7 +148,7 @@ static int64_t entry(std::optional<ArrayRef<int64_t>> list, size_t k) {
 
 LogicalResult ScanOp::inferShapes(TypeList &types) {
   size_t scans = getNumScanInputs(), states = getNumOperands() - scans;
-  int64_t length = kDynamic;
+  Size length = Size::of(kDynamic); // of the first scan input
   for (size_t k = 0; k < scans; ++k) {
     RankedTensorType type = rankedType(getOperand(states + k));
     if (!type)
@@ -144,19 +157,24 @@ LogicalResult ScanOp::inferShapes(TypeList &types) {
                                         type.getRank(), "scan_input_axes");
     if (failed(axis))
       return failure();
-    FailureOr<int64_t> same = sameDim(*this, length, type.getDimSize(*axis),
-                                      "length of a scan input");
-    if (failed(same))
+    Size own = Size::of(getOperand(states + k), *axis);
+    if (length.tensor &&
+        failed(sameDim(*this, own, length, "length of a scan input")))
       return failure();
-    length = *same;
+    if (isDynamic(length.value()))
+      length = own;
   }
   OperandRange next = yielded(getBody());
   for (size_t k = 0; k < types.size(); ++k) {
     Type last = next[k].getType();
+    if (auto slice = dyn_cast<RankedTensorType>(last); slice && k >= states &&
+        failed(checkAxis(*this, entry(getScanOutputAxes(), k - states),
+                         slice.getRank() + 1, "scan_output_axes")))
+      return failure();
     Type type =
         k < states
             ? joinTypes(getOperand(k).getType(), last)
-            : stacked(last, entry(getScanOutputAxes(), k - states), length);
+            : stacked(last, entry(getScanOutputAxes(), k - states), length.value());
     if (type)
       types[k] = type;
   }

@@ -2,8 +2,8 @@
 //
 // Shape rules of Sequence.td and Text.td.
 //
+#include "dialects/onnx/Constraints.h"
 #include "dialects/onnx/KnownValues.h"
-#include "dialects/onnx/ShapeUtils.h"
 
 #include "mlir/IR/Builders.h"
 
@@ -20,6 +20,8 @@ static Type sequenceOf(Type elem) {
 }
 
 LogicalResult SequenceAtOp::inferShapes(TypeList &types) {
+  if (failed(wantScalar(*this, getPosition(), "position")))
+    return failure();
   types[0] = elementOf(getInputSequence());
   return success();
 }
@@ -40,6 +42,8 @@ LogicalResult SequenceConstructOp::inferShapes(TypeList &types) {
 }
 
 LogicalResult SequenceEmptyOp::inferShapes(TypeList &types) {
+  if (failed(wantAttrType(*this, "dtype")))
+    return failure();
   int64_t dtype = getDtype() ? int64_t(*getDtype()) : 1;
   if (Type elem = elementTypeFromOnnx(getContext(), dtype))
     types[0] = sequenceOf(unrankedOf(elem));
@@ -47,11 +51,15 @@ LogicalResult SequenceEmptyOp::inferShapes(TypeList &types) {
 }
 
 LogicalResult SequenceEraseOp::inferShapes(TypeList &types) {
+  if (failed(wantScalar(*this, getPosition(), "position")))
+    return failure();
   types[0] = getInputSequence().getType();
   return success();
 }
 
 LogicalResult SequenceInsertOp::inferShapes(TypeList &types) {
+  if (failed(wantScalar(*this, getPosition(), "position")))
+    return failure();
   Type elem = elementOf(getInputSequence());
   Type joined = joinTypes(elem, getTensor().getType());
   if (!joined)
@@ -66,9 +74,19 @@ LogicalResult SequenceLengthOp::inferShapes(TypeList &types) {
   return success();
 }
 
+static int64_t sum(ArrayRef<int64_t> parts) {
+  int64_t total = 0;
+  for (int64_t part : parts)
+    total = addDims(total, part);
+  return total;
+}
+
 LogicalResult SplitToSequenceOp::inferShapes(TypeList &types) {
   RankedTensorType in = rankedType(getInput());
   Type elem = getElementTypeOrSelf(getInput());
+  if (failed(wantRank(*this, getSplit(), 0, 1, "split")) ||
+      failed(wantAttrRange(*this, "keepdims", 0, 1)))
+    return failure();
   if (!in) {
     types[0] = sequenceOf(unrankedOf(elem));
     return success();
@@ -85,10 +103,17 @@ LogicalResult SplitToSequenceOp::inferShapes(TypeList &types) {
       dims.erase(dims.begin() + *axis);
   } else {
     std::optional<Dims> split = getStaticInts(getSplit());
+    bool isSize = rankedType(getSplit()) && rankedType(getSplit()).getRank() == 0;
+    for (int64_t part : split.value_or(Dims()))
+      if (failed(wantRange(*this, part, isSize ? 1 : 0, INT64_MAX, "split")))
+        return failure();
+    if (split && !isSize &&
+        failed(sameDim(*this, Size::of(sum(*split)), Size::of(getInput(), *axis),
+                       "sum of the parts")))
+      return failure();
     bool uniform = split && !split->empty() && llvm::all_equal(*split);
     // One number: parts of that size, the last one possibly smaller.
-    if (uniform && split->size() == 1 && rankedType(getSplit()) &&
-        rankedType(getSplit()).getRank() == 0)
+    if (uniform && isSize)
       uniform = !isDynamic(dims[*axis]) && split->front() > 0 &&
                 dims[*axis] % split->front() == 0;
     dims[*axis] = uniform ? split->front() : kDynamic;
@@ -106,6 +131,8 @@ LogicalResult ConcatFromSequenceOp::inferShapes(TypeList &types) {
     types[0] = unrankedOf(elem.getElementType());
     return success();
   }
+  if (failed(wantAttrRange(*this, "new_axis", 0, 1)))
+    return failure();
   bool stack = getNewAxis() != 0;
   FailureOr<int64_t> axis = checkAxis(*this, int64_t(getAxis()),
                                       ranked.getRank() + (stack ? 1 : 0));
@@ -145,6 +172,10 @@ LogicalResult OptionalHasElementOp::inferShapes(TypeList &types) {
 //===-- Strings
 
 LogicalResult StringNormalizerOp::inferShapes(TypeList &types) {
+  if (failed(wantAttrWord(*this, "case_change_action",
+                          {"NONE", "LOWER", "UPPER"})) ||
+      failed(wantAttrRange(*this, "is_case_sensitive", 0, 1)))
+    return failure();
   RankedTensorType in = rankedType(getX());
   bool drops = getStopwords() && !getStopwords()->empty();
   if (!drops) {

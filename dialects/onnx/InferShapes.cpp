@@ -8,7 +8,7 @@
 //
 #include "dialects/onnx/InferShapes.h"
 #include "dialects/onnx/ConstantData.h"
-#include "dialects/onnx/ShapeUtils.h"
+#include "dialects/onnx/Constraints.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
@@ -19,12 +19,12 @@ using namespace mlir;
 namespace onnxc::onnx {
 namespace {
 
-LogicalResult inferOp(Operation *op);
+LogicalResult inferOp(Operation *op, Present present);
 
-LogicalResult inferRegion(Region &region) {
+LogicalResult inferRegion(Region &region, Present present) {
   for (Block &block : region)
     for (Operation &op : block)
-      if (failed(inferOp(&op)))
+      if (failed(inferOp(&op, present)))
         return failure();
   return success();
 }
@@ -61,7 +61,8 @@ struct Carried {
 
 constexpr unsigned maxAttempts = 8;
 
-LogicalResult inferLoopBody(Region &body, ArrayRef<Carried> carried) {
+LogicalResult inferLoopBody(Region &body, ArrayRef<Carried> carried,
+                            Present present) {
   Snapshot before(body);
   // What the body declares stands; the initial value may say more.
   SmallVector<Type> declared, types;
@@ -79,7 +80,7 @@ LogicalResult inferLoopBody(Region &body, ArrayRef<Carried> carried) {
       // A type that is too narrow for later iterations shows up as an error.
       ScopedDiagnosticHandler silent(body.getContext(),
                                      [](Diagnostic &) { return success(); });
-      return inferRegion(body);
+      return inferRegion(body, present);
     }();
     if (failed(result))
       break;
@@ -100,20 +101,20 @@ LogicalResult inferLoopBody(Region &body, ArrayRef<Carried> carried) {
     before.restore();
   }
   before.restore();
-  return inferRegion(body);
+  return inferRegion(body, present);
 }
 
-LogicalResult inferBody(LoopOp op) {
+LogicalResult inferBody(LoopOp op, Present present) {
   SmallVector<Carried> carried;
   OperandRange next =
       cast<YieldOp>(op.getBody().front().back()).getOutputs();
   for (auto [k, initial] : llvm::enumerate(op.getVInitial()))
     carried.push_back(
         {op.getBody().getArgument(2 + k), initial.getType(), next[1 + k]});
-  return inferLoopBody(op.getBody(), carried);
+  return inferLoopBody(op.getBody(), carried, present);
 }
 
-LogicalResult inferBody(ScanOp op) {
+LogicalResult inferBody(ScanOp op, Present present) {
   SmallVector<Carried> carried;
   OperandRange next =
       cast<YieldOp>(op.getBody().front().back()).getOutputs();
@@ -142,7 +143,7 @@ LogicalResult inferBody(ScanOp op) {
                               << slice.getType() << ", wanted " << wanted;
     slice.setType(met);
   }
-  return inferLoopBody(op.getBody(), carried);
+  return inferLoopBody(op.getBody(), carried, present);
 }
 
 // A shape that some machine could hold: no dim below 0 and, with unknown dims
@@ -166,16 +167,16 @@ LogicalResult checkSize(Operation *op, size_t k, Type inferred) {
   return success();
 }
 
-LogicalResult inferOp(Operation *op) {
+LogicalResult inferOp(Operation *op, Present present) {
   if (auto loop = dyn_cast<LoopOp>(op)) {
-    if (failed(inferBody(loop)))
+    if (failed(inferBody(loop, present)))
       return failure();
   } else if (auto scan = dyn_cast<ScanOp>(op)) {
-    if (failed(inferBody(scan)))
+    if (failed(inferBody(scan, present)))
       return failure();
   } else {
     for (Region &region : op->getRegions())
-      if (failed(inferRegion(region)))
+      if (failed(inferRegion(region, present)))
         return failure();
   }
 
@@ -188,12 +189,15 @@ LogicalResult inferOp(Operation *op) {
   for (auto [k, result] : llvm::enumerate(op->getResults())) {
     if (failed(checkSize(op, k, types[k])))
       return failure();
-    Type present = result.getType();
-    if (isa<NoneType>(present) || types[k] == present)
+    Type before = result.getType();
+    if (isa<NoneType>(before) || types[k] == before)
       continue;
-    Type met = meetTypes(present, types[k]);
+    Type met = meetTypes(before, types[k]);
+    if (!met && present == Present::Guess &&
+        getElementTypeOrSelf(before) == getElementTypeOrSelf(types[k]))
+      met = types[k];
     if (!met)
-      return op->emitOpError() << "result #" << k << ": got " << present
+      return op->emitOpError() << "result #" << k << ": got " << before
                                << ", wanted " << types[k]
                                << " (from its operands)";
     result.setType(met);
@@ -217,12 +221,12 @@ struct InferShapesPass
 
 } // namespace
 
-LogicalResult inferShapes(Operation *op) { return inferOp(op); }
+LogicalResult inferShapes(Operation *op) { return inferOp(op, Present::True); }
 
-LogicalResult inferShapes(func::FuncOp func) {
+LogicalResult inferShapes(func::FuncOp func, Present present) {
   if (func.isExternal())
     return success();
-  if (failed(inferRegion(func.getBody())))
+  if (failed(inferRegion(func.getBody(), present)))
     return failure();
   // The signature follows the values that are returned.
   Operation *terminator = func.getBody().front().getTerminator();

@@ -18,10 +18,17 @@ class FuncOp;
 
 namespace onnxc::onnx {
 
+/// What the types are worth that results have before inference.
+enum class Present {
+  True, // they stand; a contradiction is an error
+  Guess // of another inference: where the rule says otherwise, it is right
+};
+
 /// Refines result types op by op, into bodies, then the results of the function
 /// type. A type never loses precision. Fails with an error on the op whose
 /// present type contradicts its operands.
-llvm::LogicalResult inferShapes(mlir::func::FuncOp func);
+llvm::LogicalResult inferShapes(mlir::func::FuncOp func,
+                                Present present = Present::True);
 
 /// Refines the results of one op (and of the ops in its bodies).
 llvm::LogicalResult inferShapes(mlir::Operation *op);

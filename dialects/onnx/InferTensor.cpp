@@ -1,232 +1,16 @@
 //===- InferTensor.cpp - shapes of data movement -------------------------===//
 //
-// Shape rules and verifiers of Tensor.td, and of the conversions.
+// Shape rules and verifiers of the ops of Tensor.td that move elements; the
+// others are in InferReshape.cpp.
 //
+#include "dialects/onnx/Constraints.h"
 #include "dialects/onnx/KnownValues.h"
-#include "dialects/onnx/ShapeUtils.h"
 
 #include "mlir/IR/Builders.h"
 
 using namespace mlir;
 
 namespace onnxc::onnx {
-
-//===-- Conversions
-
-LogicalResult CastOp::verify() {
-  if (!elementTypeFromOnnx(getContext(), int64_t(getTo())))
-    return emitOpError() << "attribute 'to': got " << int64_t(getTo())
-                         << ", wanted a TensorProto.DataType";
-  return success();
-}
-
-LogicalResult CastOp::inferShapes(TypeList &types) {
-  types[0] = withElement(getInput().getType(),
-                         elementTypeFromOnnx(getContext(), int64_t(getTo())));
-  return success();
-}
-
-LogicalResult CastLikeOp::inferShapes(TypeList &types) {
-  types[0] = withElement(getInput().getType(),
-                         getElementTypeOrSelf(getTargetType()));
-  return success();
-}
-
-LogicalResult BitCastOp::inferShapes(TypeList &types) {
-  if (Type elem = elementTypeFromOnnx(getContext(), int64_t(getTo())))
-    types[0] = withElement(getInput().getType(), elem);
-  return success();
-}
-
-//===-- Queries
-
-LogicalResult ShapeOp::inferShapes(TypeList &types) {
-  Dims dims(1, kDynamic);
-  if (RankedTensorType type = rankedType(getData())) {
-    auto [start, end] = shapeOpRange(*this, type.getRank());
-    dims[0] = end - start;
-  }
-  types[0] = tensorOf(IntegerType::get(getContext(), 64), dims);
-  return success();
-}
-
-LogicalResult SizeOp::inferShapes(TypeList &types) {
-  types[0] = scalarOf(IntegerType::get(getContext(), 64));
-  return success();
-}
-
-//===-- Reinterpretation
-
-// Flatten alone may name the end as axis.
-LogicalResult FlattenOp::verify() {
-  RankedTensorType type = rankedType(getInput());
-  int64_t axis = int64_t(getAxis());
-  if (type && (axis < -type.getRank() || axis > type.getRank()))
-    return emitOpError() << "axis: got " << axis << ", wanted "
-                         << -type.getRank() << " to " << type.getRank();
-  return success();
-}
-
-LogicalResult FlattenOp::inferShapes(TypeList &types) {
-  Dims dims(2, kDynamic);
-  if (RankedTensorType type = rankedType(getInput())) {
-    int64_t axis = int64_t(getAxis());
-    axis = axis < 0 ? axis + type.getRank() : axis;
-    dims[0] = product(type.getShape().take_front(axis));
-    dims[1] = product(type.getShape().drop_front(axis));
-  }
-  types[0] = tensorOf(getElementTypeOrSelf(getInput()), dims);
-  return success();
-}
-
-LogicalResult ReshapeOp::inferShapes(TypeList &types) {
-  Type elem = getElementTypeOrSelf(getData());
-  std::optional<SmallVector<KnownInt>> wanted = getKnownElements(getShape());
-  if (!wanted) {
-    types[0] = unrankedOf(elem);
-    return success();
-  }
-  RankedTensorType data = rankedType(getData());
-  bool zeroKeeps = !getAllowzero();
-
-  // Target dims that are dims of the operand are taken out of both sides; so
-  // -1 can be known although a batch size is not.
-  Dims rest(data ? data.getShape() : ArrayRef<int64_t>());
-  auto takeOut = [&](size_t dim) { rest[dim] = 1; };
-  Dims dims;
-  int64_t others = 1, derived = -1, lastUnknown = -1;
-  unsigned unknown = 0;
-  SmallVector<bool> taken(rest.size());
-  for (auto [k, element] : llvm::enumerate(*wanted)) {
-    if (element.value == 0 && zeroKeeps) {
-      if (data && k >= rest.size())
-        return emitOpError() << "0 at index " << k
-                             << " of the shape: got an operand of rank "
-                             << rest.size() << ", wanted more";
-      dims.push_back(data ? data.getDimSize(k) : kDynamic);
-      if (data && !taken[k]) {
-        taken[k] = true;
-        takeOut(k);
-      } else {
-        others = mulDims(others, dims.back());
-      }
-      continue;
-    }
-    if (element.value == -1) {
-      if (derived >= 0)
-        return emitOpError("got two dims of -1, wanted at most one");
-      derived = k;
-      dims.push_back(kDynamic);
-      continue;
-    }
-    if (element.value) {
-      if (*element.value < -1)
-        return emitOpError() << "dim " << k << " of the shape: got "
-                             << *element.value << ", wanted -1 or more";
-      dims.push_back(*element.value);
-      others = mulDims(others, *element.value);
-      continue;
-    }
-    dims.push_back(kDynamic);
-    bool found = false;
-    for (size_t dim = 0; data && dim < rest.size() && !found; ++dim) {
-      if (taken[dim] || !isDynamic(rest[dim]) ||
-          !getKnownDim(getData(), dim).sameAs(element))
-        continue;
-      taken[dim] = found = true;
-      takeOut(dim);
-    }
-    if (!found) {
-      ++unknown;
-      lastUnknown = k;
-    }
-  }
-
-  // One dim is left: what the others leave of the elements.
-  if (unknown == 1 && derived < 0)
-    derived = lastUnknown, unknown = 0;
-  int64_t total = data ? product(rest) : kDynamic;
-  if (!isDynamic(total) && !isDynamic(others) && unknown == 0) {
-    if (derived >= 0 && others != 0) {
-      if (total % others != 0)
-        return emitOpError() << "got " << total
-                             << " elements, wanted a multiple of " << others;
-      dims[derived] = total / others;
-    } else if (derived < 0 && total != others) {
-      return emitOpError() << "got " << total << " elements, wanted "
-                           << others;
-    }
-  }
-  types[0] = tensorOf(elem, dims);
-  return success();
-}
-
-LogicalResult SqueezeOp::inferShapes(TypeList &types) {
-  RankedTensorType type = rankedType(getData());
-  types[0] = unrankedOf(getElementTypeOrSelf(getData()));
-  if (!type)
-    return success();
-  int64_t rank = type.getRank();
-  SmallVector<bool> drop(rank);
-  if (!isPresent(getAxes())) {
-    if (!type.hasStaticShape())
-      return success();
-    for (int64_t k = 0; k < rank; ++k)
-      drop[k] = type.getDimSize(k) == 1;
-  } else {
-    std::optional<Dims> axes = getKnownInts(getAxes());
-    if (!axes)
-      return success();
-    if (llvm::any_of(*axes, isDynamic)) {
-      if (int64_t(axes->size()) <= rank)
-        types[0] = tensorOf(type.getElementType(),
-                            Dims(rank - axes->size(), kDynamic));
-      return success();
-    }
-    for (int64_t axis : *axes) {
-      FailureOr<int64_t> checked = checkAxis(*this, axis, rank, "axes");
-      if (failed(checked))
-        return failure();
-      int64_t dim = type.getDimSize(*checked);
-      if (!isDynamic(dim) && dim != 1)
-        return emitOpError() << "dim " << *checked << ": got " << dim
-                             << ", wanted 1";
-      drop[*checked] = true;
-    }
-  }
-  Dims dims;
-  for (int64_t k = 0; k < rank; ++k)
-    if (!drop[k])
-      dims.push_back(type.getDimSize(k));
-  types[0] = tensorOf(type.getElementType(), dims);
-  return success();
-}
-
-LogicalResult UnsqueezeOp::inferShapes(TypeList &types) {
-  RankedTensorType type = rankedType(getData());
-  std::optional<Dims> axes = getKnownInts(getAxes());
-  types[0] = unrankedOf(getElementTypeOrSelf(getData()));
-  if (!type || !axes)
-    return success();
-  int64_t rank = type.getRank() + axes->size();
-  Dims dims(rank, kDynamic);
-  if (llvm::none_of(*axes, isDynamic)) {
-    SmallVector<bool> unit(rank);
-    for (int64_t axis : *axes) {
-      FailureOr<int64_t> checked = checkAxis(*this, axis, rank, "axes");
-      if (failed(checked))
-        return failure();
-      if (unit[*checked])
-        return emitOpError() << "axes: got " << *checked
-                             << " twice, wanted distinct axes";
-      unit[*checked] = true;
-    }
-    for (int64_t k = 0, from = 0; k < rank; ++k)
-      dims[k] = unit[k] ? 1 : type.getDimSize(from++);
-  }
-  types[0] = tensorOf(type.getElementType(), dims);
-  return success();
-}
 
 //===-- Movement
 
@@ -242,8 +26,9 @@ LogicalResult ConcatOp::verify() {
 
 LogicalResult ConcatOp::inferShapes(TypeList &types) {
   Dims dims;
+  Sizes wanted; // of the dims beside the axis: the first that is known, if any
   bool first = true, allRanked = true;
-  for (Value input : getInputs()) {
+  for (auto [index, input] : llvm::enumerate(getInputs())) {
     RankedTensorType type = rankedType(input);
     if (!type) {
       allRanked = false;
@@ -251,12 +36,13 @@ LogicalResult ConcatOp::inferShapes(TypeList &types) {
     }
     if (first) {
       dims.assign(type.getShape().begin(), type.getShape().end());
+      wanted = sizesOf(input);
       first = false;
       continue;
     }
-    if (size_t(type.getRank()) != dims.size())
-      return emitOpError() << "operand rank: got " << type.getRank()
-                           << ", wanted " << dims.size();
+    std::string name = ("operand #" + Twine(index)).str();
+    if (failed(wantRank(*this, input, int64_t(dims.size()), name)))
+      return failure();
     int64_t axis = int64_t(getAxis());
     axis = axis < 0 ? axis + type.getRank() : axis;
     for (auto [k, dim] : llvm::enumerate(type.getShape())) {
@@ -264,9 +50,13 @@ LogicalResult ConcatOp::inferShapes(TypeList &types) {
         dims[k] = addDims(dims[k], dim);
         continue;
       }
-      FailureOr<int64_t> same = sameDim(*this, dims[k], dim, "operand dim");
+      Size own = Size::of(input, int64_t(k));
+      FailureOr<int64_t> same = sameDim(*this, own, wanted[k],
+                                        "dim " + Twine(k) + " of " + name);
       if (failed(same))
         return failure();
+      if (isDynamic(dims[k]) && !isDynamic(dim))
+        wanted[k] = own;
       dims[k] = *same;
     }
   }
@@ -301,6 +91,12 @@ LogicalResult SplitOp::inferShapes(TypeList &types) {
   axis = axis < 0 ? axis + type.getRank() : axis;
   int64_t size = type.getDimSize(axis), parts = types.size();
   Dims sizes(parts, kDynamic);
+  if (getNumOutputs() &&
+      failed(wantRange(*this, int64_t(*getNumOutputs()), parts, parts,
+                       "num_outputs")))
+    return failure();
+  if (failed(wantRank(*this, getSplit(), 1, "split")))
+    return failure();
   if (isPresent(getSplit())) {
     if (std::optional<Dims> split = getKnownInts(getSplit())) {
       if (int64_t(split->size()) != parts)
@@ -308,9 +104,14 @@ LogicalResult SplitOp::inferShapes(TypeList &types) {
                              << ", wanted " << split->size();
       sizes = *split;
       int64_t sum = 0;
-      for (int64_t part : sizes)
+      for (int64_t part : sizes) {
+        if (!isDynamic(part) &&
+            failed(wantRange(*this, part, 0, INT64_MAX, "split")))
+          return failure();
         sum = addDims(sum, part);
-      if (failed(sameDim(*this, size, sum, "sum of the parts")))
+      }
+      if (failed(sameDim(*this, Size::of(sum), Size::of(getInput(), axis),
+                         "sum of the parts")))
         return failure();
     }
   } else if (!isDynamic(size) && parts > 0) {
@@ -333,14 +134,9 @@ LogicalResult SplitOp::inferShapes(TypeList &types) {
 // A block size and where the dims of an image are.
 static LogicalResult verifyBlocks(Operation *op, Value input,
                                   int64_t blockSize) {
-  if (blockSize < 1)
-    return op->emitOpError()
-           << "blocksize: got " << blockSize << ", wanted 1 or more";
-  if (RankedTensorType type = rankedType(input))
-    if (type.getRank() != 4)
-      return op->emitOpError()
-             << "operand rank: got " << type.getRank() << ", wanted 4";
-  return success();
+  return success(succeeded(wantRange(op, blockSize, 1, INT32_MAX, "blocksize")) &&
+                 succeeded(wantRank(op, input, 4, "input")) &&
+                 succeeded(wantAttrWord(op, "mode", {"DCR", "CRD"})));
 }
 
 static int64_t divideDim(int64_t dim, int64_t by) {
@@ -394,12 +190,17 @@ LogicalResult SpaceToDepthOp::inferShapes(TypeList &types) {
 LogicalResult ExpandOp::inferShapes(TypeList &types) {
   Type elem = getElementTypeOrSelf(getInput());
   RankedTensorType type = rankedType(getInput());
-  std::optional<Dims> shape = getKnownInts(getShape());
+  if (failed(wantRank(*this, getShape(), 1, "shape")))
+    return failure();
+  std::optional<SmallVector<KnownInt>> shape = getKnownElements(getShape());
   if (!type || !shape) {
     types[0] = unrankedOf(elem);
     return success();
   }
-  FailureOr<Dims> dims = broadcastDims(*this, type.getShape(), *shape);
+  Sizes wanted;
+  for (const KnownInt &element : *shape)
+    wanted.push_back(Size::of(element));
+  FailureOr<Dims> dims = broadcastDims(*this, {sizesOf(getInput()), wanted});
   if (failed(dims))
     return failure();
   types[0] = tensorOf(elem, *dims);
@@ -408,6 +209,12 @@ LogicalResult ExpandOp::inferShapes(TypeList &types) {
 
 LogicalResult PadOp::inferShapes(TypeList &types) {
   RankedTensorType type = rankedType(getData());
+  if (failed(wantAttrWord(*this, "mode",
+                          {"constant", "reflect", "edge", "wrap"})) ||
+      failed(wantRank(*this, getPads(), 1, "pads")) ||
+      failed(wantRank(*this, getAxes(), 1, "axes")) ||
+      failed(wantScalar(*this, getConstantValue(), "constant_value")))
+    return failure();
   if (!type) {
     types[0] = unrankedOf(getElementTypeOrSelf(getData()));
     return success();
@@ -430,14 +237,14 @@ LogicalResult PadOp::inferShapes(TypeList &types) {
     return emitOpError() << "number of pads: got " << pads->size()
                          << ", wanted " << 2 * axes.size();
   Dims dims(type.getShape());
-  for (auto [k, axis] : llvm::enumerate(axes)) {
-    FailureOr<int64_t> checked = checkAxis(*this, axis, rank, "axes");
-    if (failed(checked))
-      return failure();
-    int64_t &dim = dims[*checked];
+  FailureOr<Dims> checked = checkAxes(*this, axes, rank);
+  if (failed(checked))
+    return failure();
+  for (auto [k, axis] : llvm::enumerate(*checked)) {
+    int64_t &dim = dims[axis];
     dim = addDims(dim, addDims((*pads)[k], (*pads)[k + axes.size()]));
     if (!isDynamic(dim) && dim < 0)
-      return emitOpError() << "dim " << *checked << ": got " << dim
+      return emitOpError() << "dim " << axis << ": got " << dim
                            << " after padding, wanted 0 or more";
   }
   types[0] = tensorOf(type.getElementType(), dims);
@@ -455,6 +262,11 @@ LogicalResult SliceOp::inferShapes(TypeList &types) {
   std::optional<Dims> starts = getKnownInts(getStarts());
   std::optional<Dims> ends = getKnownInts(getEnds());
   std::optional<Dims> axes, steps;
+  if (failed(wantRank(*this, getStarts(), 1, "starts")) ||
+      failed(wantRank(*this, getEnds(), 1, "ends")) ||
+      failed(wantRank(*this, getAxes(), 1, "axes")) ||
+      failed(wantRank(*this, getSteps(), 1, "steps")))
+    return failure();
   if (isPresent(getAxes())) {
     axes = getStaticInts(getAxes());
     if (!axes)
@@ -482,11 +294,11 @@ LogicalResult SliceOp::inferShapes(TypeList &types) {
                            << (*list)->size() << ", wanted " << count;
   }
   Dims dims(type.getShape());
+  FailureOr<Dims> checked = checkAxes(*this, *axes, rank);
+  if (failed(checked))
+    return failure();
   for (size_t k = 0; k < count; ++k) {
-    FailureOr<int64_t> axis = checkAxis(*this, (*axes)[k], rank, "axes");
-    if (failed(axis))
-      return failure();
-    int64_t &dim = dims[*axis];
+    int64_t &dim = dims[(*checked)[k]];
     int64_t start = (*starts)[k], end = (*ends)[k], step = (*steps)[k];
     if (step == 0)
       return emitOpError("steps: got 0, wanted another number");
@@ -502,6 +314,8 @@ LogicalResult SliceOp::inferShapes(TypeList &types) {
 
 LogicalResult TileOp::inferShapes(TypeList &types) {
   RankedTensorType type = rankedType(getInput());
+  if (failed(wantRank(*this, getRepeats(), 1, "repeats")))
+    return failure();
   if (!type) {
     types[0] = unrankedOf(getElementTypeOrSelf(getInput()));
     return success();
@@ -511,11 +325,22 @@ LogicalResult TileOp::inferShapes(TypeList &types) {
     if (repeats->size() != dims.size())
       return emitOpError() << "number of repeats: got " << repeats->size()
                            << ", wanted " << dims.size();
-    for (auto [k, repeat] : llvm::enumerate(*repeats))
+    for (auto [k, repeat] : llvm::enumerate(*repeats)) {
+      if (!isDynamic(repeat) &&
+          failed(wantRange(*this, repeat, 0, INT64_MAX, "repeats")))
+        return failure();
       dims[k] = mulDims(type.getDimSize(k), repeat);
+    }
   }
   types[0] = tensorOf(type.getElementType(), dims);
   return success();
+}
+
+LogicalResult TriluOp::inferShapes(TypeList &types) {
+  types[0] = getInput().getType();
+  return success(
+      succeeded(wantRank(*this, getInput(), 2, INT64_MAX, "input")) &&
+      succeeded(wantScalar(*this, getK(), "k")));
 }
 
 LogicalResult TransposeOp::verify() {

@@ -4,8 +4,8 @@
 // convolutions. With layout "NHWC" images have their channels last; weights
 // keep the order of ONNX (M, C, spatial...).
 //
+#include "dialects/onnx/Constraints.h"
 #include "dialects/onnx/KnownValues.h"
-#include "dialects/onnx/ShapeUtils.h"
 
 #include "mlir/IR/Builders.h"
 
@@ -52,16 +52,15 @@ Window windowOf(Operation *op, int64_t spatialRank) {
 // have to agree with each other only.
 LogicalResult verifyWindow(Operation *op, Value image, Value weights = {}) {
   int64_t spatialRank = -1;
-  for (Value value : {image, weights}) {
+  for (auto [value, name] : {std::pair(image, "the image"),
+                             std::pair(weights, "the weights")}) {
     RankedTensorType type = value ? rankedType(value) : nullptr;
     if (!type)
       continue;
-    if (type.getRank() < 3)
-      return op->emitOpError()
-             << "operand rank: got " << type.getRank() << ", wanted 3 or more";
-    if (spatialRank >= 0 && spatialRank != type.getRank() - 2)
-      return op->emitOpError() << "rank of the weights: got " << type.getRank()
-                               << ", wanted " << spatialRank + 2;
+    if (failed(wantRank(op, value, 3, INT64_MAX, name)) ||
+        (spatialRank >= 0 &&
+         failed(wantRank(op, value, spatialRank + 2, name))))
+      return failure();
     spatialRank = type.getRank() - 2;
   }
   struct Attr {
@@ -75,32 +74,16 @@ LogicalResult verifyWindow(Operation *op, Value image, Value weights = {}) {
       continue;
     if (spatialRank < 0 && list->size() % attr.perDim == 0)
       spatialRank = list->size() / attr.perDim;
-    if (int64_t(list->size()) != attr.perDim * spatialRank)
-      return op->emitOpError()
-             << "length of " << attr.name << ": got " << list->size()
-             << ", wanted " << attr.perDim * spatialRank;
-    for (int64_t entry : *list)
-      if (entry < attr.least)
-        return op->emitOpError() << attr.name << ": got " << entry
-                                 << ", wanted " << attr.least << " or more";
-      else if (entry > INT32_MAX)
-        return op->emitOpError() << attr.name << ": got " << entry
-                                 << ", wanted at most " << INT32_MAX;
+    if (failed(wantAttrLength(op, attr.name, attr.perDim * spatialRank)) ||
+        failed(wantAttrRange(op, attr.name, attr.least)))
+      return failure();
   }
-  if (auto autoPad = op->getAttrOfType<StringAttr>("auto_pad"))
-    if (!llvm::is_contained({"NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"},
-                            autoPad.getValue()))
-      return op->emitOpError()
-             << "auto_pad: got '" << autoPad.getValue()
-             << "', wanted NOTSET, SAME_UPPER, SAME_LOWER or VALID";
-  if (auto layout = op->getAttrOfType<StringAttr>("layout"))
-    if (layout.getValue() != "NCHW" && layout.getValue() != "NHWC")
-      return op->emitOpError() << "layout: got '" << layout.getValue()
-                               << "', wanted NCHW or NHWC";
-  if (intAttr(op, "group", 1) < 1)
-    return op->emitOpError() << "group: got " << intAttr(op, "group", 1)
-                             << ", wanted 1 or more";
-  return success();
+  return success(
+      succeeded(wantAttrWord(
+          op, "auto_pad", {"NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"})) &&
+      succeeded(wantAttrWord(op, "layout", {"NCHW", "NHWC"})) &&
+      succeeded(wantAttrRange(op, "group", 1)) &&
+      succeeded(wantAttrRange(op, "p", 1)));
 }
 
 // Number of window positions along spatial dim `k`.
@@ -145,13 +128,14 @@ LogicalResult windowShape(Operation *op, const Window &w, RankedTensorType in,
 }
 
 // Kernel sizes from the weights, or from the attribute without their shape.
-FailureOr<Dims> kernelOf(Operation *op, const Window &w,
-                         RankedTensorType weights, int64_t spatialRank) {
+FailureOr<Dims> kernelOf(Operation *op, const Window &w, Value weights,
+                         int64_t spatialRank) {
   Dims kernel = w.kernel.value_or(Dims(spatialRank, kDynamic));
-  if (weights)
+  if (rankedType(weights))
     for (int64_t k = 0; k < spatialRank; ++k) {
-      FailureOr<int64_t> dim = sameDim(op, weights.getDimSize(k + 2), kernel[k],
-                                       "kernel_shape");
+      FailureOr<int64_t> dim =
+          sameDim(op, Size::of(kernel[k]), Size::of(weights, k + 2),
+                  "kernel_shape");
       if (failed(dim))
         return failure();
       kernel[k] = *dim;
@@ -159,8 +143,8 @@ FailureOr<Dims> kernelOf(Operation *op, const Window &w,
   return kernel;
 }
 
-LogicalResult inferConvolution(Operation *op, Value x, Value weights, Type elem,
-                               TypeList &types) {
+LogicalResult inferConvolution(Operation *op, Value x, Value weights,
+                               Value bias, Type elem, TypeList &types) {
   RankedTensorType in = rankedType(x), w = rankedType(weights);
   if (!in) {
     types[0] = w ? tensorOf(elem, Dims(w.getRank(), kDynamic))
@@ -169,16 +153,18 @@ LogicalResult inferConvolution(Operation *op, Value x, Value weights, Type elem,
   }
   int64_t spatialRank = in.getRank() - 2;
   Window window = windowOf(op, spatialRank);
-  FailureOr<Dims> kernel = kernelOf(op, window, w, spatialRank);
+  FailureOr<Dims> kernel = kernelOf(op, window, weights, spatialRank);
   if (failed(kernel))
     return failure();
-  int64_t channels = in.getDimSize(window.channelDim(in.getRank()));
   int64_t group = intAttr(op, "group", 1);
-  if (w && !isDynamic(channels) && !isDynamic(w.getDimSize(1)) &&
-      channels != w.getDimSize(1) * group)
-    return op->emitOpError() << "channels: got " << channels << ", wanted "
-                             << w.getDimSize(1) * group
-                             << " (dim 1 of the weights times group)";
+  if (w && failed(sameDim(op, Size::of(x, window.channelDim(in.getRank())),
+                          Size::of(weights, 1, group), "channels")))
+    return failure();
+  if (w && !isDynamic(w.getDimSize(0)) && w.getDimSize(0) % group != 0)
+    return op->emitOpError() << "dim 0 of the weights: got " << w.getDimSize(0)
+                             << ", wanted a multiple of group " << group;
+  if (w && failed(wantVector(op, bias, Size::of(weights, 0), "B")))
+    return failure();
   Dims dims;
   if (failed(windowShape(op, window, in, *kernel,
                          w ? w.getDimSize(0) : kDynamic, dims)))
@@ -199,23 +185,89 @@ LogicalResult QLinearConvOp::verify() {
   return verifyWindow(*this, getX(), getW());
 }
 LogicalResult ConvTransposeOp::verify() {
-  return verifyWindow(*this, getX(), getW());
+  if (failed(verifyWindow(*this, getX(), getW())) ||
+      failed(wantAttrRange(*this, "output_padding", 0)) ||
+      failed(wantAttrRange(*this, "output_shape", 0)))
+    return failure();
+  return success();
+}
+
+// Scales and zero points of quantised convolutions: one of the images, one or
+// one per output channel of the weights.
+static LogicalResult wantConvParameters(Operation *op) {
+  SmallVector<std::pair<Value, StringRef>> images, kernels;
+  Value weights;
+  if (auto conv = dyn_cast<QLinearConvOp>(op)) {
+    weights = conv.getW();
+    images = {{conv.getXScale(), "x_scale"},
+              {conv.getXZeroPoint(), "x_zero_point"},
+              {conv.getYScale(), "y_scale"},
+              {conv.getYZeroPoint(), "y_zero_point"}};
+    kernels = {{conv.getWScale(), "w_scale"},
+               {conv.getWZeroPoint(), "w_zero_point"}};
+  } else if (auto conv = dyn_cast<ConvIntegerOp>(op)) {
+    weights = conv.getW();
+    images = {{conv.getXZeroPoint(), "x_zero_point"}};
+    kernels = {{conv.getWZeroPoint(), "w_zero_point"}};
+  }
+  for (auto [value, name] : images)
+    if (failed(wantScalar(op, value, name)))
+      return failure();
+  for (auto [value, name] : kernels)
+    if (rankedType(weights) &&
+        failed(wantBroadcastTo(op, value, {Size::of(weights, 0)}, name)))
+      return failure();
+  return success();
 }
 
 LogicalResult inferConv(Operation *op, TypeList &types) {
+  if (failed(wantConvParameters(op)))
+    return failure();
   if (auto conv = dyn_cast<QLinearConvOp>(op))
-    return inferConvolution(op, conv.getX(), conv.getW(),
+    return inferConvolution(op, conv.getX(), conv.getW(), conv.getB(),
                             getElementTypeOrSelf(conv.getYZeroPoint()), types);
   Type elem = isa<ConvIntegerOp>(op)
                   ? Type(IntegerType::get(op->getContext(), 32))
                   : getElementTypeOrSelf(op->getOperand(0));
-  return inferConvolution(op, op->getOperand(0), op->getOperand(1), elem,
+  // What ConvInteger has there is the zero point of x.
+  Value bias = isa<ConvOp>(op) ? op->getOperand(2) : Value();
+  return inferConvolution(op, op->getOperand(0), op->getOperand(1), bias, elem,
                           types);
 }
 
+LogicalResult DeformConvOp::verify() {
+  if (failed(verifyWindow(*this, getX(), getW())) ||
+      failed(wantAttrRange(*this, "offset_group", 1)))
+    return failure();
+  return success();
+}
+
+// Offsets [N, offset_group * 2 * taps, output...], the mask half of that.
 LogicalResult DeformConvOp::inferShapes(TypeList &types) {
-  return inferConvolution(*this, getX(), getW(), getElementTypeOrSelf(getX()),
-                          types);
+  if (failed(inferConvolution(*this, getX(), getW(), getB(),
+                              getElementTypeOrSelf(getX()), types)))
+    return failure();
+  RankedTensorType in = rankedType(getX()), weights = rankedType(getW());
+  if (!in || !weights)
+    return success();
+  bool last = getLayout() == "NHWC";
+  int64_t rank = in.getRank(), groups = int64_t(getOffsetGroup());
+  int64_t channels = in.getDimSize(last ? rank - 1 : 1);
+  if (!isDynamic(channels) && channels % groups != 0)
+    return emitOpError() << "channels: got " << channels
+                         << ", wanted a multiple of offset_group " << groups;
+  int64_t taps = product(weights.getShape().drop_front(2));
+  ArrayRef<int64_t> out = cast<RankedTensorType>(types[0]).getShape();
+  auto shape = [&](int64_t perTap) {
+    Sizes dims = {Size::of(getX(), 0),
+                  Size::of(mulDims(mulDims(groups, perTap), taps))};
+    for (int64_t dim : out.slice(last ? 1 : 2, rank - 2))
+      dims.push_back(Size::of(dim));
+    return dims;
+  };
+  // The channels of offsets and mask are second in either layout.
+  return success(succeeded(wantShape(*this, getOffset(), shape(2), "offset")) &&
+                 succeeded(wantShape(*this, getMask(), shape(1), "mask")));
 }
 
 LogicalResult ConvTransposeOp::inferShapes(TypeList &types) {
@@ -228,7 +280,7 @@ LogicalResult ConvTransposeOp::inferShapes(TypeList &types) {
   }
   int64_t rank = in.getRank(), spatialRank = rank - 2;
   Window w = windowOf(*this, spatialRank);
-  FailureOr<Dims> kernel = kernelOf(*this, w, weights, spatialRank);
+  FailureOr<Dims> kernel = kernelOf(*this, w, getW(), spatialRank);
   if (failed(kernel))
     return failure();
   std::optional<Dims> shape = arrayAttr(*this, "output_shape");
@@ -242,6 +294,16 @@ LogicalResult ConvTransposeOp::inferShapes(TypeList &types) {
       return emitOpError()
              << "length of output_shape or output_padding: got "
              << list->size() << ", wanted " << spatialRank;
+
+  Size channels = Size::of(getX(), w.channelDim(rank));
+  int64_t group = int64_t(getGroup());
+  if (weights &&
+      (failed(sameDim(*this, channels, Size::of(getW(), 0), "channels")) ||
+       failed(wantVector(*this, getB(), Size::of(getW(), 1, group), "B"))))
+    return failure();
+  if (!isDynamic(channels.value()) && channels.value() % group != 0)
+    return emitOpError() << "channels: got " << channels.value()
+                         << ", wanted a multiple of group " << group;
 
   Dims dims(in.getShape());
   dims[w.channelDim(rank)] =
@@ -268,11 +330,55 @@ LogicalResult ConvTransposeOp::inferShapes(TypeList &types) {
   return success();
 }
 
+// Blocks of a block_shape at every place of the padded image, as columns.
+static LogicalResult wantColumns(Col2ImOp op, const Dims &image,
+                                 const Dims &block) {
+  RankedTensorType in = rankedType(op.getInput());
+  size_t rank = image.size();
+  Window w = windowOf(op, int64_t(rank));
+  if (block.size() != rank)
+    return op.emitOpError() << "length of block_shape: got " << block.size()
+                            << ", wanted " << rank << " as of image_shape";
+  for (auto [name, perDim, least] :
+       {std::tuple("strides", 1, 1), std::tuple("dilations", 1, 1),
+        std::tuple("pads", 2, 0)})
+    if (failed(wantAttrLength(op, name, perDim * int64_t(rank))) ||
+        failed(wantAttrRange(op, name, least)))
+      return failure();
+  int64_t places = 1;
+  for (size_t k = 0; k < rank; ++k) {
+    if (!isDynamic(image[k]) &&
+        failed(wantRange(op, image[k], 0, INT32_MAX, "image_shape")))
+      return failure();
+    if (!isDynamic(block[k]) &&
+        failed(wantRange(op, block[k], 1, INT32_MAX, "block_shape")))
+      return failure();
+    FailureOr<int64_t> count = windowCount(op, w, k, image[k], block[k]);
+    if (failed(count))
+      return failure();
+    places = mulDims(places, *count);
+  }
+  if (!in)
+    return success();
+  int64_t first = in.getRank() - 2; // without or with a batch
+  int64_t taps = product(block), columns = in.getDimSize(first);
+  if (!isDynamic(taps) && !isDynamic(columns) && columns % taps != 0)
+    return op.emitOpError() << "dim " << first << " of input: got " << columns
+                            << ", wanted a multiple of the block's " << taps;
+  return LogicalResult(sameDim(op, Size::of(op.getInput(), first + 1),
+                               Size::of(places), "number of blocks"));
+}
+
 LogicalResult Col2ImOp::inferShapes(TypeList &types) {
   Type elem = getElementTypeOrSelf(getInput());
   RankedTensorType in = rankedType(getInput());
   std::optional<Dims> image = getKnownInts(getImageShape());
   std::optional<Dims> block = getKnownInts(getBlockShape());
+  if (failed(wantRank(*this, getInput(), 2, 3, "input")) ||
+      failed(wantRank(*this, getImageShape(), 1, "image_shape")) ||
+      failed(wantRank(*this, getBlockShape(), 1, "block_shape")) ||
+      (image && block && failed(wantColumns(*this, *image, *block))))
+    return failure();
   if (!image) {
     types[0] = unrankedOf(elem);
     return success();
@@ -322,9 +428,9 @@ LogicalResult inferGlobalPool(Operation *op, TypeList &types) {
   RankedTensorType in = rankedType(op->getOperand(0));
   if (!in)
     return success();
-  if (in.getRank() < 2)
-    return op->emitOpError()
-           << "operand rank: got " << in.getRank() << ", wanted 2 or more";
+  if (failed(wantRank(op, op->getOperand(0), 2, INT64_MAX, "X")) ||
+      failed(wantAttrRange(op, "p", 1)))
+    return failure();
   Window w = windowOf(op, in.getRank() - 2);
   Dims dims(in.getRank(), 1);
   dims[0] = in.getDimSize(0);
@@ -334,11 +440,26 @@ LogicalResult inferGlobalPool(Operation *op, TypeList &types) {
   return success();
 }
 
+LogicalResult MaxUnpoolOp::verify() { return verifyWindow(*this, getX()); }
+
 LogicalResult MaxUnpoolOp::inferShapes(TypeList &types) {
   RankedTensorType in = rankedType(getX());
   Type elem = getElementTypeOrSelf(getX());
+  if (failed(wantSameShape(*this, getI(), getX(), "I")) ||
+      failed(wantRank(*this, getOutputShape(), 1, "output_shape")))
+    return failure();
   if (isPresent(getOutputShape())) {
     std::optional<Dims> shape = getKnownInts(getOutputShape());
+    if (in && shape) {
+      Sizes same = {Size::of(getX(), 0), Size::of(getX(), 1)};
+      if (int64_t(shape->size()) != in.getRank())
+        return emitOpError() << "length of output_shape: got " << shape->size()
+                             << ", wanted " << in.getRank();
+      for (size_t k = 0; k < 2 && getLayout() == "NCHW"; ++k)
+        if (failed(sameDim(*this, Size::of((*shape)[k]), same[k],
+                           "output_shape[" + Twine(k) + "]")))
+          return failure();
+    }
     types[0] = shape ? tensorOf(elem, *shape) : unrankedOf(elem);
     return success();
   }
@@ -346,11 +467,6 @@ LogicalResult MaxUnpoolOp::inferShapes(TypeList &types) {
     return success();
   Window w = windowOf(*this, in.getRank() - 2);
   int64_t spatialRank = in.getRank() - 2;
-  if (int64_t(w.kernel->size()) != spatialRank ||
-      int64_t(w.strides.size()) != spatialRank ||
-      int64_t(w.pads.size()) != 2 * spatialRank)
-    return emitOpError() << "length of kernel_shape, strides or pads: wanted "
-                         << spatialRank << " per side";
   Dims dims(in.getShape());
   for (int64_t k = 0; k < spatialRank; ++k) {
     int64_t &dim = dims[w.spatialStart() + k];

@@ -32,7 +32,6 @@ def Onnx_HardmaxOp
 
 def Onnx_InstanceNormalizationOp : Onnx_PureOp<"InstanceNormalization"> {
   let summary = "Normalise every channel of every sample";
-  let shapeRule = "inferLikeOperand";
   let arguments = (ins
     AnyTensor:$input, AnyTensor:$scale, AnyTensor:$B,
     Onnx_Float<"1e-05f">:$epsilon, Onnx_LayoutAttr:$layout);
@@ -41,7 +40,6 @@ def Onnx_InstanceNormalizationOp : Onnx_PureOp<"InstanceNormalization"> {
 
 def Onnx_LRNOp : Onnx_PureOp<"LRN"> {
   let summary = "Normalise by a window of neighbouring channels";
-  let shapeRule = "inferLikeOperand";
   let arguments = (ins
     AnyTensor:$X, Onnx_Float<"0.0001f">:$alpha, Onnx_Float<"0.75f">:$beta,
     Onnx_Float<"1.0f">:$bias, I64Attr:$size, Onnx_LayoutAttr:$layout);
@@ -71,7 +69,6 @@ def Onnx_LpNormalizationOp : Onnx_PureOp<"LpNormalization"> {
 
 def Onnx_RMSNormalizationOp : Onnx_PureOp<"RMSNormalization"> {
   let summary = "Divide the dims from `axis` on by their root mean square";
-  let shapeRule = "inferLikeOperand";
   let hasVerifier = 1;
   let arguments = (ins
     AnyTensor:$X, AnyTensor:$scale, Onnx_Int<-1>:$axis,

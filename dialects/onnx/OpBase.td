@@ -129,7 +129,7 @@ class Onnx_ArgReductionOp<string mnemonic, string text>
 
 class Onnx_CumulativeOp<string mnemonic, string text> : Onnx_PureOp<mnemonic> {
   let summary = text;
-  let shapeRule = "inferLikeOperand";
+  let shapeRule = "inferCumulative";
   let arguments = (ins AnyTensor:$x, AnyTensor:$axis, Onnx_Int<0>:$exclusive,
     Onnx_Int<0>:$reverse);
   let results = (outs AnyTensor:$y);

@@ -40,6 +40,7 @@ def Onnx_MaxPoolOp : Onnx_PureOp<"MaxPool"> {
 
 def Onnx_MaxUnpoolOp : Onnx_PureOp<"MaxUnpool"> {
   let summary = "Scatter pooled values back to their indices";
+  let hasVerifier = 1;
   let arguments = (ins
     AnyTensor:$X, AnyTensor:$I, Onnx_OptionalTensor:$output_shape,
     DenseI64ArrayAttr:$kernel_shape, OptionalAttr<DenseI64ArrayAttr>:$pads,

@@ -19,7 +19,6 @@ def Onnx_ConvIntegerOp : Onnx_PureOp<"ConvInteger"> {
 
 def Onnx_DequantizeLinearOp : Onnx_PureOp<"DequantizeLinear"> {
   let summary = "(x - zero point) * scale";
-  let hasVerifier = 1;
   let arguments = (ins
     AnyTensor:$x, AnyTensor:$x_scale, Onnx_OptionalTensor:$x_zero_point,
     Onnx_Int<1>:$axis, Onnx_Int<0>:$block_size, Onnx_Int<0>:$output_dtype);
@@ -58,7 +57,6 @@ def Onnx_QLinearMatMulOp : Onnx_PureOp<"QLinearMatMul"> {
 
 def Onnx_QuantizeLinearOp : Onnx_PureOp<"QuantizeLinear"> {
   let summary = "saturate(round(x / scale) + zero point)";
-  let hasVerifier = 1;
   let arguments = (ins
     AnyTensor:$x, AnyTensor:$y_scale, Onnx_OptionalTensor:$y_zero_point,
     Onnx_Int<1>:$axis, Onnx_Int<0>:$block_size, Onnx_Int<0>:$output_dtype,

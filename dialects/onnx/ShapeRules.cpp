@@ -3,8 +3,8 @@
 // Elementwise, broadcasting and reducing ops, softmax and matrix products. See
 // ShapeRules.h; the windowed ones are in InferWindow.cpp.
 //
+#include "dialects/onnx/Constraints.h"
 #include "dialects/onnx/KnownValues.h"
-#include "dialects/onnx/ShapeUtils.h"
 
 #include "mlir/IR/Builders.h"
 
@@ -37,6 +37,12 @@ LogicalResult inferPredicate(Operation *op, TypeList &types) {
   return broadcastTo(op, IntegerType::get(op->getContext(), 1), types);
 }
 
+LogicalResult ClipOp::inferShapes(TypeList &types) {
+  types[0] = getInput().getType();
+  return success(succeeded(wantScalar(*this, getMin(), "min")) &&
+                 succeeded(wantScalar(*this, getMax(), "max")));
+}
+
 LogicalResult WhereOp::inferShapes(TypeList &types) {
   return broadcastTo(*this, getElementTypeOrSelf(getX()), types);
 }
@@ -48,6 +54,8 @@ LogicalResult inferReduction(Operation *op, TypeList &types) {
   RankedTensorType type = rankedType(data);
   Type elem = getElementTypeOrSelf(data);
   types[0] = unrankedOf(elem);
+  if (failed(wantRank(op, axes, 0, 1, "axes")))
+    return failure();
   if (!type)
     return success();
 
@@ -106,7 +114,59 @@ LogicalResult inferArgReduction(Operation *op, TypeList &types) {
   return success();
 }
 
+LogicalResult inferCumulative(Operation *op, TypeList &types) {
+  types[0] = op->getOperand(0).getType();
+  RankedTensorType type = rankedType(op->getOperand(0));
+  if (failed(wantScalar(op, op->getOperand(1), "axis")) ||
+      failed(wantAttrRange(op, "exclusive", 0, 1)) ||
+      failed(wantAttrRange(op, "reverse", 0, 1)))
+    return failure();
+  std::optional<int64_t> axis = getStaticInt(op->getOperand(1));
+  if (!type || !axis)
+    return success();
+  return LogicalResult(checkAxis(op, *axis, type.getRank()));
+}
+
 //===-- Matrix products
+
+// A scale or zero point of a matrix: one value, a vector with one per row (or
+// column) `lines`, or one that broadcasts to the matrix.
+static LogicalResult wantPerLine(Operation *op, Value parameter, Value matrix,
+                                 Size lines, StringRef name) {
+  if (!isPresent(parameter) || !rankedType(parameter) || !rankedType(matrix))
+    return success();
+  if (rankedType(parameter).getRank() == 1)
+    return broadcastsTo(op, Size::of(parameter, 0), lines, "length of " + name);
+  return wantBroadcastTo(op, parameter, sizesOf(matrix), name);
+}
+
+// The parameters of quantised products; those of the result go by its rows.
+static LogicalResult wantProductParameters(Operation *op, Value a, Value b,
+                                           Size rows, Size columns) {
+  auto wantAll = [&](ArrayRef<std::pair<Value, StringRef>> list, Value matrix,
+                     Size lines) {
+    for (auto [value, name] : list)
+      if (failed(wantPerLine(op, value, matrix, lines, name)))
+        return failure();
+    return success();
+  };
+  if (auto integer = dyn_cast<MatMulIntegerOp>(op))
+    return success(
+        succeeded(wantAll({{integer.getAZeroPoint(), "a_zero_point"}}, a, rows)) &&
+        succeeded(wantAll({{integer.getBZeroPoint(), "b_zero_point"}}, b, columns)));
+  auto quantized = dyn_cast<QLinearMatMulOp>(op);
+  if (!quantized)
+    return success();
+  return success(
+      succeeded(wantAll({{quantized.getAScale(), "a_scale"},
+                         {quantized.getAZeroPoint(), "a_zero_point"},
+                         {quantized.getYScale(), "y_scale"},
+                         {quantized.getYZeroPoint(), "y_zero_point"}},
+                        a, rows)) &&
+      succeeded(wantAll({{quantized.getBScale(), "b_scale"},
+                         {quantized.getBZeroPoint(), "b_zero_point"}},
+                        b, columns)));
+}
 
 LogicalResult inferMatMul(Operation *op, TypeList &types) {
   Value a = op->getOperand(0), b = op->getOperand(1);
@@ -121,8 +181,9 @@ LogicalResult inferMatMul(Operation *op, TypeList &types) {
   types[0] = unrankedOf(elem);
   if (!typeA || !typeB)
     return success();
-  if (typeA.getRank() == 0 || typeB.getRank() == 0)
-    return op->emitOpError("got a scalar operand, wanted rank 1 or more");
+  if (failed(wantRank(op, a, 1, INT64_MAX, "the first matrix")) ||
+      failed(wantRank(op, b, 1, INT64_MAX, "the second matrix")))
+    return failure();
 
   // A vector is a row on the left and a column on the right.
   Dims dimsA(typeA.getShape()), dimsB(typeB.getShape());
@@ -131,12 +192,18 @@ LogicalResult inferMatMul(Operation *op, TypeList &types) {
     dimsA.insert(dimsA.begin(), 1);
   if (columnB)
     dimsB.push_back(1);
-  if (failed(sameDim(op, dimsA.back(), dimsB[dimsB.size() - 2],
-                     "rows of the second operand")))
+  int64_t rankA = typeA.getRank(), rankB = typeB.getRank();
+  if (failed(sameDim(op, Size::of(b, columnB ? 0 : rankB - 2),
+                     Size::of(a, rankA - 1), "rows of the second operand")))
     return failure();
-  FailureOr<Dims> dims =
-      broadcastDims(op, ArrayRef<int64_t>(dimsA).drop_back(2),
-                    ArrayRef<int64_t>(dimsB).drop_back(2));
+  if (failed(wantProductParameters(
+          op, a, b, rowA ? Size::of(1) : Size::of(a, rankA - 2),
+          columnB ? Size::of(1) : Size::of(b, rankB - 1))))
+    return failure();
+  Sizes batchA = sizesOf(a), batchB = sizesOf(b);
+  batchA.pop_back_n(rowA ? 1 : 2);
+  batchB.pop_back_n(columnB ? 1 : 2);
+  FailureOr<Dims> dims = broadcastDims(op, {batchA, batchB});
   if (failed(dims))
     return failure();
   if (!rowA)
@@ -151,22 +218,23 @@ LogicalResult GemmOp::inferShapes(TypeList &types) {
   RankedTensorType a = rankedType(getA()), b = rankedType(getB());
   Type elem = getElementTypeOrSelf(getA());
   Dims dims(2, kDynamic);
-  for (RankedTensorType type : {a, b})
-    if (type && type.getRank() != 2)
-      return emitOpError() << "operand rank: got " << type.getRank()
-                           << ", wanted 2";
+  if (failed(wantRank(*this, getA(), 2, "A")) ||
+      failed(wantRank(*this, getB(), 2, "B")) ||
+      failed(wantRank(*this, getC(), 0, 2, "C")))
+    return failure();
   bool transA = getTransA() != 0, transB = getTransB() != 0;
   if (a)
     dims[0] = a.getDimSize(transA ? 1 : 0);
   if (b)
     dims[1] = b.getDimSize(transB ? 0 : 1);
-  if (a && b &&
-      failed(sameDim(*this, a.getDimSize(transA ? 0 : 1),
-                     b.getDimSize(transB ? 1 : 0), "inner dim of B")))
-    return failure();
-  if (RankedTensorType c = isPresent(getC()) ? rankedType(getC()) : nullptr)
-    if (failed(broadcastDims(*this, dims, c.getShape())))
+  if (a && b) {
+    Size product[] = {Size::of(getA(), transA ? 1 : 0),
+                      Size::of(getB(), transB ? 0 : 1)};
+    if (failed(sameDim(*this, Size::of(getB(), transB ? 1 : 0),
+                       Size::of(getA(), transA ? 0 : 1), "inner dim of B")) ||
+        failed(wantBroadcastTo(*this, getC(), product, "C")))
       return failure();
+  }
   types[0] = tensorOf(elem, dims);
   return success();
 }
@@ -175,16 +243,19 @@ LogicalResult DetOp::inferShapes(TypeList &types) {
   RankedTensorType type = rankedType(getX());
   if (!type)
     return success();
-  if (type.getRank() < 2)
-    return emitOpError() << "operand rank: got " << type.getRank()
-                         << ", wanted 2 or more";
+  int64_t rank = type.getRank();
+  if (failed(wantRank(*this, getX(), 2, INT64_MAX, "X")) ||
+      failed(sameDim(*this, Size::of(getX(), rank - 1),
+                     Size::of(getX(), rank - 2), "columns of X")))
+    return failure();
   types[0] = tensorOf(type.getElementType(), type.getShape().drop_back(2));
   return success();
 }
 
 //===-- Einsum
 
-// Terms of the equation without spaces; "..." becomes '.'.
+// Terms of the equation without spaces; "..." becomes '.', which alone becomes
+// '?'.
 static void splitEquation(StringRef equation, SmallVectorImpl<std::string> &in,
                           std::optional<std::string> &out) {
   std::string text;
@@ -195,7 +266,7 @@ static void splitEquation(StringRef equation, SmallVectorImpl<std::string> &in,
       text += '.';
       k += 2;
     } else {
-      text += equation[k];
+      text += equation[k] == '.' ? '?' : equation[k];
     }
   }
   StringRef left = text, right;
@@ -219,6 +290,20 @@ LogicalResult EinsumOp::verify() {
     return emitOpError() << "terms in equation '" << getEquation()
                          << "': got " << terms.size() << ", wanted "
                          << getInputs().size();
+  std::string labels;
+  for (const std::string &term : terms)
+    labels += term;
+  terms.push_back(out.value_or(""));
+  for (const std::string &term : terms)
+    if (StringRef(term).count('.') > 1 ||
+        !llvm::all_of(term, [](char c) { return c == '.' || llvm::isAlpha(c); }))
+      return emitOpError() << "equation '" << getEquation() << "': got the term '"
+                           << term << "', wanted letters and at most one '...'";
+  for (char c : out.value_or(""))
+    if (c != '.' && (StringRef(labels).count(c) == 0 || StringRef(*out).count(c) > 1))
+      return emitOpError() << "equation '" << getEquation() << "': got '"
+                           << std::string(1, c) << "' in the result, wanted a "
+                           << "letter of the operands, once";
   return success();
 }
 
@@ -230,7 +315,8 @@ LogicalResult EinsumOp::inferShapes(TypeList &types) {
   int64_t labelDim[128];
   unsigned uses[128] = {};
   std::fill(std::begin(labelDim), std::end(labelDim), 1);
-  Dims ellipsis;
+  SmallVector<Sizes> ellipses;
+  std::vector<Sizes> labels(128); // the dims that each label stands for
   for (auto [term, input] : llvm::zip(terms, getInputs())) {
     RankedTensorType type = rankedType(input);
     if (!type) {
@@ -246,15 +332,13 @@ LogicalResult EinsumOp::inferShapes(TypeList &types) {
     int64_t dim = 0;
     for (char c : term) {
       if (c == '.') {
-        FailureOr<Dims> merged = broadcastDims(
-            *this, ellipsis, type.getShape().slice(dim, rest + 1));
-        if (failed(merged))
-          return failure();
-        ellipsis = std::move(*merged);
+        Sizes all = sizesOf(input);
+        ellipses.emplace_back(all.begin() + dim, all.begin() + dim + rest + 1);
         dim += rest + 1;
         continue;
       }
       int64_t &known = labelDim[c & 127];
+      labels[c & 127].push_back(Size::of(input, dim));
       int64_t size = type.getDimSize(dim++);
       ++uses[c & 127];
       if (known == 1 || (isDynamic(known) && size != 1))
@@ -263,6 +347,16 @@ LogicalResult EinsumOp::inferShapes(TypeList &types) {
         return emitOpError() << "dim '" << std::string(1, c) << "': got "
                              << size << ", wanted " << known;
     }
+  }
+  FailureOr<Dims> ellipsis = broadcastDims(*this, ellipses);
+  if (failed(ellipsis))
+    return failure();
+  for (const Sizes &label : labels) {
+    SmallVector<Sizes> meeting;
+    for (const Size &size : label)
+      meeting.push_back({size});
+    if (meeting.size() > 1 && failed(broadcastDims(*this, meeting)))
+      return failure();
   }
   if (!out) {
     // Without an arrow: the labels that occur once, in alphabetical order.
@@ -274,7 +368,7 @@ LogicalResult EinsumOp::inferShapes(TypeList &types) {
   Dims dims;
   for (char c : *out) {
     if (c == '.')
-      dims.append(ellipsis);
+      dims.append(*ellipsis);
     else
       dims.push_back(labelDim[c & 127]);
   }

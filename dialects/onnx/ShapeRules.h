@@ -27,6 +27,9 @@ llvm::LogicalResult inferReduction(mlir::Operation *op, TypeList &types);
 /// Reduction of operand 0 to i64 indices over the attribute `axis`.
 llvm::LogicalResult inferArgReduction(mlir::Operation *op, TypeList &types);
 
+/// Operand 0, scanned along the axis that operand 1 names.
+llvm::LogicalResult inferCumulative(mlir::Operation *op, TypeList &types);
+
 /// Pooling windows over operand 0.
 llvm::LogicalResult inferPool(mlir::Operation *op, TypeList &types);
 

@@ -4,8 +4,6 @@
 //
 #include "dialects/onnx/ShapeUtils.h"
 
-#include "mlir/IR/Diagnostics.h"
-
 using namespace mlir;
 
 namespace onnxc::onnx {
@@ -48,61 +46,6 @@ int64_t product(ArrayRef<int64_t> dims) {
   for (int64_t dim : dims)
     result = mulDims(result, dim);
   return result;
-}
-
-FailureOr<int64_t> checkAxis(Operation *op, int64_t axis, int64_t rank,
-                             StringRef name) {
-  if (axis < -rank || axis >= rank)
-    return op->emitOpError() << name << ": got " << axis << ", wanted " << -rank
-                             << " to " << rank - 1 << " for rank " << rank;
-  return axis < 0 ? axis + rank : axis;
-}
-
-FailureOr<int64_t> sameDim(Operation *op, int64_t a, int64_t b,
-                           StringRef what) {
-  if (isDynamic(a))
-    return b;
-  if (isDynamic(b) || a == b)
-    return a;
-  return op->emitOpError() << what << ": got " << b << ", wanted " << a;
-}
-
-FailureOr<Dims> broadcastDims(Operation *op, ArrayRef<int64_t> a,
-                              ArrayRef<int64_t> b) {
-  if (a.size() < b.size())
-    std::swap(a, b);
-  Dims dims(a);
-  for (size_t k = 0; k < b.size(); ++k) {
-    int64_t &out = dims[dims.size() - 1 - k];
-    int64_t dim = b[b.size() - 1 - k];
-    if (out == 1)
-      out = dim;
-    else if (dim != 1 && isDynamic(out))
-      out = dim;
-    else if (dim != 1 && !isDynamic(dim) && dim != out)
-      return op->emitOpError()
-             << "operands do not broadcast: got dims " << out << " and " << dim
-             << ", wanted equal dims or 1";
-  }
-  return dims;
-}
-
-FailureOr<std::optional<Dims>> broadcastShapes(Operation *op,
-                                               ValueRange values) {
-  Dims dims;
-  bool ranked = true;
-  for (Value value : values) {
-    RankedTensorType type = rankedType(value);
-    if (!type) {
-      ranked = false;
-      continue;
-    }
-    FailureOr<Dims> next = broadcastDims(op, dims, type.getShape());
-    if (failed(next))
-      return failure();
-    dims = std::move(*next);
-  }
-  return ranked ? std::optional<Dims>(dims) : std::nullopt;
 }
 
 std::optional<SliceRange> sliceRange(int64_t size, int64_t start, int64_t end,

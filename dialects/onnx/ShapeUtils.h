@@ -1,7 +1,8 @@
 //===- ShapeUtils.h - helpers of the shape rules ----------------*- C++ -*-===//
 //
-// Arithmetic on dims that may be unknown (ShapedType::kDynamic), axes, and
-// joins of types. Shared by the Infer*.cpp files.
+// Arithmetic on dims that may be unknown (ShapedType::kDynamic), and joins of
+// types. Shared by the Infer*.cpp files; what dims must have in common is said
+// in the words of Constraints.h.
 //
 #ifndef ONNXC_DIALECTS_ONNX_SHAPEUTILS_H
 #define ONNXC_DIALECTS_ONNX_SHAPEUTILS_H
@@ -39,24 +40,6 @@ mlir::Type withElement(mlir::Type like, mlir::Type elem);
 int64_t addDims(int64_t a, int64_t b);
 int64_t mulDims(int64_t a, int64_t b);
 int64_t product(llvm::ArrayRef<int64_t> dims);
-
-/// `axis` in [0, rank), or an error on the op.
-mlir::FailureOr<int64_t> checkAxis(mlir::Operation *op, int64_t axis,
-                                   int64_t rank,
-                                   llvm::StringRef name = "axis");
-
-/// The dim that both are; an error on the op when they differ.
-mlir::FailureOr<int64_t> sameDim(mlir::Operation *op, int64_t a, int64_t b,
-                                 llvm::StringRef what);
-
-/// Numpy broadcast of two shapes, or an error on the op.
-mlir::FailureOr<Dims> broadcastDims(mlir::Operation *op,
-                                    llvm::ArrayRef<int64_t> a,
-                                    llvm::ArrayRef<int64_t> b);
-
-/// Broadcast of the shapes of all values; nullopt inside when one is unranked.
-mlir::FailureOr<std::optional<Dims>> broadcastShapes(mlir::Operation *op,
-                                                     mlir::ValueRange values);
 
 /// First element and number of elements of a slice of `size` elements.
 struct SliceRange {

@@ -130,7 +130,6 @@ def Onnx_TransposeOp : Onnx_PureOp<"Transpose"> {
 
 def Onnx_TriluOp : Onnx_PureOp<"Trilu"> {
   let summary = "Upper or lower triangle, zero elsewhere";
-  let shapeRule = "inferLikeOperand";
   let arguments = (ins
     AnyTensor:$input, Onnx_OptionalTensor:$k, Onnx_Int<1>:$upper);
   let results = (outs AnyTensor:$output);

@@ -142,6 +142,18 @@ std::optional<SmallVector<Value>> Lowering::lowerBlock(Block &block, ValueRange 
       ok = false;
       continue;
     }
+    // A tensor without elements needs no computation.
+    auto isEmpty = [](Type t) {
+      auto ranked = dyn_cast<RankedTensorType>(t);
+      return isa<NoneType>(t) || (ranked && ranked.hasStaticShape() && ranked.getNumElements() == 0 &&
+                                  isa<IntegerType, FloatType>(ranked.getElementType()));
+    };
+    if (op.getNumResults() && llvm::all_of(op.getResultTypes(), isEmpty)) {
+      for (Value result : op.getResults())
+        if (auto type = dyn_cast<RankedTensorType>(result.getType()))
+          bind(result, empty(getAsIndexOpFoldResult(b.getContext(), type.getShape()), storage(type.getElementType())));
+      continue;
+    }
     size_t reported = unsupported.size();
     if (failed((*fn)(&op, *this))) {
       if (unsupported.size() == reported)

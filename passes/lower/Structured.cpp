@@ -22,6 +22,10 @@ Value Lowering::fill(ArrayRef<OpFoldResult> ds, Type onnxElem, Value scalar) {
 
 Value Lowering::generic(ValueRange ins, Value init, ArrayRef<AffineMap> maps, ArrayRef<IteratorType> iterators,
                         function_ref<Value(OpBuilder &, Location, ValueRange)> body) {
+  // Without elements there is no iteration; linalg refuses maps whose last index is -1.
+  auto isEmpty = [](Value v) { return llvm::is_contained(cast<RankedTensorType>(v.getType()).getShape(), 0); };
+  if (llvm::any_of(ins, isEmpty) || isEmpty(init))
+    return init;
   auto op = linalg::GenericOp::create(b, loc(), TypeRange{init.getType()}, ins, ValueRange{init}, maps, iterators,
                                       [&](OpBuilder &nb, Location l, ValueRange args) {
                                         linalg::YieldOp::create(nb, l, body(nb, l, args));

@@ -51,3 +51,27 @@ func.func @cast(%x: tensor<2xf32>) {
   %0 = onnx.Cast %x {to = 99 : i64} : (tensor<2xf32>) -> tensor<*xf32>
   return
 }
+
+// -----
+
+func.func @equation(%x: tensor<2x3xf32>) {
+  // expected-error @below {{'onnx.Einsum' op equation 'i.->i': got the term 'i?', wanted letters and at most one '...'}}
+  %0 = onnx.Einsum %x {equation = "i.->i"} : (tensor<2x3xf32>) -> tensor<*xf32>
+  return
+}
+
+// -----
+
+func.func @huge(%x: tensor<1x4x2x2xf32>) {
+  // expected-error @below {{'onnx.DepthToSpace' op blocksize: got 4611686018427387904, wanted at most 2147483647}}
+  %0 = onnx.DepthToSpace %x {blocksize = 4611686018427387904 : i64} : (tensor<1x4x2x2xf32>) -> tensor<*xf32>
+  return
+}
+
+// -----
+
+func.func @word(%x: tensor<2x3xf32>, %i: tensor<1x1xi64>, %u: tensor<1x3xf32>) {
+  // expected-error @below {{'onnx.ScatterND' op reduction: got 'sub', wanted none, add, mul, max or min}}
+  %0 = onnx.ScatterND %x, %i, %u {reduction = "sub"} : (tensor<2x3xf32>, tensor<1x1xi64>, tensor<1x3xf32>) -> tensor<*xf32>
+  return
+}

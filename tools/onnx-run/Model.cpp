@@ -258,7 +258,18 @@ static bool dimsFit(llvm::ArrayRef<int64_t> dims,
   return true;
 }
 
+/// What the machine could not give of the memory that a run works in.
+static llvm::Error noMemory(const llvm::Twine &what, size_t bytes) {
+  return userError(what + ": got no memory for its " + llvm::Twine(bytes) +
+                   " bytes; run it with smaller dims or on another machine");
+}
+
 llvm::Error Session::bind(NamedTensors &inputs) {
+  for (size_t i = 0; i < out.size(); ++i)
+    if (outBuffers[i].size() && !outBuffers[i].data())
+      return noMemory(model.label() + ": output '" + model.outputs()[i].name + "'", outBuffers[i].size());
+  if (arena.size() && !arena.data())
+    return noMemory(model.label() + ": the arena", arena.size());
   auto list = [](llvm::ArrayRef<std::string> names) {
     std::string text;
     for (const std::string &name : names)

@@ -246,10 +246,12 @@ runTestCase(llvm::StringRef directory, const CompileOptions &options,
       [&](const RunError &e) {
         outcome.status = e.Unsupported ? "unsupported" : "failed";
         outcome.message = e.Message;
+        outcome.code = e.Code;
       },
       [&](const llvm::ErrorInfoBase &e) {
         outcome.status = "failed";
         outcome.message = e.message();
+        outcome.code = ExitUser;
       });
   return outcome;
 }

@@ -17,6 +17,7 @@ struct TestOutcome {
   std::string status = "passed";
   std::string stage; ///< import, compile, run or compare
   std::string message;
+  int code = 0; ///< the exit code that onnx-run would end with
   std::vector<std::string> ops;
 };
 

@@ -132,6 +132,7 @@ static void runInChild(llvm::StringRef directory, const CompileOptions &options,
   TestOutcome outcome = runTestCase(directory, options, folder, enter, ops, runner);
   reporter.line(
       jsonLine(Fields{{"status", outcome.status},
+                      {"code", outcome.code},
                       {"message", llvm::json::fixUTF8(outcome.message)}}));
 }
 
@@ -176,6 +177,7 @@ static TestOutcome outcomeOf(const ForkResult &result) {
     if (auto status = object->getString("status")) {
       outcome.status = status->str();
       outcome.message = object->getString("message").value_or("").str();
+      outcome.code = int(object->getInteger("code").value_or(0));
     }
   }
   if (result.end == ForkResult::End::TimedOut)
@@ -214,6 +216,7 @@ static std::string resultLine(llvm::StringRef directory,
                          {"directory", llvm::json::fixUTF8(directory)},
                          {"status", outcome.status},
                          {"stage", outcome.stage},
+                         {"code", outcome.code},
                          {"message", llvm::json::fixUTF8(outcome.message)},
                          {"ops", std::move(ops)},
                          {"seconds", seconds}});
