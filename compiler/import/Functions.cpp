@@ -141,8 +141,13 @@ private:
     function.set_domain(expansionDomain);
     function.set_name(node.op_type() + std::to_string(count++));
     // What goes wrong in the body is told of the node.
-    for (NodeProto &part : *function.mutable_node())
-      part.set_name(node.name() + "/" + part.op_type());
+    auto name = [&](NodeProto &part) { part.set_name(node.name() + "/" + part.op_type()); };
+    for (NodeProto &part : *function.mutable_node()) {
+      name(part);
+      for (auto &attribute : *part.mutable_attribute())
+        if (attribute.has_g())
+          walkNodes(*attribute.mutable_g(), name);
+    }
     node.set_domain(expansionDomain);
     node.set_op_type(function.name());
     *model.add_functions() = std::move(function);

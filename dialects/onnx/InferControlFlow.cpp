@@ -167,6 +167,11 @@ LogicalResult ScanOp::inferShapes(TypeList &types) {
   OperandRange next = yielded(getBody());
   for (size_t k = 0; k < types.size(); ++k) {
     Type last = next[k].getType();
+    if (k < states && isa<TensorType>(last) &&
+        !meetTypes(getOperand(k).getType(), last))
+      return emitOpError() << "state #" << k << " of the body: got " << last
+                           << ", wanted " << getOperand(k).getType()
+                           << " as of its initial value";
     if (auto slice = dyn_cast<RankedTensorType>(last); slice && k >= states &&
         failed(checkAxis(*this, entry(getScanOutputAxes(), k - states),
                          slice.getRank() + 1, "scan_output_axes")))

@@ -163,7 +163,7 @@ LogicalResult inferConvolution(Operation *op, Value x, Value weights,
   if (w && !isDynamic(w.getDimSize(0)) && w.getDimSize(0) % group != 0)
     return op->emitOpError() << "dim 0 of the weights: got " << w.getDimSize(0)
                              << ", wanted a multiple of group " << group;
-  if (w && failed(wantVector(op, bias, Size::of(weights, 0), "B")))
+  if (w && bias && failed(wantVector(op, bias, Size::of(weights, 0), "B")))
     return failure();
   Dims dims;
   if (failed(windowShape(op, window, in, *kernel,

@@ -50,14 +50,25 @@ static Value product(S &s, Value x, Value acc) { return s.mul(acc, x); }
 static Value larger(S &s, Value x, Value acc) { return s.max(x, acc); }
 static Value smaller(S &s, Value x, Value acc) { return s.min(x, acc); }
 static Value total(S &, Value total, Value) { return total; }
-static Value average(S &s, Value total, Value count) { return s.div(total, count); }
-static Value logarithm(S &s, Value total, Value) { return s.log(total); }
-static Value root(S &s, Value total, Value) {
+/// The mean of no integers is 0: there is no number for it, and a division would trap.
+static Value average(S &s, Value total, Value count) {
+  return s.div(total, s.isFloat() ? count : s.max(count, s.num(1)));
+}
+
+/// A function of reals on what may be an integer, which is then computed in f64.
+static Value inReals(S &s, Value x, function_ref<Value(S &, Value)> function) {
   if (s.isFloat())
-    return s.sqrt(total);
+    return function(s, x);
   Type f64 = s.b.getF64Type();
   S f(s.b, s.loc, f64);
-  return Lowering::convert(s.b, s.loc, f.sqrt(Lowering::convert(s.b, s.loc, total, s.elem, f64)), f64, s.elem);
+  return Lowering::convert(s.b, s.loc, function(f, Lowering::convert(s.b, s.loc, x, s.elem, f64)), f64, s.elem);
+}
+
+static Value logarithm(S &s, Value total, Value) {
+  return inReals(s, total, [](S &f, Value x) { return f.log(x); });
+}
+static Value root(S &s, Value total, Value) {
+  return inReals(s, total, [](S &f, Value x) { return f.sqrt(x); });
 }
 
 static const ReduceRow reductions[] = {

@@ -107,3 +107,14 @@ func.func @at_most(%x: tensor<2x3xf32>, %i: tensor<3x3xi64>) {
   %0 = onnx.GatherElements %x, %i {axis = 1 : i64} : (tensor<2x3xf32>, tensor<3x3xi64>) -> tensor<*xf32>
   return
 }
+
+// -----
+
+func.func @state(%s: tensor<2xf32>, %x: tensor<4x3xf32>) {
+  // expected-error @below {{'onnx.Scan' op state #0 of the body: got 'tensor<3xf32>', wanted 'tensor<2xf32>' as of its initial value}}
+  %0 = onnx.Scan %s, %x attributes {num_scan_inputs = 1 : i64} {
+  ^bb0(%a: tensor<*xf32>, %b: tensor<3xf32>):
+    onnx.Yield %b : tensor<3xf32>
+  } : (tensor<2xf32>, tensor<4x3xf32>) -> tensor<*xf32>
+  return
+}

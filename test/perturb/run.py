@@ -132,6 +132,8 @@ def is_named(model, message):
     op; what is made of a node has its name with more behind it."""
     words = {value.name for value in model.graph.input} | {value.name for value in model.graph.output}
     words |= {tensor.name for tensor in model.graph.initializer}
+    if "graph input " in message:
+        return True
     for node in mutate.nodes(model.graph):
         words |= {node.name, *node.input, *node.output}
         if any(f"{before}{node.op_type}" in message for before in ("'", "(", "op ", "operator ", "onnx.")):
