@@ -147,7 +147,7 @@ struct Collector {
 
   /// `all` with this trip's value put in, or appended (prepended).
   Value put(Lowering &l, Value all, Value value, Value trip) const {
-    Dims dims = l.dims(value), offsets(elem.getRank() + 1, l.idx(0)), strides(elem.getRank() + 1, l.idx(1));
+    Dims dims = l.dims(value), offsets(elem.getRank() + 1, l.idx(0));
     Dims one = dims;
     one.insert(one.begin() + axis, l.idx(1));
     if (fixed) {
@@ -157,7 +157,7 @@ struct Collector {
         at = arith::SubIOp::create(l.b, l.loc(), last, trip);
       }
       offsets[axis] = at;
-      return tensor::InsertSliceOp::create(l.b, l.loc(), value, all, offsets, one, strides);
+      return l.insertSlice(value, all, offsets, one);
     }
     // The first trip finds an empty tensor whose other dims are not known yet.
     OpFoldResult rows = l.dim(all, axis);
@@ -166,9 +166,9 @@ struct Collector {
     grown.insert(grown.begin() + axis, l.add(rows, l.idx(1)));
     Value out = l.empty(grown, elem.getElementType());
     offsets[axis] = l.idx(reverse ? 1 : 0);
-    out = tensor::InsertSliceOp::create(l.b, l.loc(), all, out, offsets, before, strides);
+    out = l.insertSlice(all, out, offsets, before);
     offsets[axis] = reverse ? l.idx(0) : rows;
-    out = tensor::InsertSliceOp::create(l.b, l.loc(), value, out, offsets, one, strides);
+    out = l.insertSlice(value, out, offsets, one);
     return l.castTo(out, stacked());
   }
 };

@@ -60,9 +60,9 @@ static Value isInf(S &s, Value x, Operation *op) {
 static Value gelu(S &s, Value x, Operation *op) {
   Value half = s.mul(s.num(0.5), x), inner;
   if (strAttr(op, "approximate", "none") == "tanh") {
-    // 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))
+    // 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))); the specification's constants are f32.
     Value cube = s.mul(s.mul(x, x), x);
-    Value arg = s.mul(s.num(0.79788456080286535588), s.add(x, s.mul(s.num(0.044715), cube)));
+    Value arg = s.mul(s.num(0.797884583f), s.add(x, s.mul(s.num(0.044715f), cube)));
     inner = math::TanhOp::create(s.b, s.loc, arg);
   } else {
     inner = math::ErfOp::create(s.b, s.loc, s.mul(x, s.num(0.70710678118654752440)));
@@ -240,7 +240,7 @@ static const Row mapped[] = {
     ROW("Sigmoid", s.sigmoid(x[0])),
     ROW("HardSigmoid", unitClamp(s, s.add(s.mul(s.num(floatAttr(op, "alpha", 0.2)), x[0]),
                                           s.num(floatAttr(op, "beta", 0.5))))),
-    ROW("HardSwish", s.mul(x[0], unitClamp(s, s.add(s.mul(s.num(1.0 / 6), x[0]), s.num(0.5))))),
+    ROW("HardSwish", s.mul(x[0], unitClamp(s, s.add(s.mul(s.num(1.0f / 6), x[0]), s.num(0.5))))),
     ROW("Swish", s.mul(x[0], s.sigmoid(s.mul(s.num(floatAttr(op, "alpha", 1)), x[0])))),
     ROW("SwiGLU", s.mul(s.mul(x[0], s.sigmoid(s.mul(s.num(floatAttr(op, "alpha", 1)), x[0]))), x[1])),
     ROW("Softplus", s.softplus(x[0])),
@@ -337,7 +337,8 @@ static LogicalResult lowerFolded(Operation *op, Lowering &l, RowFn fn, bool mean
   return success();
 }
 
-/// min(max(x, lo), hi); either bound may be missing.
+/// min(max(x, lo), hi); a bound that is missing is the largest finite number of
+/// its sign, as the specification says, which an infinity comes down to.
 static LogicalResult lowerClip(Operation *op, Lowering &l) {
   if (failed(checkNumeric(op, l)))
     return failure();
@@ -354,10 +355,13 @@ static LogicalResult lowerClip(Operation *op, Lowering &l) {
   l.set(op, 0, l.map(ins, elems, elem, [&](OpBuilder &b, Location loc, ValueRange x) {
           S s(b, loc, elem);
           Value v = x[0];
-          if (hasMin)
-            v = s.atLeast(v, x[1]);
-          if (hasMax)
-            v = s.atMost(v, x.back());
+          double most = 0;
+          if (auto type = dyn_cast<FloatType>(elem))
+            most = APFloat::getLargest(type.getFloatSemantics()).convertToDouble();
+          if (hasMin || most)
+            v = s.atLeast(v, hasMin ? x[1] : s.num(-most));
+          if (hasMax || most)
+            v = s.atMost(v, hasMax ? x.back() : s.num(most));
           return v;
         }));
   return success();

@@ -225,8 +225,7 @@ static LogicalResult lowerNonZero(onnx::NonZeroOp op, Lowering &l) {
       p = arith::RemUIOp::create(b, loc, p, size);
       return arith::IndexCastOp::create(b, loc, i64, p);
     });
-    result = tensor::InsertSliceOp::create(l.b, l.loc(), row, result, Dims{l.idx(d), l.idx(0)},
-                                           Dims{l.idx(1), count}, Dims{l.idx(1), l.idx(1)});
+    result = l.insertSlice(row, result, {l.idx(d), l.idx(0)}, {l.idx(1), count});
   }
   l.set(op, 0, result);
   return success();

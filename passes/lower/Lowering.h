@@ -168,6 +168,10 @@ public:
                   mlir::Type onnxElem, mlir::Value scalar);
   mlir::Value slice(mlir::Value in, llvm::ArrayRef<mlir::OpFoldResult> offsets, llvm::ArrayRef<mlir::OpFoldResult> sizes,
                     llvm::ArrayRef<mlir::OpFoldResult> strides);
+  /// `in` over the part of `whole` that begins at `offsets`; `whole` where either is known to have no elements, as an
+  /// offset may then lie at the end. Dims of size 1 may be left out of `in`.
+  mlir::Value insertSlice(mlir::Value in, mlir::Value whole, llvm::ArrayRef<mlir::OpFoldResult> offsets,
+                          llvm::ArrayRef<mlir::OpFoldResult> sizes);
   mlir::Value concat(mlir::ValueRange ins, int64_t axis);
   /// Cast between ranked tensor types that differ in static knowledge only.
   mlir::Value castTo(mlir::Value v, mlir::RankedTensorType type);

@@ -168,12 +168,12 @@ Value Layer::row(Value v, ArrayRef<OpFoldResult> at) {
 }
 
 Value Layer::putRow(Value v, Value into, ArrayRef<OpFoldResult> at) {
-  Dims sizes = l.dims(into), offsets(sizes.size(), l.idx(0)), strides(sizes.size(), l.idx(1));
+  Dims sizes = l.dims(into), offsets(sizes.size(), l.idx(0));
   for (auto [i, a] : llvm::enumerate(at)) {
     offsets[i] = a;
     sizes[i] = l.idx(1);
   }
-  return tensor::InsertSliceOp::create(l.b, l.loc(), v, into, offsets, sizes, strides);
+  return l.insertSlice(v, into, offsets, sizes);
 }
 
 /// Steps whose projections are computed at once: few, to keep their buffer

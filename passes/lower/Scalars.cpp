@@ -200,6 +200,15 @@ Value lessThan(OpBuilder &b, Location loc, Value a, Value c, Type onnxElem) {
   return arith::CmpIOp::create(b, loc, p, a, c);
 }
 
+Value comesBefore(OpBuilder &b, Location loc, Value a, Value c, Type onnxElem) {
+  Value less = lessThan(b, loc, a, c, onnxElem);
+  if (!isa<FloatType>(a.getType()))
+    return less;
+  Value number = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::ORD, a, a);
+  Value nan = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, c, c);
+  return arith::OrIOp::create(b, loc, less, arith::AndIOp::create(b, loc, number, nan));
+}
+
 Value equal(OpBuilder &b, Location loc, Value a, Value c) {
   if (isa<FloatType>(a.getType()))
     return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, a, c);

@@ -70,6 +70,9 @@ mlir::Value insert(Lowering &l, mlir::Value scalar, mlir::Value tensor, mlir::Va
 mlir::Value wrapIndex(mlir::OpBuilder &b, mlir::Location loc, mlir::Value v, mlir::Value dim);
 /// a < c and a == c on compute-type scalars.
 mlir::Value lessThan(mlir::OpBuilder &b, mlir::Location loc, mlir::Value a, mlir::Value c, mlir::Type onnxElem);
+/// a comes before c in ascending order. Unlike lessThan, a total order: NaNs are
+/// equal to each other and come last, as numpy sorts them.
+mlir::Value comesBefore(mlir::OpBuilder &b, mlir::Location loc, mlir::Value a, mlir::Value c, mlir::Type onnxElem);
 mlir::Value equal(mlir::OpBuilder &b, mlir::Location loc, mlir::Value a, mlir::Value c);
 
 /// Stable merge sort of the first `n` entries of `order` (tensor<?xindex>) by

@@ -55,7 +55,7 @@ static LogicalResult lowerTopK(onnx::TopKOp op, Lowering &l) {
     auto value = [&](Value i) { return Lowering::at(b, loc, rows, {ivs[0], i, ivs[1]}, elem); };
     // Ties keep the lower index first, as the sort is stable.
     auto before = [&](Value i, Value j) {
-      return largest ? lessThan(b, loc, value(j), value(i), elem) : lessThan(b, loc, value(i), value(j), elem);
+      return largest ? comesBefore(b, loc, value(j), value(i), elem) : comesBefore(b, loc, value(i), value(j), elem);
     };
     auto [order, scratch] = sortIndices(l, ascending(l, s[2], length), s[3], length, before);
     Value sorted = order;
@@ -95,8 +95,8 @@ static Value compareSlices(Lowering &l, Value slices, Type elem, Value i, Value 
     Value minus = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(-1));
     Value zero = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(0));
     Value plus = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(1));
-    Value upper = arith::SelectOp::create(b, loc, lessThan(b, loc, c, a, elem), plus, zero);
-    return arith::SelectOp::create(b, loc, lessThan(b, loc, a, c, elem), minus, upper);
+    Value upper = arith::SelectOp::create(b, loc, comesBefore(b, loc, c, a, elem), plus, zero);
+    return arith::SelectOp::create(b, loc, comesBefore(b, loc, a, c, elem), minus, upper);
   };
   if (Lowering::staticDim(l.dim(slices, 1)) == 1)
     return sign(read(i, l.index(0)), read(j, l.index(0)));

@@ -12,8 +12,13 @@ namespace onnxc::lower {
 static Type storedElem(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getElementType(); }
 
 /// As l.slice; a slice without elements is a fresh tensor, as its offset may lie
-/// at the end.
-static Value cutOut(Lowering &l, Value in, const Dims &offsets, const Dims &sizes, const Dims &strides) {
+/// at the end. One that is known to start there has none, whatever its size claims.
+static Value cutOut(Lowering &l, Value in, const Dims &offsets, Dims sizes, const Dims &strides) {
+  for (auto [d, offset] : llvm::enumerate(offsets)) {
+    auto start = Lowering::staticDim(offset), extent = Lowering::staticDim(l.dim(in, d));
+    if (start && extent && *start >= *extent && !Lowering::staticDim(sizes[d]))
+      sizes[d] = l.idx(0);
+  }
   if (llvm::any_of(sizes, [](OpFoldResult d) { return Lowering::staticDim(d) == 0; }))
     return l.empty(sizes, storedElem(in));
   return l.slice(in, offsets, sizes, strides);
@@ -51,7 +56,8 @@ static Range clampRange(Lowering &l, Value start, Value end, Value step, Value d
   Value lastStart = select64(l, down, sub64(l, dim, one), dim);
   Value lowestEnd = select64(l, down, minusOne, zero);
   auto wrap = [&](Value v) { return select64(l, cmp64(l, P::slt, v, zero), add64(l, v, dim), v); };
-  Value s = max64(l, min64(l, wrap(start), lastStart), zero);
+  // Without elements, the first one to step down from is -1.
+  Value s = max64(l, min64(l, wrap(start), lastStart), min64(l, lastStart, zero));
   Value e = max64(l, min64(l, wrap(end), lastStart), lowestEnd);
   // Ends below -dim stay below; they mean "to the first element" when stepping down.
   Value slack = select64(l, down, add64(l, step, one), sub64(l, step, one));
@@ -244,18 +250,28 @@ static LogicalResult lowerPad(onnx::PadOp op, Lowering &l) {
     Value scalar = Lowering::has(op, 2)
                        ? scalarOf(l, l.in(op, 2))
                        : arith::ConstantOp::create(l.b, l.loc(), l.b.getZeroAttr(stored)).getResult();
-    // Negative pads cut first; the rest is plain padding.
+    // Negative pads cut: element i of the result is element i - low of the
+    // operand where there is one. A cut may reach beyond the axis.
     Value zero = c64(l, 0);
     Dims offsets, sizes, strides(r, l.idx(1)), before, after;
     bool cut = false;
     for (int64_t d = 0; d < r; ++d) {
-      Value dropLow = max64(l, sub64(l, zero, low[d]), zero), dropHigh = max64(l, sub64(l, zero, high[d]), zero);
-      Value kept = max64(l, sub64(l, dim64(l, inDims[d]), add64(l, dropLow, dropHigh)), zero);
-      offsets.push_back(asDim(l, dropLow));
-      sizes.push_back(known64(dropLow) == 0 && known64(dropHigh) == 0 ? inDims[d] : asDim(l, kept));
-      cut |= !(known64(dropLow) == 0 && known64(dropHigh) == 0);
-      before.push_back(asDim(l, max64(l, low[d], zero)));
-      after.push_back(asDim(l, max64(l, high[d], zero)));
+      auto knownLow = known64(low[d]), knownHigh = known64(high[d]);
+      if (knownLow && knownHigh && *knownLow >= 0 && *knownHigh >= 0) {
+        offsets.push_back(l.idx(0));
+        sizes.push_back(inDims[d]);
+        before.push_back(asDim(l, low[d]));
+        after.push_back(asDim(l, high[d]));
+        continue;
+      }
+      Value extent = dim64(l, inDims[d]), size = dim64(l, out[d]);
+      Value first = min64(l, max64(l, low[d], zero), size);
+      Value kept = max64(l, sub64(l, min64(l, add64(l, extent, low[d]), size), first), zero);
+      offsets.push_back(asDim(l, min64(l, max64(l, sub64(l, zero, low[d]), zero), sub64(l, extent, kept))));
+      sizes.push_back(asDim(l, kept));
+      before.push_back(asDim(l, first));
+      after.push_back(asDim(l, sub64(l, sub64(l, size, first), kept)));
+      cut = true;
     }
     Value inner = cut ? cutOut(l, in, offsets, sizes, strides) : in;
     l.set(op, 0, l.pad(inner, before, after, stored, Lowering::load(l.b, l.loc(), scalar, stored)));
@@ -265,17 +281,21 @@ static LogicalResult lowerPad(onnx::PadOp op, Lowering &l) {
   std::string mode = op.getMode().str();
   if (mode != "reflect" && mode != "edge" && mode != "wrap")
     return l.fail(op, "mode '" + mode + "' is not known");
-  Values shift, size;
+  // Negative pads cut first: what is left, from `start` on, is what is repeated.
+  Values shift, size, start;
+  Value zero = c64(l, 0);
   for (int64_t d = 0; d < r; ++d) {
-    shift.push_back(l.value(asDim(l, low[d])));
-    size.push_back(l.value(inDims[d]));
+    Value cutLow = max64(l, sub64(l, zero, low[d]), zero), cutHigh = max64(l, sub64(l, zero, high[d]), zero);
+    shift.push_back(l.value(asDim(l, max64(l, low[d], zero))));
+    size.push_back(l.value(asDim(l, sub64(l, dim64(l, inDims[d]), add64(l, cutLow, cutHigh)))));
+    start.push_back(l.value(asDim(l, cutLow)));
   }
   l.set(op, 0, l.generate(refine(out, op.getType()), stored, [&](OpBuilder &b, Location loc, ValueRange ivs) {
     Values at;
     for (int64_t d = 0; d < r; ++d) {
       bool untouched = known64(low[d]) == 0 && known64(high[d]) == 0;
       Value i = untouched ? ivs[d] : arith::SubIOp::create(b, loc, ivs[d], shift[d]).getResult();
-      at.push_back(untouched ? i : sourceIndex(b, loc, mode, i, size[d]));
+      at.push_back(untouched ? i : arith::AddIOp::create(b, loc, start[d], sourceIndex(b, loc, mode, i, size[d])).getResult());
     }
     return Lowering::at(b, loc, in, at, stored);
   }));

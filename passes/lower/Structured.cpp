@@ -184,6 +184,9 @@ Value Lowering::reshape(Value in, ArrayRef<OpFoldResult> newDims) {
   auto outType = RankedTensorType::get(shape, type.getElementType());
   if (type == outType && type.hasStaticShape())
     return in;
+  // Views of a tensor without elements have no types that all dialects agree on.
+  if (llvm::is_contained(type.getShape(), 0) || llvm::is_contained(shape, 0))
+    return empty(newDims, type.getElementType());
   int64_t r = type.getRank(), ro = newDims.size();
   auto allOf = [](int64_t n) {
     SmallVector<ReassociationIndices> g(1);
@@ -191,7 +194,7 @@ Value Lowering::reshape(Value in, ArrayRef<OpFoldResult> newDims) {
       g[0].push_back(i);
     return g;
   };
-  if (type.hasStaticShape() && outType.hasStaticShape() && type.getNumElements() != 0) {
+  if (type.hasStaticShape() && outType.hasStaticShape()) {
     if (auto groups = getReassociationIndicesForReshape(type, outType)) {
       if (r > ro)
         return tensor::CollapseShapeOp::create(b, loc(), outType, in, *groups);
@@ -199,8 +202,6 @@ Value Lowering::reshape(Value in, ArrayRef<OpFoldResult> newDims) {
         return tensor::ExpandShapeOp::create(b, loc(), outType, in, *groups);
     }
   }
-  if (type.hasStaticShape() && outType.hasStaticShape() && type.getNumElements() == 0)
-    return empty(newDims, type.getElementType());
   // Through one dim.
   Value flat = in;
   if (r == 0)
@@ -246,23 +247,29 @@ Value Lowering::squeeze(Value in, ArrayRef<int64_t> axes) {
   return reshape(in, out);
 }
 
+Value Lowering::insertSlice(Value in, Value whole, ArrayRef<OpFoldResult> offsets, ArrayRef<OpFoldResult> sizes) {
+  auto isEmpty = [](Value v) { return llvm::is_contained(cast<RankedTensorType>(v.getType()).getShape(), 0); };
+  if (isEmpty(in) || isEmpty(whole))
+    return whole;
+  Dims strides(sizes.size(), idx(1));
+  return tensor::InsertSliceOp::create(b, loc(), in, whole, offsets, sizes, strides);
+}
+
 Value Lowering::pad(Value in, ArrayRef<OpFoldResult> low, ArrayRef<OpFoldResult> high, Type onnxElem, Value scalar) {
   auto zero = [&](OpFoldResult d) { return staticDim(d) == 0; };
   if (llvm::all_of(low, zero) && llvm::all_of(high, zero))
     return in;
-  Dims size = dims(in), outDims, strides;
-  for (size_t i = 0; i < size.size(); ++i) {
+  Dims size = dims(in), outDims;
+  for (size_t i = 0; i < size.size(); ++i)
     outDims.push_back(add(add(low[i], size[i]), high[i]));
-    strides.push_back(idx(1));
-  }
-  Value background = fill(outDims, onnxElem, scalar);
-  return tensor::InsertSliceOp::create(b, loc(), in, background, Dims(low), size, strides);
+  return insertSlice(in, fill(outDims, onnxElem, scalar), Dims(low), size);
 }
 
 Value Lowering::slice(Value in, ArrayRef<OpFoldResult> offsets, ArrayRef<OpFoldResult> sizes,
                       ArrayRef<OpFoldResult> strides) {
   // A slice of nothing may begin at the very end, where a view may not.
-  if (llvm::any_of(sizes, [](OpFoldResult d) { return staticDim(d) == 0; }))
+  auto isZero = [](OpFoldResult d) { return staticDim(d) == 0; };
+  if (llvm::any_of(sizes, isZero) || llvm::any_of(dims(in), isZero))
     return empty(sizes, cast<RankedTensorType>(in.getType()).getElementType());
   return tensor::ExtractSliceOp::create(b, loc(), in, offsets, sizes, strides);
 }
@@ -283,12 +290,10 @@ Value Lowering::concat(ValueRange ins, int64_t axis) {
   Value acc = empty(outDims, cast<RankedTensorType>(ins[0].getType()).getElementType());
   OpFoldResult at = idx(0);
   for (Value v : ins) {
-    Dims sizes = dims(v), offsets(sizes.size(), idx(0)), strides(sizes.size(), idx(1));
-    if (staticDim(sizes[axis]) == 0)
-      continue;
+    Dims sizes = dims(v), offsets(sizes.size(), idx(0));
     offsets[axis] = at;
     at = add(at, sizes[axis]);
-    acc = tensor::InsertSliceOp::create(b, loc(), v, acc, offsets, sizes, strides);
+    acc = insertSlice(v, acc, offsets, sizes);
   }
   return acc;
 }
