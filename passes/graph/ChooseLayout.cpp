@@ -402,10 +402,8 @@ private:
       if (isToLast(op) || isToFirst(op))
         cancelled.push_back(op);
       else if (auto it = nodes.find(op); it != nodes.end() && isLast(it->second))
-        changed.push_back({op, (ranked(op->getOperand(0)) && isImage(op->getOperand(0).getType())
-                                    ? ranked(op->getOperand(0))
-                                    : ranked(op->getResult(0)))
-                                   .getRank()});
+        // Operand 0 of an elementwise op may be a constant of a lower rank.
+        changed.push_back({op, ranked(isElementwise(op) ? op->getResult(0) : op->getOperand(0)).getRank()});
     }
     for (Value v : produced) {
       auto type = ranked(v);
