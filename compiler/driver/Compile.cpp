@@ -48,6 +48,7 @@ void preloadCompiler() {
     llvm::InitializeAllTargetMCs();
     llvm::InitializeAllAsmPrinters();
     llvm::InitializeAllAsmParsers();
+    preloadImporter();
   });
 }
 
@@ -188,6 +189,7 @@ public:
     pipeline.ioInArena = options.ioInArena;
     pipeline.foldBytes = int64_t(options.limits.foldBytes);
     pipeline.separateBuffers = !options.sanitize.empty();
+    pipeline.reuse = options.reuse;
     bool stageFilesOk = true;
     pipeline.beforeStage = [&](llvm::StringRef stage) { begin(stage); };
     pipeline.afterStage = [&](llvm::StringRef stage, ModuleOp m) {

@@ -28,6 +28,7 @@ struct CompileOptions {
   ImportLimits limits;             ///< what a model may ask for before it is refused
   bool allowLinks = false;         ///< external data may lie behind links that lead out of the model's folder
   std::string sanitize;            ///< "address": the generated code is checked by AddressSanitizer; empty: none
+  bool reuse = true;               ///< false: copies instead of views and writes in place, the model's layouts, no shared memory
   std::optional<int64_t> ramBudget;   ///< bytes that arena, inputs and outputs may take
   std::optional<int64_t> flashBudget; ///< bytes that code, constants and weights may take
   bool verbose = false;            ///< progress and time per stage on stderr

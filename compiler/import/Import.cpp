@@ -16,6 +16,8 @@
 #include "compiler/import/Upgrade.h"
 #include "dialects/onnx/OnnxDialect.h"
 
+#include "onnx/defs/schema.h"
+
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "llvm/Support/raw_ostream.h"
@@ -168,6 +170,10 @@ OwningOpRef<ModuleOp> importModel(llvm::StringRef path,
       },
       failure);
   return module;
+}
+
+void preloadImporter() {
+  (void)::onnx::OpSchemaRegistry::Instance()->GetSchema("Identity", 1, "");
 }
 
 OwningOpRef<ModuleOp> importModelBytes(llvm::StringRef bytes,

@@ -61,6 +61,10 @@ struct ImportFailure {
   std::string message; // what is wrong and, unless we are, what to do
 };
 
+// Builds the tables of the onnx library, which the first import would build
+// otherwise: a process that forks for each model calls this before.
+void preloadImporter();
+
 // Reads the model at `path` ("-" is standard input). On failure the result is
 // null and `failure` says why.
 mlir::OwningOpRef<mlir::ModuleOp>

@@ -61,7 +61,7 @@ void registerAllPasses() {
   PassRegistration<LowerPass>();
   PassRegistration<PlanArenaPass>();
   mlir::registerPass([] { return createFuseElementwisePass(); });
-  mlir::registerPass([] { return createBufferizePass(); });
+  mlir::registerPass([] { return createBufferizePass(/*reuse=*/true); });
   mlir::registerPass([] { return createReuseDeadInputsPass(); });
   mlir::registerPass([] { return createOutlineKernelsPass(/*anyOffset=*/true); });
   mlir::registerPass([] { return createNarrowProductsPass(); });

@@ -26,7 +26,9 @@ using namespace mlir;
 namespace onnxc {
 
 /// onnx -> onnx: fold, fuse, choose layouts.
-static void buildGraph(OpPassManager &pm, const PipelineOptions &options) { buildGraphPipeline(pm, options.foldBytes); }
+static void buildGraph(OpPassManager &pm, const PipelineOptions &options) {
+  buildGraphPipeline(pm, /*chooseLayout=*/options.reuse, options.foldBytes);
+}
 
 /// linalg on tensors: clean up what lowering wrote, then make one loop of each
 /// elementwise chain.
@@ -41,8 +43,8 @@ static void buildTensors(OpPassManager &pm, const PipelineOptions &options) {
 }
 
 /// Tensors -> memrefs, in place where the analysis allows it.
-static void buildBufferize(OpPassManager &pm) {
-  pm.addPass(createBufferizePass());
+static void buildBufferize(OpPassManager &pm, const PipelineOptions &options) {
+  pm.addPass(createBufferizePass(options.reuse));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }
@@ -58,9 +60,10 @@ static void buildKernels(OpPassManager &pm, const PipelineOptions &options) {
     pm.addPass(createMapKernelsPass(options.gpus.front()));
   }
   // -O0 keeps plain loops: the reference when a number is wrong.
-  if (options.optLevel > 0)
+  if (options.optLevel > 0 && options.reuse)
     pm.addPass(createImplicitPaddingPass(options.target)); // scheduling writes loops that keep out of the padding
-  pm.addPass(createReuseDeadInputsPass());
+  if (options.reuse)
+    pm.addPass(createReuseDeadInputsPass());
   if (options.optLevel > 0)
     pm.addPass(createScheduleKernelsPass(options.target));
   // Because what scheduling kept of the temporaries must not be allocated at each call.
@@ -207,7 +210,8 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
   if (options.afterStage)
     options.afterStage("linalg", module);
 
-  if (!stage("tensors", [&](OpPassManager &pm) { buildTensors(pm, options); }) || !stage("bufferize", buildBufferize) ||
+  if (!stage("tensors", [&](OpPassManager &pm) { buildTensors(pm, options); }) || 
+      !stage("bufferize", [&](OpPassManager &pm) { buildBufferize(pm, options); }) ||
       !stage("kernels", [&](OpPassManager &pm) { buildKernels(pm, options); }))
     return failure();
 
@@ -216,7 +220,7 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
   auto main = module.lookupSymbol<func::FuncOp>("main");
   bool usesDevice = module.lookupSymbol(kDeviceModule) != nullptr;
   if (usesDevice) {
-    ArenaPlan plan = planDeviceArena(main);
+    ArenaPlan plan = planDeviceArena(main, options.reuse);
     report.deviceArenaBytes = plan.bytes;
     report.deviceArenaLowerBound = plan.lowerBound;
   }
@@ -224,7 +228,7 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
     if (auto reason = op->getAttrOfType<StringAttr>(kFallbackAttr))
       report.fallbacks.push_back({nodeName(op->getLoc()), reason.getValue().str()});
   });
-  ArenaPlan plan = planArena(main, {options.target.indexBits, options.ioInArena, options.separateBuffers, report.inputRanges});
+  ArenaPlan plan = planArena(main, {options.target.indexBits, options.ioInArena, options.separateBuffers, report.inputRanges, options.reuse});
   if (options.threads > 1)
     passFrame(main);
   report.arenaBytes = plan.bytes;

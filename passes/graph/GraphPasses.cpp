@@ -8,7 +8,7 @@ using namespace mlir;
 
 namespace onnxc {
 
-void buildGraphPipeline(OpPassManager &pm, int64_t foldBytes) {
+void buildGraphPipeline(OpPassManager &pm, bool chooseLayout, int64_t foldBytes) {
   pm.addPass(createCanonicalizerPass());
   // Constants first: what follows looks for them behind its operands.
   pm.addPass(createFoldConstantsPass(foldBytes));
@@ -16,7 +16,8 @@ void buildGraphPipeline(OpPassManager &pm, int64_t foldBytes) {
   pm.addPass(createFoldScaleShiftPass());
   // Layouts when the ops are final; the transposes of constants it leaves
   // behind are evaluated at once.
-  pm.addPass(createChooseLayoutPass());
+  if (chooseLayout)
+    pm.addPass(createChooseLayoutPass());
   pm.addPass(createFoldConstantsPass(foldBytes));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

@@ -18,8 +18,8 @@ std::unique_ptr<mlir::Pass> createFuseOpsPass();
 /// Channels-last images where that saves work (ChooseLayout.cpp).
 std::unique_ptr<mlir::Pass> createChooseLayoutPass();
 
-/// Fold, fuse, choose layouts.
-void buildGraphPipeline(mlir::OpPassManager &pm, int64_t foldBytes = kFoldBytes);
+/// Fold, fuse, and with `chooseLayout` choose layouts.
+void buildGraphPipeline(mlir::OpPassManager &pm, bool chooseLayout, int64_t foldBytes = kFoldBytes);
 /// For onnx-compile-opt.
 void registerGraphPasses();
 

@@ -141,6 +141,14 @@ Value memrefAt(OpBuilder &b, Location loc, Value address, MemRefType type, Value
   return memref::ViewOp::create(b, loc, type, bytes, start, sizes);
 }
 
+/// Everything is alive all the time, so that no two buffers share memory.
+static void keepForever(MutableArrayRef<Buffer> buffers, const Positions &positions) {
+  for (Buffer &b : buffers) {
+    b.first = 0;
+    b.last = positions.last();
+  }
+}
+
 /// Sets what is alive when most is, and how much that is.
 static void findPeak(ArrayRef<Buffer> buffers, ArenaPlan &plan) {
   auto liveWith = [&](const Buffer &b) {
@@ -224,6 +232,8 @@ ArenaPlan planArena(func::FuncOp main, const ArenaOptions &options) {
       if (auto dims = bounds.mostDims(call.getOperand(0)))
         plan.outputDims[number] = *dims;
   });
+  if (!options.shares)
+    keepForever(buffers, positions);
   place(buffers, kArenaAlign, 1, plan);
   plan.buffers = buffers.size();
   for (const Heap &h : heap)
@@ -283,7 +293,7 @@ ArenaPlan planArena(func::FuncOp main, const ArenaOptions &options) {
   return plan;
 }
 
-ArenaPlan planDeviceArena(func::FuncOp main) {
+ArenaPlan planDeviceArena(func::FuncOp main, bool shares) {
   ArenaPlan plan;
   BufferViewFlowAnalysis flow(main);
   Positions positions(main);
@@ -299,6 +309,8 @@ ArenaPlan planDeviceArena(func::FuncOp main) {
       buffer.first = positions.begin(alloc);
     buffers.push_back(buffer);
   });
+  if (!shares)
+    keepForever(buffers, positions);
   place(buffers, kDeviceAlign, kDeviceAlign, plan);
   plan.buffers = buffers.size();
   Builder b(main.getContext());

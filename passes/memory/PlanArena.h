@@ -35,6 +35,7 @@ struct ArenaOptions {
   bool ownsArguments = false; ///< static inputs and outputs have their place in the arena, and share it with temporaries
   bool separate = false; ///< every buffer is an allocation of its own, so that accesses out of it can be told
   InputRanges inputRanges = {}; ///< buffers whose size follows from them are planned at the largest
+  bool shares = true;       ///< buffers whose uses do not overlap may share memory
 };
 
 /// Replaces the allocations of `main` by slices of one arena. Two arguments
@@ -48,8 +49,8 @@ ArenaPlan planArena(mlir::func::FuncOp main, const ArenaOptions &options);
 /// Gives each gpu.alloc of `main` its offset in the device's arena (attribute
 /// onnxc.offset). Inputs are alive from the start of the run, outputs until
 /// they are complete. Launches run one after the other, so that buffers whose
-/// uses do not overlap may share memory.
-ArenaPlan planDeviceArena(mlir::func::FuncOp main);
+/// uses do not overlap may share memory, which they do with `shares`.
+ArenaPlan planDeviceArena(mlir::func::FuncOp main, bool shares);
 
 /// memref<...> value over the memory at `address`.
 mlir::Value memrefAt(mlir::OpBuilder &b, mlir::Location loc, mlir::Value address, mlir::MemRefType type, mlir::ValueRange sizes,

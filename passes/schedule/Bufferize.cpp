@@ -4,6 +4,9 @@
 // each loop updates one buffer in place instead of passing fresh ones on:
 //   scf.yield %new   ->   %t = materialize_in_destination %new in %arg
 //                         scf.yield %t
+//
+// Without reuse, nothing is in place and nothing is a view: every write goes to
+// a copy, and what would be a view of another tensor is a copy of it.
 #include "passes/schedule/Schedule.h"
 #include "passes/schedule/WideConcat.h"
 
@@ -17,6 +20,8 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
+#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 
@@ -76,8 +81,145 @@ void separateFills(func::FuncOp func) {
       op->moveBefore(*op->user_begin());
 }
 
+/// Every tensor that may lie in the memory of `root`: what is updated in place,
+/// shows a part of it, or is handed on by control flow.
+llvm::SetVector<Value> mayShareMemory(Value root) {
+  llvm::SetVector<Value> shared;
+  shared.insert(root);
+  for (unsigned i = 0; i < shared.size(); ++i)
+    for (OpOperand &use : shared[i].getUses()) {
+      Operation *user = use.getOwner();
+      if (auto op = dyn_cast<DestinationStyleOpInterface>(user); op && op.isDpsInput(&use))
+        continue;
+      auto add = [&](ValueRange values) {
+        for (Value v : values)
+          if (isa<TensorType>(v.getType()))
+            shared.insert(v);
+      };
+      add(user->getResults());
+      for (Region &region : user->getRegions())
+        if (!region.empty())
+          add(region.front().getArguments());
+      if (user->hasTrait<OpTrait::IsTerminator>()) {
+        add(user->getParentOp()->getResults());
+        for (Region &region : user->getParentOp()->getRegions())
+          if (!region.empty())
+            add(region.front().getArguments());
+      }
+    }
+  return shared;
+}
+
+bool isView(Operation *op) {
+  return isa_and_present<tensor::ExtractSliceOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp>(op);
+}
+
+/// All elements of `v` are elements of `whole`, by views of it or of what `whole` is another shape of.
+bool shows(Value v, Value whole) {
+  auto atSource = [](Value v) { return v.getDefiningOp()->getOperand(0); };
+  SmallVector<Value> names{whole};
+  while (isView(names.back().getDefiningOp()) && !isa<tensor::ExtractSliceOp>(names.back().getDefiningOp()))
+    names.push_back(atSource(names.back()));
+  while (!llvm::is_contained(names, v) && isView(v.getDefiningOp()))
+    v = atSource(v);
+  return llvm::is_contained(names, v);
+}
+
+/// Elimination of empty tensors computes what ends in a buffer of the caller
+/// there from the start. The analysis does not know that the final
+///   materialize_in_destination %last in %buffer
+/// writes to the memory in which it lets earlier tensors live:
+///   %y = op outs(to_tensor %buffer)       // is an output too
+///   %z = update of a copy of %y
+///   materialize %z in %buffer             // %y is gone
+///   materialize %y in %other
+/// A tensor that is read after that point does not live there, nor does what
+/// a loop makes anew in each iteration.
+void keepOutOfCallersBuffers(func::FuncOp func) {
+  SmallVector<bufferization::ToTensorOp> undo;
+  func.walk([&](bufferization::MaterializeInDestinationOp last) {
+    Value buffer = last.getDest();
+    if (!isa<BlockArgument>(buffer) || !isa<MemRefType>(buffer.getType()))
+      return;
+    for (Operation *user : buffer.getUsers()) {
+      auto start = dyn_cast<bufferization::ToTensorOp>(user);
+      if (!start || !start.getWritable())
+        continue;
+      bool isReadLater = llvm::any_of(mayShareMemory(start.getResult()), [&](Value v) {
+        return !shows(v, last.getSource()) && llvm::any_of(v.getUsers(), [&](Operation *reader) {
+                 Operation *here = last->getBlock()->findAncestorOpInBlock(*reader);
+                 return here && last->isBeforeInBlock(here);
+               });
+      });
+      if (isReadLater || start->getParentOfType<LoopLikeOpInterface>())
+        undo.push_back(start);
+    }
+  });
+  for (bufferization::ToTensorOp start : undo) {
+    OpBuilder b(start);
+    auto type = cast<RankedTensorType>(start.getType());
+    start.replaceAllUsesWith(tensor::EmptyOp::create(b, start.getLoc(), type.getShape(), type.getElementType()).getResult());
+    start.erase();
+  }
+}
+
+/// Strides and offset of `type` are those of its elements side by side,
+/// whatever its sizes are at run time.
+bool isContiguous(MemRefType type) {
+  SmallVector<int64_t> strides;
+  int64_t offset, wanted = 1;
+  if (failed(type.getStridesAndOffset(strides, offset)) || offset != 0)
+    return false;
+  for (int64_t d = type.getRank(); d-- > 0;) {
+    if (ShapedType::isDynamic(wanted) || strides[d] != wanted)
+      return false;
+    wanted = type.isDynamicDim(d) ? ShapedType::kDynamic : wanted * type.getDimSize(d);
+  }
+  return true;
+}
+
+/// Bufferization casts to the layout that a user of a buffer asks for where the
+/// types allow it. Where a stride is known only at run time, types allow a view
+/// to be taken for a contiguous buffer that it is not:
+///   memref.cast %view : memref<?x?xf32, strided<[?, 1]>> to memref<?x?xf32>
+/// Such a cast becomes a copy.
+void copyIntoContiguous(func::FuncOp func) {
+  SmallVector<memref::CastOp> casts;
+  func.walk([&](memref::CastOp op) {
+    auto from = dyn_cast<MemRefType>(op.getSource().getType()), to = dyn_cast<MemRefType>(op.getType());
+    if (from && to && to.getLayout().isIdentity() && !from.getLayout().isIdentity() && !isContiguous(from))
+      casts.push_back(op);
+  });
+  for (memref::CastOp op : casts) {
+    OpBuilder b(op);
+    auto type = cast<MemRefType>(op.getType());
+    SmallVector<Value> sizes;
+    for (int64_t d = 0; d < type.getRank(); ++d)
+      if (type.isDynamicDim(d))
+        sizes.push_back(memref::DimOp::create(b, op.getLoc(), op.getSource(), d));
+    Value copy = memref::AllocOp::create(b, op.getLoc(), type, sizes);
+    memref::CopyOp::create(b, op.getLoc(), op.getSource(), copy);
+    op.replaceAllUsesWith(copy);
+    op.erase();
+  }
+}
+
+/// What bufferizes to a view of its operand is followed by a copy, which its users see.
+void copyViews(func::FuncOp func) {
+  func.walk([](Operation *op) {
+    if (!isView(op))
+      return;
+    Value view = op->getResult(0);
+    OpBuilder b(op->getContext());
+    b.setInsertionPointAfter(op);
+    auto copy = bufferization::AllocTensorOp::create(b, op->getLoc(), cast<RankedTensorType>(view.getType()), ValueRange(), view);
+    view.replaceAllUsesExcept(copy.getResult(), copy);
+  });
+}
+
 struct BufferizePass : PassWrapper<BufferizePass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(BufferizePass)
+  explicit BufferizePass(bool reuse) : reuse(reuse) {}
   StringRef getArgument() const override { return "onnxc-bufferize"; }
   StringRef getDescription() const override { return "one-shot bufferization of @main"; }
   void getDependentDialects(DialectRegistry &r) const override {
@@ -89,25 +231,33 @@ struct BufferizePass : PassWrapper<BufferizePass, OperationPass<ModuleOp>> {
     for (auto func : module.getOps<func::FuncOp>()) {
       if (func.isExternal())
         continue;
-      separateFills(func);
-      placeWideConcats(func);
-      func.walk(tieLoopCarriedTensors);
-      IRRewriter rewriter(&getContext());
-      if (failed(bufferization::eliminateEmptyTensors(rewriter, func)))
-        return signalPassFailure();
       bufferization::OneShotBufferizationOptions options;
+      if (reuse) {
+        separateFills(func);
+        placeWideConcats(func);
+        func.walk(tieLoopCarriedTensors);
+        IRRewriter rewriter(&getContext());
+        if (failed(bufferization::eliminateEmptyTensors(rewriter, func)))
+          return signalPassFailure();
+        keepOutOfCallersBuffers(func);
+      } else {
+        copyViews(func);
+        options.copyBeforeWrite = true;
+      }
       options.allowReturnAllocsFromLoops = true;
       options.bufferAlignment = 0;
       options.setFunctionBoundaryTypeConversion(bufferization::LayoutMapOption::IdentityLayoutMap);
       bufferization::BufferizationState state;
       if (failed(bufferization::runOneShotBufferize(func, options, state)))
         return signalPassFailure();
+      copyIntoContiguous(func);
     }
   }
+  bool reuse;
 };
 
 } // namespace
 
-std::unique_ptr<Pass> createBufferizePass() { return std::make_unique<BufferizePass>(); }
+std::unique_ptr<Pass> createBufferizePass(bool reuse) { return std::make_unique<BufferizePass>(reuse); }
 
 } // namespace onnxc

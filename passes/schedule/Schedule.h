@@ -11,8 +11,9 @@ namespace onnxc {
 
 /// Fuses elementwise producers into their only consumer (FuseElementwise.cpp).
 std::unique_ptr<mlir::Pass> createFuseElementwisePass();
-/// Tensors to memrefs (Bufferize.cpp).
-std::unique_ptr<mlir::Pass> createBufferizePass();
+/// Tensors to memrefs (Bufferize.cpp); without `reuse`, every write and every
+/// view is a copy.
+std::unique_ptr<mlir::Pass> createBufferizePass(bool reuse);
 /// Groups of linalg ops become private functions (OutlineKernels.cpp); with
 /// `anyOffset`, one for all slices of a buffer.
 std::unique_ptr<mlir::Pass> createOutlineKernelsPass(bool anyOffset);

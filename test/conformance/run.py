@@ -16,6 +16,9 @@
         compiles the pass list for a GPU too, and runs it in the simulator or on
         a card (test/gpu-sim/devices.py). Says how many tests launched kernels
         and which nodes stayed on the host.
+    test/conformance/run --no-reuse [--listed] [--tenth]
+        compiles every test a second time, with --no-reuse (docs/debugging.md); both
+        must compute the same, bit for bit where sums keep their order.
     test/conformance/run --listed
         runs only the tests of the pass list; the others count as skipped.
     test/conformance/run --update [--force]
@@ -89,6 +92,8 @@ def run_batch(options, work, names):
         command += ["--gpu", options.gpu]
     if options.sanitize:
         command += ["--sanitize", "address"]
+    if options.no_reuse:
+        command.append("--compare-no-reuse")
     if options.runner:
         # Emulators reserve more addresses than a test may use here.
         command += ["--runner", options.runner, "--memory", "0"]
@@ -186,6 +191,7 @@ def main():
     parser.add_argument("--sanitize", action="store_true", help="AddressSanitizer in the generated code; counts reports")
     parser.add_argument("--features", metavar="LIST", help="LLVM features added to the target's")
     devices.add_options(parser)
+    parser.add_argument("--no-reuse", action="store_true", help="compile each with --no-reuse too: both must compute the same")
     parser.add_argument("--tenth", action="store_true", help="every tenth of the selected tests")
     parser.add_argument("--listed", action="store_true")
     parser.add_argument("--update", action="store_true")
@@ -193,7 +199,8 @@ def main():
     parser.add_argument("--work", default=os.path.join(ROOT, "build", "conformance"))
     parser.add_argument("--onnx-run", default=os.path.join(ROOT, "build", "bin", "onnx-run"))
     options = parser.parse_args()
-    if options.update and (options.filter or options.listed or options.target or options.tenth or options.gpu or options.sanitize):
+    if options.update and (options.filter or options.listed or options.target or options.tenth or options.gpu or options.sanitize
+                           or options.no_reuse):
         parser.error("--update needs a full run for this machine")
     if not os.path.exists(options.onnx_run):
         print(f"conformance: {options.onnx_run} is missing: build first", file=sys.stderr)

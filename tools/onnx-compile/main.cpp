@@ -99,6 +99,8 @@ std::vector<Option> optionTable(Arguments &a) {
        }},
       {"-O", "0..3", "optimisation level (default: 3)",
        [&o](StringRef v) { return !v.getAsInteger(10, o.optLevel) && o.optLevel >= 0 && o.optLevel <= 3; }},
+      {"--no-reuse", "", "for debugging: copies instead of views and writes in place, the model's own layouts, no memory shared",
+       [&o](StringRef) { o.reuse = false; return true; }},
       {"--report", "file", "what the model costs in memory, flash, arithmetic and stack, by node; JSON if the name ends in .json", text(o.reportFile)},
       {"--dump-stages", "folder", "writes the IR after each stage to this folder", text(o.dumpStages)},
       {"--verbose", "", "progress and time per stage", flag(o.verbose)},

@@ -95,6 +95,9 @@ llvm::ArrayRef<OptionSpec> compileOptions() {
       {"gpu", "LIST",
        "compile for these GPUs, for example sm_80; needs --runner, which finds "
        "the object, the kernels' LLVM IR and the report side by side"},
+      {"no-reuse", nullptr,
+       "for debugging: copies instead of views and writes in place, the "
+       "model's own layouts, no memory shared"},
       {"verbose", nullptr, "show progress and the time of each stage"},
       {"help", nullptr, "show this help"},
   };
@@ -126,6 +129,7 @@ llvm::Expected<CompileOptions> parseCompileOptions(const Arguments &arguments) {
     return userError("--gpu: a model for GPUs is linked with runtime-lite/cuda; "
                      "name a program that does so with --runner");
   options.verbose = arguments.has("verbose");
+  options.reuse = !arguments.has("no-reuse");
   for (llvm::StringRef text : arguments.all("dim")) {
     auto [symbol, value] = text.rsplit('=');
     if (symbol.empty() || value.empty())

@@ -12,12 +12,26 @@
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include <algorithm>
+#include <map>
 
 namespace onnxc::run {
 
 namespace {
 struct Tolerances {
   double rtol = 1e-3, atol = 1e-7;
+  /// The largest absolute error of an output, by its name, where the test says
+  /// so; nothing else is allowed for it.
+  std::map<std::string, double> outputs;
+
+  Tolerance of(const std::string &name, int32_t type) const {
+    auto it = outputs.find(name);
+    if (it == outputs.end())
+      return backendTolerance(type, rtol, atol);
+    Tolerance t;
+    t.rtol = 0;
+    t.atol = it->second;
+    return t;
+  }
 };
 
 /// A data set as files: values in the order of the graph.
@@ -46,6 +60,9 @@ static llvm::Expected<Tolerances> readTolerances(llvm::StringRef directory) {
   if (const llvm::json::Object *object = value->getAsObject()) {
     result.rtol = object->getNumber("rtol").value_or(result.rtol);
     result.atol = object->getNumber("atol").value_or(result.atol);
+    if (const llvm::json::Object *outputs = object->getObject("outputs"))
+      for (const auto &[name, atol] : *outputs)
+        result.outputs[name.str()] = atol.getAsNumber().value_or(0);
   }
   return result;
 }
@@ -129,6 +146,16 @@ static llvm::Expected<NamedTensors> toInputs(std::vector<Value> values,
   return inputs;
 }
 
+/// Ops whose sums run in another order in another layout.
+static bool keepsOrderOfArithmetic(llvm::ArrayRef<std::string> ops) {
+  static const char *const layered[] = {
+      "Conv", "ConvTranspose", "DeformConv", "AveragePool", "GlobalAveragePool", "LpPool", "GlobalLpPool",
+      "Resize", "Upsample", "Softmax", "LogSoftmax"};
+  return llvm::none_of(ops, [](llvm::StringRef op) {
+    return llvm::is_contained(layered, op) || op.starts_with("Reduce") || op.ends_with("Normalization");
+  });
+}
+
 static llvm::Error compareOutput(const std::string &name, const Tensor *got,
                                  const Value &wanted,
                                  const Tolerances &tolerances) {
@@ -138,17 +165,45 @@ static llvm::Error compareOutput(const std::string &name, const Tensor *got,
                             "C interface does not carry");
   if (!got)
     return userError("output '" + name + "' is missing");
-  Tolerance tolerance =
-      backendTolerance(got->type, tolerances.rtol, tolerances.atol);
+  Tolerance tolerance = tolerances.of(name, got->type);
   Comparison comparison = compareTensors(*got, wanted.tensor, tolerance);
   if (comparison.same)
     return llvm::Error::success();
   return userError("output '" + name + "' " + comparison.message);
 }
 
-/// One data set from files to verdict.
+/// What `other`, the same model compiled without reuse, computes is what was
+/// got: bit for bit, unless sums may run in another order.
+static llvm::Error compareWithoutReuse(const LoadedModel &other,
+                                       NamedTensors &inputs,
+                                       const NamedTensors &got,
+                                       const Tolerances &tolerances,
+                                       bool isSameOrder) {
+  Session session(other);
+  if (llvm::Error error = session.bind(inputs))
+    return error;
+  if (llvm::Error error = session.runChecked())
+    return error;
+  auto outputs = session.outputs();
+  if (!outputs)
+    return outputs.takeError();
+  for (const auto &[name, wanted] : *outputs) {
+    Tolerance exact;
+    exact.rtol = exact.atol = 0;
+    const Tensor *tensor = findTensor(got, name);
+    if (!tensor)
+      return userError("output '" + name + "' is missing");
+    Comparison comparison = compareTensors(
+        *tensor, wanted, isSameOrder ? exact : tolerances.of(name, wanted.type));
+    if (!comparison.same)
+      return userError("output '" + name + "' with reuse and without (--no-reuse): " + comparison.message);
+  }
+  return llvm::Error::success();
+}
+
+/// One data set from files to verdict. `other`: the same model without reuse, or null.
 static llvm::Error runDataSet(llvm::StringRef folder, const ModelInfo &info,
-                              const LoadedModel &model,
+                              const LoadedModel &model, const LoadedModel *other,
                               const Tolerances &tolerances,
                               const std::function<void(llvm::StringRef)> &enter,
                               std::string &remark) {
@@ -174,6 +229,9 @@ static llvm::Error runDataSet(llvm::StringRef folder, const ModelInfo &info,
   if (!outputs)
     return outputs.takeError();
   enter("compare");
+  if (other)
+    if (llvm::Error error = compareWithoutReuse(*other, *inputs, *outputs, tolerances, keepsOrderOfArithmetic(info.ops)))
+      return error;
   for (size_t i = 0; i < wanted->size(); ++i) {
     const std::string &name = outputPorts[i]->name;
     if (llvm::Error error = compareOutput(name, findTensor(*outputs, name),
@@ -189,7 +247,7 @@ runStages(llvm::StringRef directory, const CompileOptions &options,
           llvm::StringRef folder,
           const std::function<void(llvm::StringRef)> &enter,
           const std::function<void(llvm::ArrayRef<std::string>)> &ops,
-          llvm::StringRef runner, TestOutcome &outcome) {
+          llvm::StringRef runner, bool compareReuse, TestOutcome &outcome) {
   enter("import");
   std::string path = join(directory, "model.onnx");
   auto info = readModelInfo(path);
@@ -212,8 +270,24 @@ runStages(llvm::StringRef directory, const CompileOptions &options,
   auto model = openModel(*library, "model", runner, options.threads);
   if (!model)
     return model.takeError();
+  std::unique_ptr<LoadedModel> other;
+  if (compareReuse) {
+    enter("compile");
+    CompileOptions copying = options;
+    copying.reuse = false;
+    std::string place = join(folder, "no-reuse");
+    llvm::sys::fs::create_directory(place);
+    auto second = compileToLibrary(path, copying, place);
+    if (!second)
+      return second.takeError();
+    enter("run");
+    auto opened = openModel(*second, "model without reuse", runner, options.threads);
+    if (!opened)
+      return opened.takeError();
+    other = std::move(*opened);
+  }
   for (const std::string &dataSet : dataSets)
-    if (llvm::Error error = runDataSet(dataSet, *info, **model, *tolerances,
+    if (llvm::Error error = runDataSet(dataSet, *info, **model, other.get(), *tolerances,
                                        enter, outcome.message)) {
       if (dataSets.size() == 1)
         return error;
@@ -233,14 +307,14 @@ runTestCase(llvm::StringRef directory, const CompileOptions &options,
             llvm::StringRef folder,
             const std::function<void(llvm::StringRef)> &enter,
             const std::function<void(llvm::ArrayRef<std::string>)> &ops,
-            llvm::StringRef runner) {
+            llvm::StringRef runner, bool compareReuse) {
   TestOutcome outcome;
   auto tracked = [&](llvm::StringRef stage) {
     outcome.stage = stage.str();
     enter(stage);
   };
   llvm::Error error =
-      runStages(directory, options, folder, tracked, ops, runner, outcome);
+      runStages(directory, options, folder, tracked, ops, runner, compareReuse, outcome);
   llvm::handleAllErrors(
       std::move(error),
       [&](const RunError &e) {

@@ -23,13 +23,15 @@ struct TestOutcome {
 
 /// Runs the test in `directory` (model.onnx, test_data_set_*); libraries go to
 /// `folder`. `enter` hears of each stage as it begins, `ops` of the model's
-/// ops as soon as they are known. `runner`: see openModel().
+/// ops as soon as they are known. `runner`: see openModel(). With
+/// `compareReuse` the model is compiled without reuse as well, and both must
+/// compute the same.
 TestOutcome
 runTestCase(llvm::StringRef directory, const CompileOptions &options,
             llvm::StringRef folder,
             const std::function<void(llvm::StringRef)> &enter,
             const std::function<void(llvm::ArrayRef<std::string>)> &ops,
-            llvm::StringRef runner);
+            llvm::StringRef runner, bool compareReuse);
 
 } // namespace onnxc::run
 

@@ -25,6 +25,8 @@ static const OptionSpec Options[] = {
     {"timeout", "SECONDS", "per test (60)"},
     {"memory", "GB", "address space per test, 0 = no limit (6)"},
     {"json", "FILE", "one JSON object per test and line"},
+    {"compare-no-reuse", nullptr,
+     "compile each test with --no-reuse too; both must compute the same"},
     {"quiet", nullptr, "print the last line only"},
 };
 
@@ -114,7 +116,7 @@ static std::string jsonLine(Fields object) {
 
 static void runInChild(llvm::StringRef directory, const CompileOptions &options,
                        llvm::StringRef folder, llvm::StringRef runner,
-                       const Reporter &reporter) {
+                       bool compareReuse, const Reporter &reporter) {
   // For runners that keep records.
   std::string name = llvm::sys::path::filename(directory).str();
   setenv("ONNXC_TEST_NAME", name.c_str(), /*overwrite=*/1);
@@ -129,7 +131,7 @@ static void runInChild(llvm::StringRef directory, const CompileOptions &options,
       array.push_back(llvm::json::fixUTF8(name));
     reporter.line(jsonLine(Fields{{"ops", std::move(array)}}));
   };
-  TestOutcome outcome = runTestCase(directory, options, folder, enter, ops, runner);
+  TestOutcome outcome = runTestCase(directory, options, folder, enter, ops, runner, compareReuse);
   reporter.line(
       jsonLine(Fields{{"status", outcome.status},
                       {"code", outcome.code},
@@ -286,7 +288,7 @@ static llvm::Expected<Totals> testcase(const Arguments &arguments) {
   };
   auto child = [&](size_t i, const Reporter &reporter) {
     llvm::sys::fs::create_directory(folderOf(i));
-    runInChild((*tests)[i], *options, folderOf(i), *runner, reporter);
+    runInChild((*tests)[i], *options, folderOf(i), *runner, arguments.has("compare-no-reuse"), reporter);
   };
   auto done = [&](size_t i, const ForkResult &result) {
     llvm::sys::fs::remove_directories(folderOf(i));
