@@ -1,5 +1,5 @@
 """Runs every test of a built tree and sums up: unit tests, lit, opset adapters,
-conformance, models, firmware, the GPU simulator.
+conformance, random graphs, models, firmware, the GPU simulator.
 
 Called by tools/test. Counts: a conformance test counts when it is on the pass
 list; other targets than the host's, and GPUs, run a tenth of their list, in an
@@ -129,6 +129,17 @@ def conformance_tests():
     return conformance_run(["--listed"])
 
 
+def reuse_tests():
+    """Views, updates in place and layouts change no number: a sample of what is compiled both ways."""
+    return conformance_run(["--listed", "--tenth", "--no-reuse"])
+
+
+def random_tests():
+    code, said = call([os.path.join(ROOT, "test", "random", "run"), "--count", "200", "--no-reuse", "--seconds", "40"])
+    passed, failed = closing_counts(said)
+    return passed, failed if failed or not code else 1, 0
+
+
 def target_tests():
     counts = [conformance_run(["--target", row, "--tenth"]) for row in toolchains.emulated_rows()]
     return tuple(map(sum, zip(*counts)))
@@ -169,6 +180,8 @@ SUITES = (
     ("lit tests", lit_tests),
     ("opset adapters", adapter_tests),
     ("conformance", conformance_tests),
+    ("conformance without reuse", reuse_tests),
+    ("random graphs", random_tests),
     ("conformance on other targets", target_tests),
     ("models", model_tests),
     ("firmware", firmware_tests),
