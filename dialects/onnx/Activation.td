@@ -47,7 +47,7 @@ def Onnx_SeluOp
     : Onnx_UnaryElementwiseOp<"Selu",
       "gamma * (x, or alpha * (exp(x) - 1) below zero)"> {
   let attrs = (ins
-    Onnx_Float<"1.673263f">:$alpha, Onnx_Float<"1.050701f">:$gamma);
+    Onnx_Float<"1.67326319217681884765625f">:$alpha, Onnx_Float<"1.05070102214813232421875f">:$gamma);
 }
 
 def Onnx_ShrinkOp

@@ -343,7 +343,7 @@ def non_zero(g):
 def one_hot(g):
     depth = g.int(1, 5)
     i = index_tensor(g, depth, g.shape(1, 3), dtype=g.one((I64, I32)))
-    values = g.new(g.dtype((F32, I32, I64)), (2,))
+    values = g.new(g.dtype((F32, I32, I64)), (2,), low=-4, high=4)
     axis = g.int(-i.rank - 1, i.rank)
     shape = list(i.shape)
     shape.insert(axis if axis >= 0 else axis + i.rank + 1, depth)
