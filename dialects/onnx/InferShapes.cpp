@@ -9,6 +9,7 @@
 #include "dialects/onnx/InferShapes.h"
 #include "dialects/onnx/ConstantData.h"
 #include "dialects/onnx/Constraints.h"
+#include "dialects/onnx/KnownValues.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
@@ -29,6 +30,12 @@ LogicalResult inferRegion(Region &region, Present present) {
   return success();
 }
 
+// What was known of a value with its old type is not believed any more.
+void retype(Value value, Type type) {
+  KnownFacts().forget(value); // those of the inference at work
+  value.setType(type);
+}
+
 // The types of all values in a region, to take back an attempt.
 class Snapshot {
 public:
@@ -42,10 +49,8 @@ public:
     });
   }
   void restore() const {
-    for (auto [value, type] : types) {
-      Value mutableValue = value;
-      mutableValue.setType(type);
-    }
+    for (auto [value, type] : types)
+      retype(value, type);
   }
 
 private:
@@ -72,10 +77,8 @@ LogicalResult inferLoopBody(Region &body, ArrayRef<Carried> carried,
     types.push_back(met ? met : c.argument.getType());
   }
   for (unsigned attempt = 0; attempt < maxAttempts; ++attempt) {
-    for (auto [c, type] : llvm::zip(carried, types)) {
-      BlockArgument argument = c.argument;
-      argument.setType(type);
-    }
+    for (auto [c, type] : llvm::zip(carried, types))
+      retype(c.argument, type);
     LogicalResult result = [&] {
       // A type that is too narrow for later iterations shows up as an error.
       ScopedDiagnosticHandler silent(body.getContext(),
@@ -141,7 +144,7 @@ LogicalResult inferBody(ScanOp op, Present present) {
     if (!met)
       return op.emitOpError() << "body argument #" << k << ": got "
                               << slice.getType() << ", wanted " << wanted;
-    slice.setType(met);
+    retype(slice, met);
   }
   return inferLoopBody(op.getBody(), carried, present);
 }
@@ -200,8 +203,9 @@ LogicalResult inferOp(Operation *op, Present present) {
       return op->emitOpError() << "result #" << k << ": got " << before
                                << ", wanted " << types[k]
                                << " (from its operands)";
-    result.setType(met);
+    retype(result, met);
   }
+  KnownFacts().learn(op);
   return success();
 }
 
@@ -221,11 +225,15 @@ struct InferShapesPass
 
 } // namespace
 
-LogicalResult inferShapes(Operation *op) { return inferOp(op, Present::True); }
+LogicalResult inferShapes(Operation *op) {
+  KnownFacts facts;
+  return inferOp(op, Present::True);
+}
 
 LogicalResult inferShapes(func::FuncOp func, Present present) {
   if (func.isExternal())
     return success();
+  KnownFacts facts;
   if (failed(inferRegion(func.getBody(), present)))
     return failure();
   // The signature follows the values that are returned.

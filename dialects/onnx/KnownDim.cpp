@@ -3,7 +3,7 @@
 // Follows an unknown dim to where it comes from, through ops that keep it: so
 // that a batch size taken from one tensor is recognised in another.
 //
-#include "dialects/onnx/KnownValues.h"
+#include "dialects/onnx/KnownFacts.h"
 #include "dialects/onnx/ShapeUtils.h"
 
 #include "mlir/IR/Builders.h"
@@ -14,8 +14,6 @@ using namespace mlir;
 
 namespace onnxc::onnx {
 namespace {
-
-constexpr unsigned maxSteps = 256;
 
 struct DimRef {
   Value tensor;
@@ -197,35 +195,19 @@ Step step(Value value, int64_t dim) {
       .Default([](Operation *) { return std::nullopt; });
 }
 
-// Broadcasts and reshapes call back into getKnownDim; this bounds the nesting.
-thread_local unsigned nesting = 0;
-constexpr unsigned maxNesting = 12;
-
 } // namespace
 
+std::optional<std::pair<Value, int64_t>> Facts::originStep(Value tensor, int64_t dim) {
+  Step next = step(tensor, dim);
+  RankedTensorType type = next ? rankedType(next->tensor) : nullptr;
+  if (!type || next->dim < 0 || next->dim >= type.getRank())
+    return std::nullopt;
+  return std::pair(next->tensor, next->dim);
+}
+
 KnownInt getKnownDim(Value tensor, int64_t dim) {
-  DimRef ref{tensor, dim};
-  ++nesting;
-  for (unsigned steps = 0; steps < maxSteps && nesting < maxNesting; ++steps) {
-    RankedTensorType type = rankedType(ref.tensor);
-    if (type.isDynamicDim(ref.dim)) {
-      Step next = step(ref.tensor, ref.dim);
-      RankedTensorType nextType = next ? rankedType(next->tensor) : nullptr;
-      if (!nextType || next->dim < 0 || next->dim >= nextType.getRank())
-        break;
-      ref = *next;
-      continue;
-    }
-    break;
-  }
-  --nesting;
-  RankedTensorType type = rankedType(ref.tensor);
-  KnownInt known;
-  if (!type.isDynamicDim(ref.dim))
-    known.value = type.getDimSize(ref.dim);
-  else
-    known.dimOf = ref.tensor, known.dim = ref.dim;
-  return known;
+  CurrentFacts facts;
+  return facts->dim(tensor, dim);
 }
 
 Type elementTypeFromOnnx(MLIRContext *context, int64_t dataType) {

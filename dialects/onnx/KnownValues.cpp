@@ -3,7 +3,7 @@
 // An evaluator over the ops that shape computations are made of. Elements are
 // integers or floats; an unknown integer remembers the tensor dim it came from.
 //
-#include "dialects/onnx/KnownValues.h"
+#include "dialects/onnx/KnownFacts.h"
 #include "dialects/onnx/Onnx.h"
 #include "dialects/onnx/ShapeUtils.h"
 
@@ -16,28 +16,6 @@ using namespace mlir;
 
 namespace onnxc::onnx {
 namespace {
-
-// Shape computations are short; larger tensors are data.
-constexpr int64_t maxElements = 1024;
-constexpr unsigned maxDepth = 200;
-
-struct Number {
-  bool known = false;
-  int64_t i = 0;
-  double f = 0;
-  Value dimOf;
-  int64_t dim = 0;
-
-  static Number ofInt(int64_t value) { return {true, value, 0, {}, 0}; }
-  static Number ofFloat(double value) { return {true, 0, value, {}, 0}; }
-  static Number ofDim(const KnownInt &dim) {
-    if (dim.value)
-      return ofInt(*dim.value);
-    return {false, 0, 0, dim.dimOf, dim.dim};
-  }
-};
-
-using Numbers = SmallVector<Number>;
 
 bool isIntegerType(Type type) {
   auto integer = dyn_cast<IntegerType>(type);
@@ -78,41 +56,15 @@ bool isScalarOrVector(Value value) {
 
 class Evaluator {
 public:
-  std::optional<Numbers> evaluate(Value value) {
-    auto type = dyn_cast<TensorType>(value.getType());
-    if (!type)
-      return std::nullopt;
-    Type elem = type.getElementType();
-    if (!isIntegerType(elem) && !isFloatType(elem))
-      return std::nullopt;
-    auto it = memo.find(value);
-    if (it != memo.end())
-      return it->second;
-    std::optional<int64_t> count = staticCount(value);
-    std::optional<Numbers> numbers;
-    if (depth < maxDepth) {
-      ++depth;
-      if (Operation *op = value.getDefiningOp())
-        numbers = evaluateOp(op, value, elem);
-      --depth;
-    }
-    if (numbers && (int64_t(numbers->size()) > maxElements ||
-                    (count && *count != int64_t(numbers->size()))))
-      numbers.reset();
-    if (numbers)
-      for (Number &n : *numbers)
-        n = wrapped(n, elem);
-    else if (count)
-      numbers = Numbers(*count);
-    memo[value] = numbers;
-    return numbers;
-  }
+  explicit Evaluator(Facts &facts) : facts(facts) {}
+
+  std::optional<Numbers> evaluateOp(Operation *op, Value value, Type elem);
 
 private:
   using IntFn = function_ref<std::optional<int64_t>(int64_t, int64_t)>;
   using FloatFn = function_ref<double(double, double)>;
 
-  std::optional<Numbers> evaluateOp(Operation *op, Value value, Type elem);
+  std::optional<Numbers> evaluate(Value value) { return facts.numbers(value); }
   std::optional<Numbers> constant(ConstantOp op);
   std::optional<Numbers> gather(GatherOp op);
   std::optional<Numbers> slice(SliceOp op);
@@ -195,8 +147,7 @@ private:
     return llvm::all_of(numbers, [](const Number &n) { return n.known; });
   }
 
-  llvm::DenseMap<Value, std::optional<Numbers>> memo;
-  unsigned depth = 0;
+  Facts &facts;
 };
 
 int64_t wrapAdd(int64_t a, int64_t b) {
@@ -547,11 +498,31 @@ std::optional<Numbers> Evaluator::evaluateOp(Operation *op, Value value,
 
 } // namespace
 
+std::optional<Numbers> Facts::evaluate(Value value, Type elem) {
+  if (!isIntegerType(elem) && !isFloatType(elem))
+    return std::nullopt;
+  Operation *op = value.getDefiningOp();
+  std::optional<int64_t> count = staticCount(value);
+  std::optional<Numbers> numbers;
+  if (op)
+    numbers = Evaluator(*this).evaluateOp(op, value, elem);
+  if (numbers && (int64_t(numbers->size()) > maxElements ||
+                  (count && *count != int64_t(numbers->size()))))
+    numbers.reset();
+  if (numbers)
+    for (Number &n : *numbers)
+      n = wrapped(n, elem);
+  else if (count)
+    numbers = Numbers(*count);
+  return numbers;
+}
+
 std::optional<SmallVector<KnownInt>> getKnownElements(Value value) {
   auto type = dyn_cast<TensorType>(value.getType());
   if (!type || !isIntegerType(type.getElementType()))
     return std::nullopt;
-  std::optional<Numbers> numbers = Evaluator().evaluate(value);
+  CurrentFacts facts;
+  std::optional<Numbers> numbers = facts->numbers(value);
   if (!numbers)
     return std::nullopt;
   SmallVector<KnownInt> elements;
@@ -596,7 +567,8 @@ std::optional<SmallVector<double>> getStaticFloats(Value value) {
   auto type = dyn_cast<TensorType>(value.getType());
   if (!type || !isFloatType(type.getElementType()))
     return std::nullopt;
-  std::optional<Numbers> numbers = Evaluator().evaluate(value);
+  CurrentFacts facts;
+  std::optional<Numbers> numbers = facts->numbers(value);
   if (!numbers)
     return std::nullopt;
   SmallVector<double> floats;

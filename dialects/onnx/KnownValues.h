@@ -7,7 +7,9 @@
 #define ONNXC_DIALECTS_ONNX_KNOWNVALUES_H
 
 #include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/PatternMatch.h"
 #include "mlir/IR/Value.h"
+#include <memory>
 #include <optional>
 
 namespace onnxc::onnx {
@@ -46,6 +48,31 @@ std::optional<llvm::SmallVector<double>> getStaticFloats(mlir::Value value);
 /// Dim `dim` of a ranked tensor: its size, or the earliest tensor dim that is
 /// always equal to it.
 KnownInt getKnownDim(mlir::Value tensor, int64_t dim);
+
+class Facts;
+
+/// While one lives, what the functions above find out on this thread is kept
+/// and never worked out again: a pass over n ops asks in linear time. Scopes
+/// nest; the outer one is used. A pass that makes one tells it of each value
+/// whose type changes or which goes away, by forget() or as the listener of its
+/// rewriter. Rewrites that keep what values are need not be told.
+class KnownFacts : public mlir::RewriterBase::Listener {
+public:
+  KnownFacts();
+  ~KnownFacts() override;
+
+  /// Finds out about the results of `op`, or of all ops of a region in their
+  /// order. Asking about the last value of a long chain alone would give up.
+  void learn(mlir::Operation *op);
+  void learn(mlir::Region &region);
+
+  void forget(mlir::Value value);
+  void notifyOperationErased(mlir::Operation *op) override;
+  void notifyBlockErased(mlir::Block *block) override;
+
+private:
+  std::unique_ptr<Facts> own; // null in a nested scope
+};
 
 /// Element type of a TensorProto.DataType number; null for unknown numbers.
 mlir::Type elementTypeFromOnnx(mlir::MLIRContext *context, int64_t dataType);

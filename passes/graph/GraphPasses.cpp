@@ -9,7 +9,7 @@ using namespace mlir;
 namespace onnxc {
 
 void buildGraphPipeline(OpPassManager &pm, bool chooseLayout, int64_t foldBytes) {
-  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createSimplifyPass());
   // Constants first: what follows looks for them behind its operands.
   pm.addPass(createFoldConstantsPass(foldBytes));
   pm.addPass(createFuseOpsPass());
@@ -19,11 +19,12 @@ void buildGraphPipeline(OpPassManager &pm, bool chooseLayout, int64_t foldBytes)
   if (chooseLayout)
     pm.addPass(createChooseLayoutPass());
   pm.addPass(createFoldConstantsPass(foldBytes));
-  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createSimplifyPass());
   pm.addPass(createCSEPass());
 }
 
 void registerGraphPasses() {
+  registerPass([] { return createSimplifyPass(); });
   registerPass([] { return createFoldConstantsPass(); });
   registerPass([] { return createFuseOpsPass(); });
   registerPass([] { return createFoldScaleShiftPass(); });

@@ -9,6 +9,8 @@ namespace onnxc {
 
 /// A constant that evaluation makes is larger only when its operands are.
 constexpr int64_t kFoldBytes = int64_t(64) << 20;
+/// Canonicalises, in time linear in the number of ops (Simplify.cpp).
+std::unique_ptr<mlir::Pass> createSimplifyPass();
 /// Evaluates ops on constants where the result has at most `maxBytes`, or is not larger than they (FoldConstants.cpp).
 std::unique_ptr<mlir::Pass> createFoldConstantsPass(int64_t maxBytes = kFoldBytes);
 /// Folds BatchNormalization and per-channel Mul/Add into weights (FoldScaleShift.cpp).
