@@ -6,6 +6,7 @@
 #include "dialects/onnx/KnownFacts.h"
 #include "dialects/onnx/ShapeUtils.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/SmallBitVector.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -142,6 +143,28 @@ Step throughSlice(SliceOp op, int64_t dim) {
   return DimRef{op.getData(), dim};
 }
 
+// The first input whose dim has the same name: a run checks that they are equal.
+Step throughSymbol(BlockArgument argument, int64_t dim) {
+  auto func = dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp());
+  auto nameOf = [&](BlockArgument a, int64_t d) -> StringRef {
+    auto names = func.getArgAttrOfType<ArrayAttr>(a.getArgNumber(), "onnx.dim_names");
+    auto name = names && d < int64_t(names.size()) ? dyn_cast<StringAttr>(names[d]) : StringAttr();
+    return name ? name.getValue() : "";
+  };
+  if (!func || !argument.getOwner()->isEntryBlock() || nameOf(argument, dim).empty())
+    return std::nullopt;
+  for (BlockArgument earlier : argument.getOwner()->getArguments()) {
+    RankedTensorType type = rankedType(earlier);
+    for (int64_t d = 0; type && d < type.getRank(); ++d) {
+      if (earlier == argument && d == dim)
+        return std::nullopt;
+      if (type.isDynamicDim(d) && nameOf(earlier, d) == nameOf(argument, dim))
+        return DimRef{earlier, d};
+    }
+  }
+  return std::nullopt;
+}
+
 // One step towards the origin of a dim.
 Step step(Value value, int64_t dim) {
   Operation *op = value.getDefiningOp();
@@ -198,7 +221,7 @@ Step step(Value value, int64_t dim) {
 } // namespace
 
 std::optional<std::pair<Value, int64_t>> Facts::originStep(Value tensor, int64_t dim) {
-  Step next = step(tensor, dim);
+  Step next = isa<BlockArgument>(tensor) ? throughSymbol(cast<BlockArgument>(tensor), dim) : step(tensor, dim);
   RankedTensorType type = next ? rankedType(next->tensor) : nullptr;
   if (!type || next->dim < 0 || next->dim >= type.getRank())
     return std::nullopt;

@@ -67,9 +67,37 @@ void Lowering::set(Operation *op, unsigned i, Value v) {
   }
   // What lowering found out serves the ops behind: a rank that shape inference
   // could not know, static dims.
-  if (isa<TensorType>(op->getResult(i).getType()))
-    op->getResult(i).setType(RankedTensorType::get(shape, elem(op->getResult(i))));
-  lowered[op->getResult(i)] = v;
+  Value result = op->getResult(i);
+  if (isa<TensorType>(result.getType())) {
+    auto type = RankedTensorType::get(shape, elem(result));
+    if (type != result.getType())
+      facts.forget(result);
+    result.setType(type);
+    shareDims(result, v);
+  }
+  lowered[result] = v;
+}
+
+void Lowering::shareDims(Value onnxValue, Value v) {
+  auto type = cast<RankedTensorType>(v.getType());
+  for (int64_t d = 0; d < type.getRank(); ++d) {
+    if (!type.isDynamicDim(d))
+      continue;
+    onnx::KnownInt known = onnx::getKnownDim(onnxValue, d);
+    Value origin = known.dimOf && known.dimOf != onnxValue ? get(known.dimOf) : Value();
+    if (origin && origin != v)
+      shared.try_emplace({v, d}, sharedDim(origin, known.dim));
+  }
+}
+
+Value Lowering::sharedDim(Value tensor, int64_t i) {
+  Value &made = shared[{tensor, i}];
+  if (!made) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointAfterValue(tensor);
+    made = tensor::DimOp::create(b, tensor.getLoc(), tensor, i);
+  }
+  return made;
 }
 
 bool Lowering::wants(Operation *op, unsigned i) {
@@ -362,6 +390,8 @@ OpFoldResult Lowering::dim(Value tensor, int64_t i) {
   auto type = cast<RankedTensorType>(tensor.getType());
   if (!type.isDynamicDim(i))
     return b.getIndexAttr(type.getDimSize(i));
+  if (Value known = shared.lookup({tensor, i}))
+    return known;
   return b.createOrFold<tensor::DimOp>(loc(), tensor, i);
 }
 

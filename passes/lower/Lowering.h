@@ -11,6 +11,8 @@
 #ifndef ONNXC_PASSES_LOWER_LOWERING_H
 #define ONNXC_PASSES_LOWER_LOWERING_H
 
+#include "dialects/onnx/KnownValues.h"
+
 #include "mlir/Dialect/Utils/StructuredOpsUtils.h"
 #include "mlir/IR/AffineMap.h"
 #include "mlir/IR/Builders.h"
@@ -115,7 +117,9 @@ public:
   static std::optional<llvm::SmallVector<double>> constFloats(mlir::Value onnxValue);
 
   // ---- dims ------------------------------------------------------------
-  Dims dims(mlir::Value tensor); ///< static dims as attributes, others tensor.dim
+  /// Static dims as attributes, others as index values: the same value for dims
+  /// of results that are known to be equal, else tensor.dim.
+  Dims dims(mlir::Value tensor);
   mlir::OpFoldResult dim(mlir::Value tensor, int64_t i);
   mlir::OpFoldResult idx(int64_t v) { return b.getIndexAttr(v); }
   mlir::OpFoldResult add(mlir::OpFoldResult a, mlir::OpFoldResult c);
@@ -177,9 +181,16 @@ public:
   mlir::Value castTo(mlir::Value v, mlir::RankedTensorType type);
 
 private:
+  /// The dims of `v`, which `onnxValue` is lowered to, that equal an earlier one's.
+  void shareDims(mlir::Value onnxValue, mlir::Value v);
+  /// tensor.dim right behind the definition of `tensor`, so that it serves every use.
+  mlir::Value sharedDim(mlir::Value tensor, int64_t i);
+
   std::vector<Unsupported> &unsupported;
   std::optional<mlir::Location> current;
   llvm::DenseMap<mlir::Value, mlir::Value> lowered;
+  llvm::DenseMap<std::pair<mlir::Value, int64_t>, mlir::Value> shared;
+  onnx::KnownFacts facts; ///< about the onnx values
 };
 
 /// The lowered tensor type of an onnx tensor type (storage elements).

@@ -6,7 +6,9 @@
 // A producer goes into its consumer only when every element it computes is
 // needed once: its result has one user, which reads it by a permutation of all
 // its loops.  Windows (pooling, convolution) and broadcasts would compute it
-// again and again; contractions want plain operands.
+// again and again; contractions want plain operands.  A kernel has a bounded
+// size: a chain of thousands of ops becomes many loops, so that the time to
+// compile it grows with its length only, and its values fit into registers.
 #include "passes/schedule/Schedule.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -18,12 +20,19 @@ using namespace mlir;
 namespace onnxc {
 namespace {
 
+/// Ops in the body of one loop. Chains that exporters write (GELU, normalisation, masks) stay far below.
+constexpr size_t kMaxBodyOps = 128;
+
+size_t bodyOps(linalg::GenericOp op) { return op.getBody()->getOperations().size(); }
+
 bool fusable(OpOperand *operand) {
   auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
   auto producer = operand->get().getDefiningOp<linalg::GenericOp>();
   if (!consumer || !producer || !producer->hasOneUse())
     return false;
   if (linalg::isaContractionOpInterface(consumer) || consumer.getNumReductionLoops() > 1)
+    return false;
+  if (bodyOps(consumer) + bodyOps(producer) > kMaxBodyOps)
     return false;
   AffineMap map = consumer.getMatchingIndexingMap(operand);
   return map.isPermutation();
