@@ -26,7 +26,8 @@ bool Facts::deeper(function_ref<void()> work) {
     for (Value value : incompleteElements)
       elements.erase(value);
     for (DimKey key : incompleteDims)
-      dims.erase(key);
+      if (auto it = dims.find(key.first); it != dims.end())
+        it->second[key.second].reset();
     incompleteElements.clear();
     incompleteDims.clear();
     gaveUp = false;
@@ -65,8 +66,8 @@ KnownInt Facts::dim(Value tensor, int64_t dim) {
         known.value = type.getDimSize(at.second);
         break;
       }
-      if (auto it = dims.find(at); it != dims.end()) {
-        known = it->second;
+      if (auto it = dims.find(at.first); it != dims.end() && it->second[at.second]) {
+        known = *it->second[at.second];
         break;
       }
       path.push_back(at);
@@ -78,7 +79,9 @@ KnownInt Facts::dim(Value tensor, int64_t dim) {
       at = *next;
     }
     for (DimKey key : path) {
-      dims[key] = known;
+      auto &all = dims[key.first];
+      all.resize(rankedType(key.first).getRank());
+      all[key.second] = known;
       if (gaveUp)
         incompleteDims.push_back(key);
       if (known.dimOf && known.dimOf != key.first)
@@ -96,20 +99,18 @@ KnownInt Facts::dim(Value tensor, int64_t dim) {
 }
 
 void Facts::forget(Value value) {
-  auto drop = [&](Value v) {
-    elements.erase(v);
-    if (RankedTensorType type = rankedType(v))
-      for (int64_t d = 0; d < type.getRank(); ++d)
-        dims.erase({v, d});
-  };
-  drop(value);
+  elements.erase(value);
+  dims.erase(value);
   auto it = named.find(value);
   if (it == named.end())
     return;
   SmallVector<Value> speakers = std::move(it->second);
   named.erase(it);
-  for (Value v : speakers)
-    drop(v);
+  // Some may be gone by now: they are keys here, no more.
+  for (Value v : speakers) {
+    elements.erase(v);
+    dims.erase(v);
+  }
 }
 
 CurrentFacts::CurrentFacts() {

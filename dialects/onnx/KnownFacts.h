@@ -52,7 +52,7 @@ private:
   bool deeper(llvm::function_ref<void()> work);
 
   llvm::DenseMap<mlir::Value, std::optional<Numbers>> elements;
-  llvm::DenseMap<DimKey, KnownInt> dims;
+  llvm::DenseMap<mlir::Value, llvm::SmallVector<std::optional<KnownInt>, 4>> dims;
   /// From a tensor to the values whose facts name a dim of it.
   llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::Value, 2>> named;
 

@@ -84,14 +84,14 @@ static LogicalResult lowerIf(onnx::IfOp op, Lowering &l) {
     }
   }
   if (!results[0] || !results[1]) {
-    draft.erase();
+    l.discard(draft);
     return failure();
   }
   SmallVector<Type> types;
   for (auto [x, y] : llvm::zip(*results[0], *results[1])) {
     RankedTensorType type = joinTypes(x.getType(), y.getType());
     if (!type) {
-      draft.erase();
+      l.discard(draft);
       return l.fail(op, "the branches return values of different rank or element type");
     }
     types.push_back(type);
@@ -107,7 +107,7 @@ static LogicalResult lowerIf(onnx::IfOp op, Lowering &l) {
   auto made = scf::IfOp::create(b, loc, types, cond);
   made.getThenRegion().takeBody(draft.getThenRegion());
   made.getElseRegion().takeBody(draft.getElseRegion());
-  draft.erase();
+  l.discard(draft);
   for (auto [i, v] : llvm::enumerate(made.getResults()))
     l.set(op, i, v);
   return success();
@@ -204,8 +204,11 @@ public:
     });
   }
   void restore() {
-    for (auto [v, type] : types)
+    onnx::KnownFacts facts; // the lowering's
+    for (auto [v, type] : types) {
+      facts.forget(v);
       v.setType(type);
+    }
   }
 
 private:
@@ -227,7 +230,7 @@ static SmallVector<RankedTensorType> tryBody(Lowering &l, Block &body, TypeRange
   if (results)
     for (Value v : *results)
       yielded.push_back(cast<RankedTensorType>(v.getType()));
-  scratch.erase();
+  l.discard(scratch);
   types.restore();
   return yielded;
 }

@@ -85,13 +85,34 @@ void Lowering::shareDims(Value onnxValue, Value v) {
       continue;
     onnx::KnownInt known = onnx::getKnownDim(onnxValue, d);
     Value origin = known.dimOf && known.dimOf != onnxValue ? get(known.dimOf) : Value();
-    if (origin && origin != v)
-      shared.try_emplace({v, d}, sharedDim(origin, known.dim));
+    if (!origin || origin == v)
+      continue;
+    Value size = sharedDim(origin, known.dim);
+    if (Value &slot = sharedSlot(v, d); !slot)
+      slot = size;
   }
 }
 
+Value &Lowering::sharedSlot(Value tensor, int64_t i) {
+  auto &slots = shared[tensor];
+  slots.resize(rank(tensor));
+  return slots[i];
+}
+
+void Lowering::discard(Operation *op) {
+  op->walk([&](Operation *inner) {
+    for (Value result : inner->getResults())
+      shared.erase(result);
+    for (Region &region : inner->getRegions())
+      for (Block &block : region)
+        for (Value argument : block.getArguments())
+          shared.erase(argument);
+  });
+  op->erase();
+}
+
 Value Lowering::sharedDim(Value tensor, int64_t i) {
-  Value &made = shared[{tensor, i}];
+  Value &made = sharedSlot(tensor, i);
   if (!made) {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointAfterValue(tensor);
@@ -390,8 +411,8 @@ OpFoldResult Lowering::dim(Value tensor, int64_t i) {
   auto type = cast<RankedTensorType>(tensor.getType());
   if (!type.isDynamicDim(i))
     return b.getIndexAttr(type.getDimSize(i));
-  if (Value known = shared.lookup({tensor, i}))
-    return known;
+  if (auto known = shared.find(tensor); known != shared.end() && known->second[i])
+    return known->second[i];
   return b.createOrFold<tensor::DimOp>(loc(), tensor, i);
 }
 

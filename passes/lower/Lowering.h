@@ -79,6 +79,8 @@ public:
   /// Binds result i; cast to whichever of computed and inferred type knows more dims.
   void set(mlir::Operation *op, unsigned i, mlir::Value v);
   void bind(mlir::Value onnxValue, mlir::Value lowered);
+  /// Erases a lowered op that was provisional, and what is remembered of it.
+  void discard(mlir::Operation *op);
   /// Result i is used or returned (an absent optional result has type none).
   static bool wants(mlir::Operation *op, unsigned i);
   /// Records why `op` cannot be lowered; returns failure.
@@ -185,11 +187,13 @@ private:
   void shareDims(mlir::Value onnxValue, mlir::Value v);
   /// tensor.dim right behind the definition of `tensor`, so that it serves every use.
   mlir::Value sharedDim(mlir::Value tensor, int64_t i);
+  mlir::Value &sharedSlot(mlir::Value tensor, int64_t i);
 
   std::vector<Unsupported> &unsupported;
   std::optional<mlir::Location> current;
   llvm::DenseMap<mlir::Value, mlir::Value> lowered;
-  llvm::DenseMap<std::pair<mlir::Value, int64_t>, mlir::Value> shared;
+  /// By lowered tensor, the index values of its dims that stand for others too.
+  llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::Value, 4>> shared;
   onnx::KnownFacts facts; ///< about the onnx values
 };
 
