@@ -2,7 +2,7 @@
 conformance, random graphs, models, firmware, the GPU simulator.
 
 Called by tools/test. Counts: a conformance test counts when it is on the pass
-list; other targets than the host's, and GPUs, run a tenth of their list, in an
+list; sanitised code, other targets than the host's, and GPUs, run a tenth of their list, in an
 emulator where the machine has none of them. A
 model row on test/models/known_failures.txt counts as skipped. The last green
 result is kept in build/test.stamp together with a hash of the programs and the
@@ -140,6 +140,10 @@ def random_tests():
     return passed, failed if failed or not code else 1, 0
 
 
+def sanitised_tests():
+    return conformance_run(["--sanitize", "--listed", "--tenth"])
+
+
 def target_tests():
     counts = [conformance_run(["--target", row, "--tenth"]) for row in toolchains.emulated_rows()]
     return tuple(map(sum, zip(*counts)))
@@ -182,6 +186,7 @@ SUITES = (
     ("conformance", conformance_tests),
     ("conformance without reuse", reuse_tests),
     ("random graphs", random_tests),
+    ("conformance with sanitised code", sanitised_tests),
     ("conformance on other targets", target_tests),
     ("models", model_tests),
     ("firmware", firmware_tests),

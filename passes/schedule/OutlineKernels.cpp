@@ -257,7 +257,8 @@ private:
 
     b.setInsertionPoint(g.last());
     calls[it->second].push_back(func::CallOp::create(b, loc, it->second, args));
-    for (linalg::LinalgOp op : llvm::reverse(g.ops()))
+    SmallVector<linalg::LinalgOp> gone(g.ops()); // a range of reverse() does not keep what it is made of
+    for (linalg::LinalgOp op : llvm::reverse(gone))
       op->erase();
     if (g.temporary)
       g.temporary->erase();

@@ -32,9 +32,9 @@ TOTALS = os.path.join(BUILD, "totals.json")
 TARGETS = ("readers", "import", "structure", "lower")
 SEED_BYTES = 6000  # larger models are slow and hold nothing that small ones do not
 
-# container_overflow: libMLIR's containers are not annotated, ours are. Leaks: contexts live as long as the process.
+# Containers and memory pools are annotated on our side of the library boundary only. Contexts live as long as the process.
 SANITIZERS = {
-    "ASAN_OPTIONS": "detect_container_overflow=0:detect_leaks=0:handle_abort=1:symbolize=1",
+    "ASAN_OPTIONS": "detect_container_overflow=0:allow_user_poisoning=0:malloc_context_size=8:detect_leaks=0:handle_abort=1:symbolize=1",
     "UBSAN_OPTIONS": "print_stacktrace=1",
 }
 
