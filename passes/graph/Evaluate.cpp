@@ -151,7 +151,7 @@ const llvm::StringMap<Row> &rows() {
       {"Cos", {1, F { return std::cos(v[0]); }, nullptr}},
       {"Floor", {1, F { return std::floor(v[0]); }, nullptr}},
       {"Ceil", {1, F { return std::ceil(v[0]); }, nullptr}},
-      {"Relu", {1, F { return v[0] > 0 ? v[0] : 0.0; }, I { return v[0] > 0 ? v[0] : 0; }}},
+      {"Relu", {1, F { return v[0] < 0 ? 0.0 : v[0]; }, I { return v[0] > 0 ? v[0] : 0; }}},
       {"Tanh", {1, F { return std::tanh(v[0]); }, nullptr}},
       {"Erf", {1, F { return std::erf(v[0]); }, nullptr}},
       {"Equal", {2, F { return v[0] == v[1]; }, I { return v[0] == v[1]; }, true}},

@@ -128,8 +128,8 @@ def conv(g):
     if g.chance(0.5):
         attributes["kernel_shape"] = kernel
     y.special = x.special or w.special
-    if y.special and ("pads" in attributes or "auto_pad" in attributes) and w.special:
-        raise Skip()  # whether padding is multiplied is not said
+    if w.special:
+        raise Skip()  # whether padding is multiplied, and by what, is not said
     g.add("Conv", [x, w, b], [y], group=group, **attributes)
 
 

@@ -119,6 +119,8 @@ model("pairs_with_nan", [N("Max", ["x", "y"], ["a"]), N("Min", ["x", "y"], ["b"]
                          N("Equal", ["x", "y"], ["e"]), N("Relu", ["x"], ["f"]), N("Clip", ["x", "lo", "hi"], ["g"]), N("Sign", ["x"], ["h"])],
       dict(x=both, y=one), dict(a=np.maximum(both, one), b=np.minimum(both, one), c=both < one, d=both >= one, e=both == one, f=np.maximum(both, F(0)),
                                 g=np.clip(both, F(0), F(.5)), h=np.sign(both)), dict(lo=F(0), hi=F(.5)))
+kept = np.array([nan, -1, 2, -inf], F)
+model("relu_of_a_constant_with_nan", [N("Relu", ["c"], ["r"]), N("Identity", ["r"], ["y"]), N("Neg", ["x"], ["n"])], dict(x=odd), dict(y=np.maximum(kept, F(0)), n=-odd), dict(c=kept))
 most = np.finfo(F).max
 model("infinities_come_down_to_bounds", [N("Clip", ["x", "lo"], ["a"]), N("Clip", ["x", "", "hi"], ["b"]), N("Clip", ["x"], ["c"])], dict(x=np.array([inf, -inf, 1, nan], F)),
       dict(a=np.array([most, 0, 1, nan], F), b=np.array([.5, -most, .5, nan], F), c=np.array([most, -most, 1, nan], F)), dict(lo=F(0), hi=F(.5)))
