@@ -10,6 +10,8 @@
 
 #include "llvm/ADT/STLExtras.h"
 
+#include <unordered_map>
+
 namespace onnxc {
 
 llvm::ArrayRef<LimitInfo> limitTable() {
@@ -91,6 +93,7 @@ private:
         type(value.type(), value.name(), 1);
     for (const NodeProto &node : graph.node())
       this->node(node, depth);
+    shapeOperands(graph);
   }
 
   void node(const NodeProto &node, uint64_t depth) {
@@ -121,6 +124,26 @@ private:
       for (const GraphProto &nested : attribute.graphs())
         graph(nested, depth + 1);
     }
+  }
+
+  /// An operand that is a shape, however long, is the rank of a result.
+  void shapeOperands(const GraphProto &graph) {
+    std::unordered_map<std::string, int64_t> lengths;
+    for (const auto *list : {&graph.input(), &graph.value_info()})
+      for (const auto &value : *list)
+        if (value.type().tensor_type().shape().dim_size() == 1)
+          lengths[value.name()] = value.type().tensor_type().shape().dim(0).dim_value();
+    for (const TensorProto &tensor : graph.initializer())
+      if (tensor.dims_size() == 1)
+        lengths[tensor.name()] = tensor.dims(0);
+    static const std::pair<const char *, int> shapes[] = {{"AffineGrid", 1}, {"Col2Im", 1}, {"Col2Im", 2}, {"ConstantOfShape", 0},
+                                                          {"Expand", 1}, {"MaxUnpool", 2}, {"Reshape", 1}, {"Tile", 1}};
+    for (const NodeProto &node : graph.node())
+      for (auto [op, operand] : shapes)
+        if (node.op_type() == op && operand < node.input_size())
+          if (auto found = lengths.find(node.input(operand)); found != lengths.end() && found->second > int64_t(limits.rank))
+            throw ImportError(describe(node) + ": shape '" + found->first + "' has " + std::to_string(found->second) + " dimensions, " +
+                              beyondLimit(limits, &ImportLimits::rank));
   }
 
   void rank(int dims, const std::string &who) {

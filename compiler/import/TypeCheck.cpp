@@ -63,7 +63,11 @@ bool takesType(const OpSchema &newest, size_t index, const std::string &type) {
   const OpSchema *schema = &newest;
   while (schema) {
     const auto &formals = schema->inputs();
-    if (!formals.empty() &&
+    // An operand that the version does not have takes nothing there.
+    bool has = index < formals.size() ||
+               (!formals.empty() &&
+                formals.back().GetOption() == OpSchema::Variadic);
+    if (has &&
         formals[std::min(index, formals.size() - 1)].GetTypes().count(
             ::onnx::Utils::DataTypeUtils::ToType(type)))
       return true;

@@ -358,6 +358,22 @@ def reshape_to_overflow():
     return model([node("Reshape", ["x", "s"], ["y"])], outputs=[value("y", None)], weights=[array("s", [1 << 62, 1 << 62], np.int64)])
 
 
+@case(1)
+def resize_to_floats():
+    return model([node("Resize", ["x", "", "", "s"], ["y"])], [value("x", [1, 1, 2, 2]), value("s", [4])], [value("y", None)])
+
+
+@case(1)
+def shape_of_2_to_31():
+    return model([node("Col2Im", ["x", "s", "b"], ["y"])], [value("x", [1, 5, 15]), value("s", [1 << 31], INT64), value("b", [2], INT64)],
+                 [value("y", None)])
+
+
+@case(1)
+def reshape_of_2_to_31():
+    return model([node("Reshape", ["x", "s"], ["y"])], [value("x", [1, 5]), value("s", [1 << 31], INT64)], [value("y", None)])
+
+
 @case(None)
 def expand_to_the_moon():
     return model([node("Expand", ["x", "s"], ["y"])], [value("x", [1, 1])], [value("y", None)], [array("s", [1 << 31, 1 << 31], np.int64)])
