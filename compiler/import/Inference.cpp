@@ -162,6 +162,16 @@ static bool spellOutputShapes(ModelProto &model) {
   return changed;
 }
 
+// What the file says of a value that inference knows nothing of: its element
+// type and rank. A dim is not believed; the run finds it out.
+static TypeProto believed(TypeProto type) {
+  if (type.has_tensor_type() && type.tensor_type().has_shape())
+    for (auto &dim : *type.mutable_tensor_type()->mutable_shape()->mutable_dim())
+      if (dim.has_dim_value())
+        dim.clear_dim_value();
+  return type;
+}
+
 void inferTypes(ModelProto &model, const DeclaredTypes &declared) {
   std::string error;
   do {
@@ -190,7 +200,7 @@ void inferTypes(ModelProto &model, const DeclaredTypes &declared) {
           (output.type().tensor_type().elem_type() == 0 ||
            output.type().tensor_type().elem_type() ==
                file->tensor_type().elem_type()))
-        *output.mutable_type() = *file;
+        *output.mutable_type() = believed(*file);
     }
     for (const auto &node : graph.node())
       for (const std::string &name : node.output()) {
@@ -199,7 +209,7 @@ void inferTypes(ModelProto &model, const DeclaredTypes &declared) {
         if (const TypeProto *file = declared.find(name)) {
           auto &value = *graph.add_value_info();
           value.set_name(name);
-          *value.mutable_type() = *file;
+          *value.mutable_type() = believed(*file);
         }
       }
   });

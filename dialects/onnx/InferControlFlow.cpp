@@ -31,6 +31,16 @@ static LogicalResult verifyBody(Operation *op, Region &body, StringRef name,
   return success();
 }
 
+// None of the values of a list is left out.
+static LogicalResult wantAllPresent(Operation *op, ValueRange values,
+                                    StringRef name) {
+  for (auto [k, value] : llvm::enumerate(values))
+    if (!isPresent(value))
+      return op->emitOpError() << name << " #" << k
+                               << ": got none, wanted a value";
+  return success();
+}
+
 static OperandRange yielded(Region &body) {
   return cast<YieldOp>(body.front().back()).getOutputs();
 }
@@ -60,6 +70,8 @@ LogicalResult IfOp::inferShapes(TypeList &types) {
 // Results: the carried values, then one stack per scan output. Body: iteration,
 // condition, carried; yields condition, carried, scan outputs.
 LogicalResult LoopOp::verify() {
+  if (failed(wantAllPresent(*this, getVInitial(), "v_initial")))
+    return failure();
   if (getNumResults() < getVInitial().size())
     return emitOpError() << "results: got " << getNumResults()
                          << ", wanted at least " << getVInitial().size();
@@ -124,6 +136,8 @@ LogicalResult LoopOp::inferShapes(TypeList &types) {
 // Operands and body arguments: states, then scan inputs (in the body, slices);
 // results and body outputs: states, then scan outputs.
 LogicalResult ScanOp::verify() {
+  if (failed(wantAllPresent(*this, getOperands(), "operand")))
+    return failure();
   int64_t scans = int64_t(getNumScanInputs()), operands = getNumOperands();
   if (scans < 1 || scans > operands)
     return emitOpError() << "num_scan_inputs: got " << scans

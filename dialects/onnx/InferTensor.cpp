@@ -221,6 +221,12 @@ LogicalResult PadOp::inferShapes(TypeList &types) {
   }
   int64_t rank = type.getRank();
   types[0] = tensorOf(type.getElementType(), Dims(rank, kDynamic));
+  Size twice = Size::of(2 * rank);
+  if (isPresent(getAxes()))
+    twice = rankedType(getAxes()) ? Size::of(getAxes(), 0, 2)
+                                  : Size::of(kDynamic);
+  if (failed(wantVector(*this, getPads(), twice, "pads")))
+    return failure();
   std::optional<Dims> pads = getKnownInts(getPads());
   Dims axes;
   for (int64_t k = 0; k < rank; ++k)
@@ -234,7 +240,7 @@ LogicalResult PadOp::inferShapes(TypeList &types) {
   if (!pads)
     return success();
   if (pads->size() != 2 * axes.size())
-    return emitOpError() << "number of pads: got " << pads->size()
+    return emitOpError() << "length of pads: got " << pads->size()
                          << ", wanted " << 2 * axes.size();
   Dims dims(type.getShape());
   FailureOr<Dims> checked = checkAxes(*this, axes, rank);
@@ -267,6 +273,13 @@ LogicalResult SliceOp::inferShapes(TypeList &types) {
       failed(wantRank(*this, getAxes(), 1, "axes")) ||
       failed(wantRank(*this, getSteps(), 1, "steps")))
     return failure();
+  if (rankedType(getStarts())) {
+    Size length = Size::of(getStarts(), 0);
+    if (failed(wantVector(*this, getEnds(), length, "ends")) ||
+        failed(wantVector(*this, getAxes(), length, "axes")) ||
+        failed(wantVector(*this, getSteps(), length, "steps")))
+      return failure();
+  }
   if (isPresent(getAxes())) {
     axes = getStaticInts(getAxes());
     if (!axes)
@@ -321,10 +334,11 @@ LogicalResult TileOp::inferShapes(TypeList &types) {
     return success();
   }
   Dims dims(type.getRank(), kDynamic);
-  if (std::optional<Dims> repeats = getKnownInts(getRepeats())) {
-    if (repeats->size() != dims.size())
-      return emitOpError() << "number of repeats: got " << repeats->size()
-                           << ", wanted " << dims.size();
+  if (failed(wantVector(*this, getRepeats(), Size::of(type.getRank()),
+                        "repeats")))
+    return failure();
+  if (std::optional<Dims> repeats = getKnownInts(getRepeats());
+      repeats && repeats->size() == dims.size()) {
     for (auto [k, repeat] : llvm::enumerate(*repeats)) {
       if (!isDynamic(repeat) &&
           failed(wantRange(*this, repeat, 0, INT64_MAX, "repeats")))

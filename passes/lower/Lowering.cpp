@@ -140,7 +140,7 @@ LogicalResult Lowering::fail(Operation *op, const Twine &reason) {
   return failure();
 }
 
-bool Lowering::checkRanks(Operation *op) {
+bool Lowering::checkOperands(Operation *op) {
   std::string reason;
   ScopedDiagnosticHandler handler(op->getContext(), [&](Diagnostic &d) {
     if (d.getSeverity() == DiagnosticSeverity::Error)
@@ -161,10 +161,6 @@ std::optional<SmallVector<Value>> Lowering::lowerBlock(Block &block, ValueRange 
   }
   bool ok = true;
   auto saved = current;
-  llvm::SmallPtrSet<Operation *, 8> unchecked; // the checks of these saw no rank
-  for (Operation &op : block.without_terminator())
-    if (llvm::any_of(op.getOperandTypes(), llvm::IsaPred<UnrankedTensorType>))
-      unchecked.insert(&op);
   for (Operation &op : block.without_terminator()) {
     if (op.getName().getStringRef() == "onnx.NoValue")
       continue;
@@ -187,7 +183,8 @@ std::optional<SmallVector<Value>> Lowering::lowerBlock(Block &block, ValueRange 
       ok = false;
       continue;
     }
-    if (unchecked.contains(&op) && !checkRanks(&op)) {
+    // Once more: ranks that inference did not know are known now, and passes have made ops.
+    if (op.getNumRegions() == 0 && !checkOperands(&op)) {
       ok = false;
       continue;
     }

@@ -87,7 +87,7 @@ public:
   mlir::LogicalResult fail(mlir::Operation *op, const llvm::Twine &reason);
   /// The checks of `op` once more, now that lowering knows the ranks of its
   /// operands; false when they fail, which is then recorded.
-  bool checkRanks(mlir::Operation *op);
+  bool checkOperands(mlir::Operation *op);
 
   /// Lowers all ops of `block` at the insertion point and returns the lowered
   /// operands of its terminator; nullopt when something inside is unsupported.
