@@ -1,5 +1,5 @@
 """Runs every test of a built tree and sums up: unit tests, lit, opset adapters,
-conformance, random graphs, models, firmware, the GPU simulator.
+conformance, random graphs, perturbed tests, models, firmware, the GPU simulator.
 
 Called by tools/test. Counts: a conformance test counts when it is on the pass
 list; sanitised code, other targets than the host's, and GPUs, run a tenth of their list, in an
@@ -144,6 +144,12 @@ def sanitised_tests():
     return conformance_run(["--sanitize", "--listed", "--tenth"])
 
 
+def perturb_tests():
+    code, said = call([os.path.join(ROOT, "test", "perturb", "run"), "--sample", "80"])
+    passed, failed = closing_counts(said)
+    return passed, failed if failed or not code else 1, 0
+
+
 def target_tests():
     counts = [conformance_run(["--target", row, "--tenth"]) for row in toolchains.emulated_rows()]
     return tuple(map(sum, zip(*counts)))
@@ -187,6 +193,7 @@ SUITES = (
     ("conformance without reuse", reuse_tests),
     ("random graphs", random_tests),
     ("conformance with sanitised code", sanitised_tests),
+    ("perturbed backend tests", perturb_tests),
     ("conformance on other targets", target_tests),
     ("models", model_tests),
     ("firmware", firmware_tests),

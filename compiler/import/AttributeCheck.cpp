@@ -14,6 +14,9 @@ namespace onnxc::import {
 using ::onnx::AttributeProto;
 using ::onnx::NodeProto;
 
+// Beyond every rank.
+constexpr int64_t mostDims = 1024;
+
 static bool isFlag(const std::string &name) {
   static const std::set<std::string> flags = {
       "align_corners",   "allowzero",      "antialias",
@@ -34,12 +37,21 @@ void checkAttributes(const ::onnx::ModelProto &model) {
   walkNodes(model.graph(), [](const NodeProto &node) {
     if (!isDefaultDomain(node.domain()))
       return;
-    for (const AttributeProto &attribute : node.attribute())
-      if (attribute.type() == AttributeProto::INT && isFlag(attribute.name()) &&
-          attribute.i() != 0 && attribute.i() != 1)
-        throw ImportError(describe(node) + ": attribute '" + attribute.name() +
-                          "': got " + std::to_string(attribute.i()) +
-                          ", wanted 0 or 1");
+    for (const AttributeProto &attribute : node.attribute()) {
+      if (attribute.type() != AttributeProto::INT)
+        continue;
+      auto wanted = [&](int64_t least, int64_t most) {
+        if (attribute.i() < least || attribute.i() > most)
+          throw ImportError(describe(node) + ": attribute '" + attribute.name() +
+                            "': got " + std::to_string(attribute.i()) +
+                            ", wanted " + std::to_string(least) +
+                            (most == 1 ? " or " : " to ") + std::to_string(most));
+      };
+      if (isFlag(attribute.name()))
+        wanted(0, 1);
+      else if (attribute.name() == "axis") // ONNX's inference counts up to it
+        wanted(-mostDims, mostDims);
+    }
   });
 }
 

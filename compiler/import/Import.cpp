@@ -41,6 +41,7 @@ void expandFunctions(ReadModel &model, const DeclaredTypes &declared,
   auto known = [&](const ::onnx::NodeProto &node) {
     return isDialectOp(node, context);
   };
+  checkFunctionOps(model.proto, [&](const ::onnx::NodeProto &node) { return !known(node); });
   for (int round = 0; round < maxExpansionRounds; ++round) {
     if (!expandFunctionOps(model.proto, known))
       return;
@@ -85,6 +86,7 @@ Prepared prepare(ReadModel &model, const ImportOptions &options,
   // and says more; small tensors are loaded, because inference reads them.
   resolveExternalData(model, options.limits);
   checkModel(model, options.limits);
+  checkAttributes(model.proto);
 
   // After the checker, which wants old models' initializers among the inputs.
   removeDead(model.proto);
@@ -112,7 +114,6 @@ Prepared prepare(ReadModel &model, const ImportOptions &options,
   inferTypes(model.proto, declared);
   checkTypes(model.proto);
   checkLimits(model.proto, options.limits); // of what was inferred
-  checkAttributes(model.proto);
 
   if (!options.keepFunctions)
     expandFunctions(model, declared, context);

@@ -215,6 +215,22 @@ void inferTypes(ModelProto &model, const DeclaredTypes &declared) {
   });
 }
 
+void checkFunctionOps(ModelProto &model, const std::function<bool(const NodeProto &)> &isFunction) {
+  std::vector<const NodeProto *> functions;
+  walkNodes(std::as_const(model.graph()), [&](const NodeProto &node) {
+    if (isFunction(node))
+      functions.push_back(&node);
+  });
+  if (functions.empty())
+    return;
+  std::string errors = runInference(model, /*strictness=*/1);
+  for (const NodeProto *node : functions) {
+    size_t at = errors.find("(op_type:" + node->op_type() + ", node name: " + node->name() + ")");
+    if (at != std::string::npos)
+      throw ImportError(describe(*node) + ": " + errors.substr(at, errors.find("(op_type:", at + 1) - at));
+  }
+}
+
 void reportUntyped(ModelProto &model) {
   std::string culprit;
   std::function<void(const GraphProto &, const TypeScope *)> check =

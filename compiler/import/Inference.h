@@ -4,6 +4,7 @@
 
 #include "onnx/onnx_pb.h"
 
+#include <functional>
 #include <string>
 #include <unordered_map>
 
@@ -24,6 +25,13 @@ private:
 // Replaces all value types other than the main graph's inputs by what ONNX
 // infers from them. Throws ImportError where types contradict each other.
 void inferTypes(::onnx::ModelProto &model, const DeclaredTypes &declared);
+
+// Throws ImportError where ONNX's inference finds that operands of a node that
+// `isFunction` contradict each other: in the node's body it is no longer seen
+// what they are. What it says of other nodes is the dialect's matter.
+void checkFunctionOps(
+    ::onnx::ModelProto &model,
+    const std::function<bool(const ::onnx::NodeProto &)> &isFunction);
 
 // Throws ImportError, with inference's own message, if a value has no type.
 void reportUntyped(::onnx::ModelProto &model);

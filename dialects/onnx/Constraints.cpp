@@ -314,7 +314,8 @@ LogicalResult wantAttrWord(Operation *op, StringRef name,
 
 LogicalResult wantAttrType(Operation *op, StringRef name, int64_t absent) {
   auto number = op->getAttrOfType<IntegerAttr>(name);
-  if (!number || number.getInt() == absent ||
+  bool isAbsent = number && absent != -1 && number.getInt() == absent;
+  if (!number || isAbsent ||
       elementTypeFromOnnx(op->getContext(), number.getInt()))
     return success();
   return op->emitOpError() << "attribute '" << name << "': got "

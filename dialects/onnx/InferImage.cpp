@@ -12,6 +12,16 @@ using namespace mlir;
 
 namespace onnxc::onnx {
 
+// There is a pixel to sample: the dims [first, last) are not 0.
+static LogicalResult wantPixels(Operation *op, Value image, int64_t first,
+                                int64_t last) {
+  for (int64_t k = first; k < last; ++k)
+    if (failed(atMost(op, Size::of(1), Size::of(image, k),
+                      "pixels to sample along dim " + Twine(k))))
+      return failure();
+  return success();
+}
+
 LogicalResult GridSampleOp::inferShapes(TypeList &types) {
   RankedTensorType in = rankedType(getX()), grid = rankedType(getGrid());
   Type elem = getElementTypeOrSelf(getX());
@@ -31,6 +41,8 @@ LogicalResult GridSampleOp::inferShapes(TypeList &types) {
       failed(wantAttrRange(*this, "align_corners", 0, 1)))
     return failure();
   bool last = getLayout() == "NHWC";
+  if (failed(wantPixels(*this, getX(), last ? 1 : 2, last ? rank - 1 : rank)))
+    return failure();
   Dims dims;
   dims.push_back(in.getDimSize(0));
   if (!last)
@@ -82,6 +94,10 @@ LogicalResult RoiAlignOp::inferShapes(TypeList &types) {
                       "dim 1 of rois")) ||
        failed(wantVector(*this, getBatchIndices(), Size::of(getRois(), 0),
                          "batch_indices"))))
+    return failure();
+  bool channelsLast = getLayout() == "NHWC";
+  if (rankedType(getX()) && failed(wantPixels(*this, getX(), channelsLast ? 1 : 2,
+                                              channelsLast ? 3 : 4)))
     return failure();
   if (RankedTensorType in = rankedType(getX()); in && !in.isDynamicDim(0))
     if (std::optional<Dims> batches = getKnownInts(getBatchIndices()))
@@ -229,6 +245,10 @@ LogicalResult ResizeOp::inferShapes(TypeList &types) {
       dim = *scaled;
     }
   }
+  for (int64_t k = 0; k < rank; ++k)
+    if (in.getDimSize(k) == 0 && dims[k] != 0 && !isDynamic(dims[k]))
+      return emitOpError() << "size of axis " << k << ": got " << dims[k]
+                           << " of no elements, wanted 0";
   types[0] = tensorOf(elem, dims);
   return success();
 }

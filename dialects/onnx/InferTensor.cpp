@@ -228,6 +228,10 @@ LogicalResult PadOp::inferShapes(TypeList &types) {
   if (failed(wantVector(*this, getPads(), twice, "pads")))
     return failure();
   std::optional<Dims> pads = getKnownInts(getPads());
+  constexpr int64_t most = int64_t(1) << 47; // elements that a tensor may have
+  for (int64_t pad : pads.value_or(Dims()))
+    if (!isDynamic(pad) && failed(wantRange(*this, pad, -most, most, "pads")))
+      return failure();
   Dims axes;
   for (int64_t k = 0; k < rank; ++k)
     axes.push_back(k);

@@ -442,6 +442,20 @@ LogicalResult inferGlobalPool(Operation *op, TypeList &types) {
 
 LogicalResult MaxUnpoolOp::verify() { return verifyWindow(*this, getX()); }
 
+// Indices that are constants lie in the result.
+static LogicalResult wantPlaces(MaxUnpoolOp op, Type result) {
+  auto type = dyn_cast<RankedTensorType>(result);
+  std::optional<Dims> known = getKnownInts(op.getI());
+  if (!type || !type.hasStaticShape() || !known)
+    return success();
+  int64_t elements = product(type.getShape());
+  for (int64_t index : *known)
+    if (!isDynamic(index) &&
+        failed(wantRange(op, index, 0, elements - 1, "I")))
+      return failure();
+  return success();
+}
+
 LogicalResult MaxUnpoolOp::inferShapes(TypeList &types) {
   RankedTensorType in = rankedType(getX());
   Type elem = getElementTypeOrSelf(getX());
@@ -461,7 +475,7 @@ LogicalResult MaxUnpoolOp::inferShapes(TypeList &types) {
           return failure();
     }
     types[0] = shape ? tensorOf(elem, *shape) : unrankedOf(elem);
-    return success();
+    return wantPlaces(*this, types[0]);
   }
   if (!in)
     return success();
@@ -475,7 +489,7 @@ LogicalResult MaxUnpoolOp::inferShapes(TypeList &types) {
             w.pads[k + spatialRank];
   }
   types[0] = tensorOf(elem, dims);
-  return success();
+  return wantPlaces(*this, types[0]);
 }
 
 } // namespace onnxc::onnx

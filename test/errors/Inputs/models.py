@@ -108,6 +108,29 @@ def huge_constant():
                  [value("x", [1])], [value("y", [1 << 22, 1 << 22, 1 << 22])], [shape])
 
 
+def wrong_output_shape():
+    return model([node("Relu", ["x"], ["y"], "relu")], outputs=[value("y", [2, 4])])
+
+
+def wrong_flag():
+    return model([node("ReduceMax", ["x"], ["y"], "largest", keepdims=-1)], outputs=[value("y", None)])
+
+
+def in_function():
+    """The body of the op has another node that finds the fault."""
+    groups = node("GroupNormalization", ["x", "s", "s"], ["y"], "groups", num_groups=2)
+    scale = numpy_helper.from_array(np.ones(5, np.float32), "s")
+    return model([groups], [value("x", [1, 4, 3, 3])], [value("y", None)], [scale], (("", 21),))
+
+
+def missing_group():
+    """An optimiser without its gradient."""
+    names = ["r", "t", "x", "", "h"]
+    step = helper.make_node("Adagrad", names, ["y", "z"], "step", domain="ai.onnx.preview.training")
+    inputs = [value("r", []), value("t", [], TensorProto.INT64), value("x", [2]), value("h", [2])]
+    return model([step], inputs, [value("y", [2]), value("z", [2])], opsets=(("", 17), ("ai.onnx.preview.training", 1)))
+
+
 def unknown_ops():
     return model([node("Nonsense", ["x"], ["a"], "first"), node("Relu", ["a"], ["b"], "between"),
                   node("Magic", ["b"], ["y"], "second", domain="my.domain")], opsets=(("", 17), ("my.domain", 3)))
@@ -187,7 +210,7 @@ def external_absolute():
 
 
 CASES = [good, dynamic, cyclic, self_reading, wrong_type, wrong_shape, wrong_output_type, mixed_types, unknown_type,
-         missing_attribute, wrong_attribute, zero_stride, huge_kernel, huge_pad, huge_input, huge_temporary,
+         missing_attribute, wrong_attribute, wrong_output_shape, wrong_flag, in_function, missing_group, zero_stride, huge_kernel, huge_pad, huge_input, huge_temporary,
          huge_constant, unknown_ops, no_lowering, sparse_text, nested, nested_too_deep, long_chain, external_missing, external_up,
          external_absolute]
 
