@@ -246,7 +246,7 @@ def main():
         for done, future in enumerate(waiting):
             for name, label, outcome, remark in future.result():
                 title = f"{name} [{label}]"
-                cause = next((c for p, c in known if fnmatch.fnmatchcase(title, p.replace("[", "[[]"))), None)
+                cause = next((c for p, c in known if fnmatch.fnmatchcase(title, p)), None)
                 if outcome == "differs" and cause:
                     outcome = "known"
                     causes[cause] += 1
