@@ -186,6 +186,9 @@ LogicalResult inferOp(Operation *op, Present present) {
   auto rule = dyn_cast<InferShapes>(op);
   if (!rule)
     return success();
+  // Verifiers that look at ranks may have seen none yet.
+  if (failed(op->getName().verifyInvariants(op)))
+    return failure();
   SmallVector<Type> types(op->getResultTypes());
   if (failed(rule.inferShapes(types)))
     return failure();

@@ -105,7 +105,10 @@ def _constant_mutants(model, inputs):
 
         def constant(value):
             changed = _copy(model)
-            del changed.graph.input[k]
+            if model.ir_version < 4:  # then every initializer is an input, too
+                _declare(changed.graph.input[k], value)
+            else:
+                del changed.graph.input[k]
             changed.graph.initializer.append(numpy_helper.from_array(value, info.name))
             return changed
 
