@@ -1,5 +1,6 @@
 """Runs every test of a built tree and sums up: unit tests, lit, opset adapters,
-conformance, random graphs, perturbed tests, models, firmware, the GPU simulator.
+conformance, random graphs, perturbed tests, models, exported graphs, firmware, the
+GPU simulator.
 
 Called by tools/test. Counts: a conformance test counts when it is on the pass
 list; sanitised code, other targets than the host's, and GPUs, run a tenth of their list, in an
@@ -177,6 +178,13 @@ def table_run(folder, *arguments):
     return passed, failed if failed or not code else 1, skipped
 
 
+def export_tests():
+    report = os.path.join(REPORTS, "exports.json")
+    code, said = call([sys.executable, os.path.join(ROOT, "test", "exports", "graphs.py"), "--json", report])
+    passed, failed = closing_counts(said)
+    return passed, failed if failed or not code else 1, 0
+
+
 def firmware_tests():
     return table_run("firmware")
 
@@ -196,6 +204,7 @@ SUITES = (
     ("perturbed backend tests", perturb_tests),
     ("conformance on other targets", target_tests),
     ("models", model_tests),
+    ("exported graphs", export_tests),
     ("firmware", firmware_tests),
     ("GPU", gpu_tests),
 )
