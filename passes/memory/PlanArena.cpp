@@ -5,6 +5,10 @@
 // a view of it, with all that is inside these ops: what a loop uses is live
 // for the whole loop, but the branches of an scf.if share memory, and so do
 // the temporaries of a loop's body that follow each other.
+//
+// Buffers whose sizes are known at run time only are planned as well where
+// these are multiples of the same product of dims (a batch, mostly): offsets
+// are in units of that product, and one allocation holds them all.
 #include "passes/memory/PlanArena.h"
 #include "passes/memory/PlaceBuffers.h"
 #include "passes/schedule/gpu/Gpu.h"
@@ -15,6 +19,9 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "llvm/ADT/MapVector.h"
+
+#include <queue>
 
 using namespace mlir;
 
@@ -151,21 +158,28 @@ static void keepForever(MutableArrayRef<Buffer> buffers, const Positions &positi
 
 /// Sets what is alive when most is, and how much that is.
 static void findPeak(ArrayRef<Buffer> buffers, ArenaPlan &plan) {
-  auto liveWith = [&](const Buffer &b) {
-    return llvm::make_filter_range(buffers, [&](const Buffer &c) { return c.first <= b.first && b.first <= c.last; });
-  };
+  SmallVector<const Buffer *> byFirst;
+  for (const Buffer &b : buffers)
+    byFirst.push_back(&b);
+  llvm::stable_sort(byFirst, [](const Buffer *a, const Buffer *c) { return a->first < c->first; });
+  auto endsLater = [](const Buffer *a, const Buffer *c) { return a->last > c->last; };
+  std::priority_queue<const Buffer *, std::vector<const Buffer *>, decltype(endsLater)> alive(endsLater);
   const Buffer *most = nullptr;
-  for (const Buffer &b : buffers) {
-    int64_t live = 0;
-    for (const Buffer &c : liveWith(b))
-      live += c.bytes;
+  int64_t live = 0;
+  for (const Buffer *b : byFirst) {
+    for (; !alive.empty() && alive.top()->last < b->first; alive.pop())
+      live -= alive.top()->bytes;
+    alive.push(b);
+    live += b->bytes;
     if (live > plan.lowerBound) {
       plan.lowerBound = live;
-      most = &b;
+      most = b;
     }
   }
-  if (most)
-    for (const Buffer &c : liveWith(*most))
+  if (!most)
+    return;
+  for (const Buffer &c : buffers)
+    if (c.first <= most->first && most->first <= c.last)
       plan.peak.push_back({c.value.getLoc(), c.bytes});
 }
 
@@ -181,6 +195,47 @@ static void place(MutableArrayRef<Buffer> buffers, int64_t align, int64_t leastA
   plan.bytes = placement.bytes;
 }
 
+namespace {
+/// Buffers of one block that one allocation holds: their sizes are multiples of
+/// `dims`, the same index values.
+struct DynamicGroup {
+  SmallVector<Value> dims;
+  SmallVector<Buffer> buffers; ///< bytes and offsets in units of the product of `dims`
+};
+
+/// The groups that buffers of run-time size fall into.
+class DynamicGroups {
+public:
+  void add(memref::AllocOp alloc, const BufferViewFlowAnalysis::ValueSetT &aliases, const Positions &positions) {
+    SmallVector<Value> dims(alloc.getDynamicSizes());
+    llvm::sort(dims, [](Value a, Value c) { return a.getAsOpaquePointer() < c.getAsOpaquePointer(); });
+    DynamicGroup &group = groups[{alloc->getBlock(), dims}];
+    int64_t bytes = elementBytes(alloc.getType().getElementType());
+    for (int64_t d : alloc.getType().getShape())
+      bytes *= ShapedType::isDynamic(d) ? 1 : d;
+    Buffer buffer{alloc, int64_t(llvm::alignTo(std::max<int64_t>(1, bytes), kArenaAlign)), 0, 0};
+    setLiveRange(buffer, aliases, positions);
+    group.dims.assign(dims);
+    group.buffers.push_back(buffer);
+  }
+
+  auto begin() { return groups.begin(); }
+  auto end() { return groups.end(); }
+
+private:
+  using Key = std::pair<Block *, SmallVector<Value>>;
+  struct KeyInfo {
+    static Key getEmptyKey() { return {llvm::DenseMapInfo<Block *>::getEmptyKey(), {}}; }
+    static Key getTombstoneKey() { return {llvm::DenseMapInfo<Block *>::getTombstoneKey(), {}}; }
+    static unsigned getHashValue(const Key &key) {
+      return llvm::hash_combine(key.first, llvm::hash_combine_range(key.second));
+    }
+    static bool isEqual(const Key &a, const Key &b) { return a == b; }
+  };
+  llvm::MapVector<Key, DynamicGroup, llvm::DenseMap<Key, unsigned, KeyInfo>> groups; // in the order of the text
+};
+} // namespace
+
 ArenaPlan planArena(func::FuncOp main, const ArenaOptions &options) {
   ArenaPlan plan;
   OpBuilder b(main.getContext());
@@ -195,6 +250,7 @@ ArenaPlan planArena(func::FuncOp main, const ArenaOptions &options) {
     Operation *freeBefore;
   };
   SmallVector<Heap> heap;
+  DynamicGroups groups;
   SizeBounds bounds(main, options.inputRanges);
   plan.argumentOffsets.assign(top.getNumArguments(), -1);
   auto inputs = main->getAttrOfType<IntegerAttr>("onnxc.num_inputs");
@@ -217,8 +273,14 @@ ArenaPlan planArena(func::FuncOp main, const ArenaOptions &options) {
     }
     auto aliases = flow.resolve(alloc.getResult());
     std::optional<int64_t> bytes = mostBytes(alloc, bounds);
-    if (options.separate || !bytes || crossesIterations(alloc, aliases)) {
-      heap.push_back({alloc, leavesBlock(alloc, aliases) ? nullptr : alloc->getBlock()->getTerminator()});
+    bool crosses = crossesIterations(alloc, aliases);
+    if (options.separate || !bytes || crosses) {
+      plan.dynamic.push_back(alloc->getLoc());
+      bool leaves = leavesBlock(alloc, aliases);
+      if (options.separate || crosses || leaves || alloc.getDynamicSizes().empty())
+        heap.push_back({alloc, leaves ? nullptr : alloc->getBlock()->getTerminator()});
+      else
+        groups.add(alloc, aliases, positions);
       return;
     }
     Buffer buffer{alloc, *bytes, 0, 0};
@@ -236,9 +298,6 @@ ArenaPlan planArena(func::FuncOp main, const ArenaOptions &options) {
     keepForever(buffers, positions);
   place(buffers, kArenaAlign, 1, plan);
   plan.buffers = buffers.size();
-  for (const Heap &h : heap)
-    plan.dynamic.push_back(h.op->getLoc());
-
   auto arenaType = MemRefType::get({plan.bytes}, b.getI8Type());
   (void)main.insertArgument(main.getNumArguments(), arenaType, DictionaryAttr::get(b.getContext()), loc);
   Value arena = top.getArguments().back();
@@ -265,7 +324,7 @@ ArenaPlan planArena(func::FuncOp main, const ArenaOptions &options) {
     }
   }
   (void)main.eraseArguments(owned);
-  if (heap.empty())
+  if (plan.dynamic.empty())
     return plan;
   Type index = b.getIndexType();
   auto allocFn = declare(main, "onnxc.alloc", b.getFunctionType({index, index}, {index}));
@@ -289,6 +348,32 @@ ArenaPlan planArena(func::FuncOp main, const ArenaOptions &options) {
     }
     h.op.replaceAllUsesWith(buffer);
     h.op.erase();
+  }
+  for (auto &[key, group] : groups) {
+    ArenaPlan units;
+    if (!options.shares)
+      keepForever(group.buffers, positions);
+    place(group.buffers, kArenaAlign, kArenaAlign, units);
+    Operation *first = group.buffers.front().value.getDefiningOp();
+    Location where = first->getLoc();
+    b.setInsertionPoint(first);
+    Value product = arith::ConstantIndexOp::create(b, where, 1);
+    for (Value size : group.dims)
+      product = arith::MulIOp::create(b, where, product, size);
+    Value total = arith::MulIOp::create(b, where, arith::ConstantIndexOp::create(b, where, units.bytes), product);
+    Value address = func::CallOp::create(b, where, allocFn, ValueRange{frame, total}).getResult(0);
+    for (const Buffer &buffer : group.buffers) {
+      auto alloc = buffer.value.getDefiningOp<memref::AllocOp>();
+      b.setInsertionPoint(alloc);
+      Value offset = arith::MulIOp::create(b, where, arith::ConstantIndexOp::create(b, where, buffer.offset), product);
+      Value start = arith::AddIOp::create(b, where, address, offset);
+      alloc.replaceAllUsesWith(
+          memrefAt(b, alloc.getLoc(), start, alloc.getType(), alloc.getDynamicSizes(), options.indexBits));
+    }
+    b.setInsertionPoint(first->getBlock()->getTerminator());
+    func::CallOp::create(b, where, freeFn, ValueRange{frame, address});
+    for (const Buffer &buffer : group.buffers)
+      buffer.value.getDefiningOp()->erase();
   }
   return plan;
 }
