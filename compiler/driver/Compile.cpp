@@ -5,6 +5,7 @@
 #include "codegen/nvptx/EmitPtx.h"
 #include "compiler/driver/Budget.h"
 #include "compiler/driver/OutputFiles.h"
+#include "compiler/driver/Progress.h"
 #include "compiler/driver/Readable.h"
 #include "compiler/driver/Recovery.h"
 #include "compiler/driver/Report.h"
@@ -26,7 +27,6 @@
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/TargetParser/Triple.h"
 #include "llvm/Transforms/Utils/Cloning.h"
-#include <chrono>
 #include <mutex>
 
 using namespace mlir;
@@ -95,14 +95,14 @@ void setRange(TensorInfo &tensor, llvm::ArrayRef<DimRange> ranges) {
 class Compilation {
 public:
   Compilation(llvm::StringRef path, const CompileOptions &options, CompileResult &result)
-      : path(path), options(options), result(result), files(options.outputDir) {}
+      : path(path), options(options), result(result), files(options.outputDir), progress(options.verbose) {}
 
   /// The result of run() that crashed, and why.
   bool crashed(const Crash &crash) {
     result.crashed = true;
     switch (crash.cause) {
     case Crash::Cause::Memory:
-      return userError("not enough memory to compile '" + path.str() + "', in stage '" + stage + "'; give the compiler more, or make the model smaller");
+      return userError("not enough memory to compile '" + path.str() + "', in stage '" + progress.stage() + "'; give the compiler more, or make the model smaller");
     case Crash::Cause::Output:
       return userError("cannot write to '" + options.outputDir + "': " + crash.reason);
     default:
@@ -192,6 +192,7 @@ public:
     pipeline.reuse = options.reuse;
     bool stageFilesOk = true;
     pipeline.beforeStage = [&](llvm::StringRef stage) { begin(stage); };
+    pipeline.beforePass = [&](llvm::StringRef pass) { progress.at(pass); };
     pipeline.afterStage = [&](llvm::StringRef stage, ModuleOp m) {
       end();
       if (!options.dumpStages.empty())
@@ -502,8 +503,8 @@ private:
     std::string text;
     llvm::raw_string_ostream os(text);
     os << "internal error while compiling '" << path << "'";
-    if (!stage.empty())
-      os << " in stage '" << stage << "'";
+    if (!progress.stage().empty())
+      os << " in stage '" << progress.stage() << "'";
     os << ": " << message << "\n  this is a bug of onnx-compile " << kVersion << " (LLVM " LLVM_VERSION_STRING << ", target "
        << options.target << (options.cpu.empty() ? "" : ", CPU " + options.cpu) << "); please report it with the model";
     if (!options.command.empty())
@@ -512,26 +513,18 @@ private:
     fail(FailureKind::Internal, text);
     return false;
   }
-  double now() {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-  }
   void begin(llvm::StringRef name) {
-    stage = name.str();
-    started = now();
+    progress.begin(name);
     if (options.onStage)
-      options.onStage(stage);
+      options.onStage(progress.stage());
   }
-  void end() {
-    if (options.verbose)
-      llvm::errs() << "onnx-compile: " << stage << " " << llvm::format("%.0f ms\n", (now() - started) * 1e3);
-  }
+  void end() { progress.end(); }
 
   llvm::StringRef path;
   const CompileOptions &options;
   CompileResult &result;
   OutputFiles files;
-  std::string stage; ///< the one at work
-  double started = 0;
+  Progress progress;
 };
 
 } // namespace

@@ -18,6 +18,7 @@
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/IR/Verifier.h"
+#include "mlir/Pass/PassInstrumentation.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
 
@@ -167,6 +168,25 @@ static InputRanges readInputRanges(ModuleOp module) {
   return ranges;
 }
 
+namespace {
+/// Verifying after each pass takes a tenth of the time; a release does it after each stage.
+#ifdef ONNXC_VERIFY_PASSES
+constexpr bool kVerifyPasses = true;
+#else
+constexpr bool kVerifyPasses = false;
+#endif
+
+struct PassNames : PassInstrumentation {
+  explicit PassNames(std::function<void(StringRef)> tell) : tell(std::move(tell)) {}
+  void runBeforePass(Pass *pass, Operation *op) override {
+    auto symbol = op->getAttrOfType<StringAttr>(SymbolTable::getSymbolAttrName());
+    StringRef name = pass->getArgument().empty() ? pass->getName() : pass->getArgument();
+    tell("pass '" + name.str() + "'" + (symbol ? " on '" + symbol.str() + "'" : ""));
+  }
+  std::function<void(StringRef)> tell;
+};
+} // namespace
+
 LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, PipelineReport &report,
                           DeviceProgram &device) {
   auto before = [&](StringRef name) {
@@ -176,9 +196,11 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
   auto stage = [&](StringRef name, llvm::function_ref<void(OpPassManager &)> build) {
     before(name);
     PassManager pm(module.getContext());
-    pm.enableVerifier(true);
+    pm.enableVerifier(kVerifyPasses);
+    if (options.beforePass)
+      pm.addInstrumentation(std::make_unique<PassNames>(options.beforePass));
     build(pm);
-    if (failed(pm.run(module))) {
+    if (failed(pm.run(module)) || (!kVerifyPasses && failed(verify(module)))) {
       report.error = "stage '" + name.str() + "' failed";
       return false;
     }

@@ -31,6 +31,8 @@ struct PipelineOptions {
   /// Called around each stage with its name; for --dump-stages, --verbose and messages.
   std::function<void(llvm::StringRef stage)> beforeStage;
   std::function<void(llvm::StringRef stage, mlir::ModuleOp)> afterStage;
+  /// Called before each pass with its name and the function it works on.
+  std::function<void(llvm::StringRef pass)> beforePass;
 };
 
 /// What a model does on GPUs.
