@@ -68,6 +68,7 @@ constexpr llvm::StringLiteral kDeviceWeights = "onnxc.gpu.weights";
 struct ModelInterface {
   std::string prefix, hash, compilerVersion;
   std::vector<TensorInfo> inputs, outputs;
+  std::vector<std::string> frozen; ///< what is an input in the model's file and a constant here, a line each
   int64_t arenaBytes = 0, arenaAlign = 64;
   int threads = 1;            ///< workers that a run may use
   int64_t stackBytes = -1;    ///< that a run takes at most, see stackBounds(); -1: unknown

@@ -43,6 +43,14 @@ static std::string identifier(StringRef name, StringSet<> &used) {
   return id;
 }
 
+/// Text that neither ends a comment nor leaves its line.
+static std::string inComment(StringRef text) {
+  std::string safe;
+  for (char ch : text)
+    safe += isPrint(ch) && ch != '*' && ch != '/' ? ch : '_';
+  return safe;
+}
+
 std::string headerText(const ModelInterface &m) {
   std::string text;
   raw_string_ostream os(text);
@@ -84,9 +92,7 @@ std::string headerText(const ModelInterface &m) {
     for (auto [i, t] : enumerate(list)) {
       std::string id = up + "_" + kind.str() + "_" + std::to_string(i);
       os << "/* " << kind.lower() << " " << i << ": ";
-      for (char ch : StringRef(t.name).take_front(kLongestName))
-        os << (isPrint(ch) && ch != '*' && ch != '/' ? ch : '_');
-      os << " */\n";
+      os << inComment(StringRef(t.name).take_front(kLongestName)) << " */\n";
       os << "#define " << id << "_TYPE " << t.type << "\n#define " << id << "_RANK " << t.dims.size() << "\n";
       os << "#define " << id << "_DIMS {";
       for (auto [d, n] : enumerate(t.dims))
@@ -105,6 +111,8 @@ std::string headerText(const ModelInterface &m) {
       os << "#define " << id << "_NAME " << ids[i] << "\n";
     }
   };
+  for (const std::string &line : m.frozen)
+    os << "/* no input here: " << inComment(line) << " */\n";
   tensors(m.inputs, in, "INPUT");
   tensors(m.outputs, out, "OUTPUT");
 

@@ -165,6 +165,8 @@ public:
     import.dims = options.dims;
     import.limits = options.limits;
     import.allowLinks = options.allowLinks;
+    import.values = options.values;
+    import.keepInitializerInputs = options.keepInitializerInputs;
     ImportedModelInfo info;
     ImportFailure failure;
     OwningOpRef<ModuleOp> module = importModel(path, import, context, info, failure);
@@ -240,6 +242,7 @@ public:
     interface.prefix = options.name;
     interface.hash = info.modelHash;
     interface.compilerVersion = kVersion;
+    interface.frozen = info.frozen;
     interface.arenaBytes = report.arenaBytes;
     interface.threads = options.threads;
     interface.sanitize = !options.sanitize.empty();

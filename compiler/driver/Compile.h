@@ -24,6 +24,8 @@ struct CompileOptions {
   std::vector<std::string> emit = {"obj", "header"}; ///< obj lib shared header asm llvm mlir linalg kernels ptx gpu-llvm report
   std::string outputDir = ".";
   std::map<std::string, std::string> dims; ///< symbol or input.index -> number
+  std::map<std::string, std::string> values; ///< input -> "16000" or "1,2,3": a constant instead of an input
+  bool keepInitializerInputs = false; ///< initializers that are inputs as well stay inputs
   bool ioInArena = false;          ///< static inputs and outputs have their place in the arena
   ImportLimits limits;             ///< what a model may ask for before it is refused
   bool allowLinks = false;         ///< external data may lie behind links that lead out of the model's folder

@@ -6,6 +6,7 @@
 #include "compiler/import/ImportError.h"
 #include "compiler/import/TensorData.h"
 #include "dialects/onnx/InferShapes.h"
+#include "dialects/onnx/ResolveIfs.h"
 #include "dialects/onnx/ShapeUtils.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -291,10 +292,22 @@ private:
       body.addArgument(bodyArgumentType(graph, i, state, node), state.location);
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(&body);
-    SmallVector<Value> results = block(graph, body);
+    auto impossible = model.impossible.find(&graph);
+    SmallVector<Value> results = impossible == model.impossible.end()
+                                     ? block(graph, body)
+                                     : contradiction(state, impossible->second);
     OperationState yield(state.location, yieldOp);
     yield.addOperands(results);
     builder.create(yield);
+  }
+
+  // Results of an If from a branch that cannot run.
+  SmallVector<Value> contradiction(const OperationState &branches,
+                                   const std::string &message) {
+    OperationState state(branches.location, "onnx.Contradiction");
+    state.addAttribute("message", builder.getStringAttr(message));
+    state.addTypes(branches.types);
+    return SmallVector<Value>(builder.create(state)->getResults());
   }
 
   // What inference found, else what follows from the op: a loop's counter and
@@ -476,7 +489,8 @@ OwningOpRef<ModuleOp> buildModule(ReadModel &model, const DimBounds &bounds,
   // inference did, count where it is wrong, and say what contradicts them.
   bool valid = succeeded(verify(*module));
   for (auto func : module->getOps<func::FuncOp>())
-    valid = valid && succeeded(onnxc::onnx::inferShapes(func, onnxc::onnx::Present::Guess));
+    valid = valid && succeeded(onnxc::onnx::inferShapes(func, onnxc::onnx::Present::Guess)) &&
+            succeeded(onnxc::onnx::resolveIfs(func));
   if (!valid)
     throw ImportError(problems.empty() ? "the model is not valid" : problems);
   return module;

@@ -6,12 +6,14 @@
 #include "compiler/import/Check.h"
 #include "compiler/import/Contrib.h"
 #include "compiler/import/DimOverrides.h"
+#include "compiler/import/FunctionAttributes.h"
 #include "compiler/import/Functions.h"
 #include "compiler/import/GraphBuilder.h"
 #include "compiler/import/GraphUtil.h"
 #include "compiler/import/ImportError.h"
 #include "compiler/import/Inference.h"
 #include "compiler/import/ModelReader.h"
+#include "compiler/import/PinnedValues.h"
 #include "compiler/import/TypeCheck.h"
 #include "compiler/import/Upgrade.h"
 #include "dialects/onnx/OnnxDialect.h"
@@ -20,6 +22,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/MLIRContext.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <new>
@@ -68,8 +71,9 @@ void reportUnsupported(const ReadModel &model, MLIRContext &context) {
 
 // What the file says besides the graph.
 struct Prepared {
-  DimBounds bounds;       // of symbols
-  DeclaredTypes declared; // before sizes are pinned
+  DimBounds bounds;                // of symbols
+  DeclaredTypes declared;          // before sizes are pinned
+  std::vector<std::string> frozen; // ImportedModelInfo's
 };
 
 // Everything before the dialect is built.
@@ -88,15 +92,21 @@ Prepared prepare(ReadModel &model, const ImportOptions &options,
   checkModel(model, options.limits);
   checkAttributes(model.proto);
 
+  // Before the first inference, so that all types follow from pinned sizes
+  // and values; values after sizes, which they are checked against.
+  DeclaredTypes declared(model.proto);
+  std::vector<std::string> frozen =
+      settleInitializerInputs(model.proto, options.keepInitializerInputs);
   // After the checker, which wants old models' initializers among the inputs.
   removeDead(model.proto);
   nameNodes(*model.proto.mutable_graph());
   model.proto.set_ir_version(::onnx::IR_VERSION);
-  DeclaredTypes declared(model.proto);
-  // Before the first inference, so that all types follow from pinned sizes.
   DimBounds bounds =
       applyDimOverrides(*model.proto.mutable_graph(), options);
+  llvm::append_range(frozen, pinValues(model.proto, options));
 
+  // Before anything looks at a node of a function: adapters read attributes.
+  bindFunctionAttributes(model.proto);
   // Functions in another opset than the model's are upgraded before they are
   // inlined; afterwards their nodes could not be told apart.
   if (functionOpsetsDiffer(model.proto)) {
@@ -118,7 +128,7 @@ Prepared prepare(ReadModel &model, const ImportOptions &options,
   if (!options.keepFunctions)
     expandFunctions(model, declared, context);
   removeDead(model.proto);
-  return {std::move(bounds), std::move(declared)};
+  return {std::move(bounds), std::move(declared), std::move(frozen)};
 }
 
 OwningOpRef<ModuleOp> importRead(ReadModel &model, const ImportOptions &options,
@@ -126,9 +136,10 @@ OwningOpRef<ModuleOp> importRead(ReadModel &model, const ImportOptions &options,
                                  ImportedModelInfo &info) {
   Prepared prepared = prepare(model, options, context);
   reportUnsupported(model, context);
-  reportUntyped(model.proto);
+  reportUntyped(model);
   info = {};
   info.modelHash = model.hash;
+  info.frozen = std::move(prepared.frozen);
   info.modelName = model.proto.graph().name();
   auto module = buildModule(model, prepared.bounds, context, info);
   // Exporters that know of a dynamic batch forget it in the outputs; what they

@@ -26,6 +26,11 @@ struct ImportOptions {
   // ("4") or a range ("1..8"). A size becomes static; a range is kept as the
   // module attribute `onnx.dim_bounds` and the dimension stays dynamic.
   std::map<std::string, std::string> dims;
+  // Values by input name, "16000" or "1,2,3": such an input is a constant.
+  std::map<std::string, std::string> values;
+  // Initializers that are inputs as well stay inputs, without their value;
+  // else they are constants.
+  bool keepInitializerInputs = false;
   // Whole shapes by input name; -1 leaves a dimension as the model has it.
   std::map<std::string, std::vector<int64_t>> inputShapes;
   ImportLimits limits;
@@ -47,6 +52,8 @@ struct ImportedModelInfo {
   std::string modelName;
   std::string modelHash; // SHA-256 of the model file (not of side files), hex
   std::vector<TensorInfo> inputs, outputs;
+  // What is an input in the file and a constant here, a line each.
+  std::vector<std::string> frozen;
 };
 
 // Why an import failed.

@@ -239,31 +239,44 @@ void checkFunctionOps(ModelProto &model, const std::function<bool(const NodeProt
   }
 }
 
-void reportUntyped(ModelProto &model) {
+void reportUntyped(ReadModel &model) {
   std::string culprit;
-  std::function<void(const GraphProto &, const TypeScope *)> check =
-      [&](const GraphProto &graph, const TypeScope *outer) {
+  std::vector<std::pair<const GraphProto *, std::string>> branches;
+  std::function<void(const GraphProto &, const TypeScope *, std::string &)> check =
+      [&](const GraphProto &graph, const TypeScope *outer, std::string &found) {
         TypeScope scope(graph, outer);
         for (const auto &node : graph.node()) {
           for (const std::string &name : node.output()) {
             const TypeProto *type = scope.type(name);
             bool typed = type && type->value_case() != TypeProto::VALUE_NOT_SET;
-            if (!name.empty() && !typed && culprit.empty())
-              culprit = "the type of '" + name + "', made by " +
-                        describe(node) + ", cannot be inferred";
+            if (!name.empty() && !typed && found.empty())
+              found = "the type of '" + name + "', made by " +
+                      describe(node) + ", cannot be inferred";
           }
-          for (const auto &attribute : node.attribute())
-            if (attribute.has_g())
-              check(attribute.g(), &scope);
+          for (const auto &attribute : node.attribute()) {
+            if (!attribute.has_g())
+              continue;
+            // A branch may be one that never runs.
+            std::string inBranch;
+            bool branch = node.op_type() == "If" && isDefaultDomain(node.domain());
+            check(attribute.g(), &scope, branch ? inBranch : found);
+            if (!inBranch.empty())
+              branches.emplace_back(&attribute.g(), inBranch);
+          }
         }
       };
-  check(model.graph(), nullptr);
-  if (culprit.empty())
+  check(model.proto.graph(), nullptr, culprit);
+  if (culprit.empty() && branches.empty())
     return;
   // Once more, now with the errors that were passed over.
-  std::string reason = runInference(model, /*strictness=*/1);
-  throw ImportError(culprit + (reason.empty() ? "; declare it in value_info"
-                                              : ": " + reason));
+  std::string reason = runInference(model.proto, /*strictness=*/1);
+  auto text = [&](const std::string &what) {
+    return what + (reason.empty() ? "; declare it in value_info" : ": " + reason);
+  };
+  if (!culprit.empty())
+    throw ImportError(text(culprit));
+  for (const auto &[branch, what] : branches)
+    model.impossible[branch] = text(what);
 }
 
 } // namespace onnxc::import

@@ -2,6 +2,8 @@
 #ifndef ONNXC_COMPILER_IMPORT_INFERENCE_H
 #define ONNXC_COMPILER_IMPORT_INFERENCE_H
 
+#include "compiler/import/ModelReader.h"
+
 #include "onnx/onnx_pb.h"
 
 #include <functional>
@@ -33,8 +35,10 @@ void checkFunctionOps(
     ::onnx::ModelProto &model,
     const std::function<bool(const ::onnx::NodeProto &)> &isFunction);
 
-// Throws ImportError, with inference's own message, if a value has no type.
-void reportUntyped(::onnx::ModelProto &model);
+// Throws ImportError, with inference's own message, if a value has no type. A
+// branch of an If with such a value may be one that never runs: it goes to
+// `model.impossible`.
+void reportUntyped(ReadModel &model);
 
 } // namespace onnxc::import
 

@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <unordered_map>
 
 namespace onnxc::import {
 
@@ -28,6 +29,8 @@ struct ReadModel {
   ::onnx::ModelProto proto;
   std::string hash; // SHA-256 of the bytes, hex
   SideFolder directory;
+  // Branches of Ifs whose types contradict each other, and how.
+  std::unordered_map<const ::onnx::GraphProto *, std::string> impossible;
 };
 
 // Throws ImportError. "-" reads standard input; other paths must name plain

@@ -43,6 +43,19 @@ def Onnx_ScanOp : Onnx_RegionOp<"Scan"> {
   let regions = (region SizedRegion<1>:$body);
 }
 
+// Made by ResolveIfs.cpp; no ONNX op.
+def Onnx_RequireOp : Onnx_BaseOp<"Require"> {
+  let summary = "The run goes on only if the condition has this value";
+  let arguments = (ins AnyTensor:$cond, BoolAttr:$wanted, StrAttr:$message);
+}
+
+// Made at import; shape inference finds its branch to be impossible.
+def Onnx_ContradictionOp : Onnx_Op<"Contradiction"> {
+  let summary = "Stands for a branch whose ops have no types that fit together";
+  let arguments = (ins StrAttr:$message);
+  let results = (outs Variadic<AnyType>:$outputs);
+}
+
 def Onnx_YieldOp : Onnx_BaseOp<"Yield", [Pure, Terminator]> {
   let summary = "End of a body: its outputs";
   let arguments = (ins Variadic<AnyType>:$outputs);

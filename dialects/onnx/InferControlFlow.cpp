@@ -5,6 +5,7 @@
 //
 #include "dialects/onnx/Constraints.h"
 #include "dialects/onnx/KnownValues.h"
+#include "dialects/onnx/ResolveIfs.h"
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Matchers.h"
@@ -52,10 +53,26 @@ LogicalResult IfOp::verify() {
   return verifyBody(*this, getElseBranch(), "else_branch", 0, getNumResults());
 }
 
+std::optional<LiveBranch> liveBranch(IfOp op) {
+  auto live = op->getAttrOfType<ArrayAttr>(kLiveBranch);
+  if (!live)
+    return std::nullopt;
+  return LiveBranch{cast<BoolAttr>(live[0]).getValue(),
+                    cast<StringAttr>(live[1]).str()};
+}
+
+void setLiveBranch(IfOp op, const LiveBranch &live) {
+  Builder b(op.getContext());
+  op->setAttr(kLiveBranch, b.getArrayAttr({b.getBoolAttr(live.then),
+                                           b.getStringAttr(live.reason)}));
+}
+
 LogicalResult IfOp::inferShapes(TypeList &types) {
   if (failed(wantScalar(*this, getCond(), "cond")))
     return failure();
   std::optional<int64_t> condition = getStaticInt(getCond());
+  if (std::optional<LiveBranch> live = liveBranch(*this))
+    condition = live->then;
   for (auto [k, thenValue, elseValue] :
        llvm::enumerate(yielded(getThenBranch()), yielded(getElseBranch()))) {
     Type a = thenValue.getType(), b = elseValue.getType();
@@ -65,6 +82,10 @@ LogicalResult IfOp::inferShapes(TypeList &types) {
       types[k] = both;
   }
   return success();
+}
+
+LogicalResult ContradictionOp::inferShapes(TypeList &) {
+  return emitError() << getMessage();
 }
 
 // Results: the carried values, then one stack per scan output. Body: iteration,

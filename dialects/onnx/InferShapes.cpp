@@ -10,6 +10,7 @@
 #include "dialects/onnx/ConstantData.h"
 #include "dialects/onnx/Constraints.h"
 #include "dialects/onnx/KnownValues.h"
+#include "dialects/onnx/ResolveIfs.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
@@ -149,6 +150,35 @@ LogicalResult inferBody(ScanOp op, Present present) {
   return inferLoopBody(op.getBody(), carried, present);
 }
 
+// The reason why a branch contradicts itself; empty if it does not.
+std::string contradiction(Region &branch, Present present) {
+  std::string reason;
+  ScopedDiagnosticHandler silent(branch.getContext(), [&](Diagnostic &d) {
+    auto name = dyn_cast<NameLoc>(d.getLocation());
+    if (reason.empty())
+      reason = (name ? "node '" + name.getName().str() + "': " : "") + d.str();
+    return success();
+  });
+  return succeeded(inferRegion(branch, present)) ? "" : reason;
+}
+
+// A branch that a known condition leaves out is not looked at, and one branch
+// of an unknown condition may contradict itself, as a Squeeze of a dim that is
+// not 1: it cannot be the one that runs.
+LogicalResult inferBody(IfOp op, Present present) {
+  op->removeAttr(kLiveBranch);
+  if (std::optional<int64_t> condition = getStaticInt(op.getCond()))
+    return inferRegion(*condition ? op.getThenBranch() : op.getElseBranch(),
+                       present);
+  std::string inThen = contradiction(op.getThenBranch(), present);
+  std::string inElse = contradiction(op.getElseBranch(), present);
+  if (!inThen.empty() && !inElse.empty())
+    return inferRegion(op.getThenBranch(), present);
+  if (!inThen.empty() || !inElse.empty())
+    setLiveBranch(op, {inThen.empty(), inThen.empty() ? inElse : inThen});
+  return success();
+}
+
 // A shape that some machine could hold: no dim below 0 and, with unknown dims
 // taken as 1, less than 2^47 bytes, which is what a process can address.
 LogicalResult checkSize(Operation *op, size_t k, Type inferred) {
@@ -176,6 +206,9 @@ LogicalResult inferOp(Operation *op, Present present) {
       return failure();
   } else if (auto scan = dyn_cast<ScanOp>(op)) {
     if (failed(inferBody(scan, present)))
+      return failure();
+  } else if (auto branches = dyn_cast<IfOp>(op)) {
+    if (failed(inferBody(branches, present)))
       return failure();
   } else {
     for (Region &region : op->getRegions())
@@ -221,7 +254,8 @@ struct InferShapesPass
     return "Refine the types of onnx ops from operands and known values";
   }
   void runOnOperation() final {
-    if (failed(inferShapes(getOperation())))
+    if (failed(inferShapes(getOperation())) ||
+        failed(resolveIfs(getOperation())))
       signalPassFailure();
   }
 };

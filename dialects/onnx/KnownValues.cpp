@@ -6,6 +6,7 @@
 #include "dialects/onnx/KnownFacts.h"
 #include "dialects/onnx/Onnx.h"
 #include "dialects/onnx/ShapeUtils.h"
+#include "dialects/onnx/StridedPick.h"
 
 #include "mlir/IR/Matchers.h"
 #include "llvm/ADT/DenseMap.h"
@@ -68,6 +69,8 @@ private:
   std::optional<Numbers> constant(ConstantOp op);
   std::optional<Numbers> gather(GatherOp op);
   std::optional<Numbers> slice(SliceOp op);
+  std::optional<Numbers> transpose(TransposeOp op);
+  std::optional<Numbers> concat(ConcatOp op);
   std::optional<Numbers> split(SplitOp op, Value value);
   std::optional<Numbers> range(RangeOp op);
   std::optional<Numbers> expand(Value input, Value shape);
@@ -143,6 +146,16 @@ private:
     return Numbers{Number::ofInt(acc)};
   }
 
+  // Dims of `value`, whose elements are `data`: a vector's follow from these.
+  static std::optional<Dims> shapeOf(Value value, const Numbers &data) {
+    auto type = dyn_cast<RankedTensorType>(value.getType());
+    if (!type || (!type.hasStaticShape() && type.getRank() != 1))
+      return std::nullopt;
+    if (type.getRank() == 1)
+      return Dims{int64_t(data.size())};
+    return Dims(type.getShape());
+  }
+
   static bool allKnown(const Numbers &numbers) {
     return llvm::all_of(numbers, [](const Number &n) { return n.known; });
   }
@@ -183,47 +196,102 @@ std::optional<Numbers> Evaluator::constant(ConstantOp op) {
 }
 
 std::optional<Numbers> Evaluator::gather(GatherOp op) {
-  auto dataType = dyn_cast<RankedTensorType>(op.getData().getType());
-  if (!dataType || dataType.getRank() != 1)
-    return std::nullopt;
   std::optional<Numbers> data = evaluate(op.getData());
+  std::optional<Dims> shape = data ? shapeOf(op.getData(), *data) : std::nullopt;
   std::optional<Numbers> indices = evaluate(op.getIndices());
-  if (!data || !indices)
+  if (!shape || shape->empty() || !indices)
     return std::nullopt;
-  int64_t size = data->size();
+  int64_t rank = int64_t(shape->size()), axis = int64_t(op.getAxis());
+  axis += axis < 0 ? rank : 0;
+  if (axis < 0 || axis >= rank)
+    return std::nullopt;
+  int64_t size = (*shape)[axis];
+  int64_t outer = product(ArrayRef<int64_t>(*shape).take_front(axis));
+  int64_t row = product(ArrayRef<int64_t>(*shape).drop_front(axis + 1));
+  if (outer * row * int64_t(indices->size()) > maxElements)
+    return std::nullopt;
   Numbers numbers;
-  for (const Number &index : *indices) {
-    int64_t k = index.i < 0 ? index.i + size : index.i;
-    bool valid = index.known && k >= 0 && k < size;
-    numbers.push_back(valid ? (*data)[k] : Number());
-  }
+  for (int64_t o = 0; o < outer; ++o)
+    for (const Number &index : *indices) {
+      int64_t k = index.i < 0 ? index.i + size : index.i;
+      bool valid = index.known && k >= 0 && k < size;
+      for (int64_t e = 0; e < row; ++e)
+        numbers.push_back(valid ? (*data)[(o * size + k) * row + e] : Number());
+    }
   return numbers;
 }
 
 std::optional<Numbers> Evaluator::slice(SliceOp op) {
-  auto type = dyn_cast<RankedTensorType>(op.getData().getType());
-  if (!type || type.getRank() != 1)
-    return std::nullopt;
   std::optional<Numbers> data = evaluate(op.getData());
+  std::optional<Dims> shape = data ? shapeOf(op.getData(), *data) : std::nullopt;
+  if (!shape)
+    return std::nullopt;
+  SmallVector<AxisPick> picks;
+  for (auto [axis, size] : llvm::enumerate(*shape))
+    picks.push_back({int64_t(axis), 0, 1, size});
   std::optional<Numbers> start = evaluate(op.getStarts());
-  std::optional<Numbers> end = evaluate(op.getEnds());
-  if (!data || !start || !end || start->size() != 1 || end->size() != 1 ||
-      !start->front().known || !end->front().known)
+  std::optional<Numbers> end = evaluate(op.getEnds()), axes, steps;
+  if (!start || !end || start->size() != end->size())
     return std::nullopt;
-  int64_t step = 1;
-  if (isPresent(op.getSteps())) {
-    std::optional<Numbers> steps = evaluate(op.getSteps());
-    if (!steps || steps->size() != 1 || !steps->front().known)
+  if (isPresent(op.getAxes()) && !(axes = evaluate(op.getAxes())))
+    return std::nullopt;
+  if (isPresent(op.getSteps()) && !(steps = evaluate(op.getSteps())))
+    return std::nullopt;
+  for (auto *part : {&start, &end, &axes, &steps})
+    if (*part && ((*part)->size() != start->size() || !allKnown(**part)))
       return std::nullopt;
-    step = steps->front().i;
+  int64_t rank = int64_t(shape->size());
+  for (size_t k = 0; k < start->size(); ++k) {
+    int64_t axis = axes ? (*axes)[k].i : int64_t(k);
+    axis += axis < 0 ? rank : 0;
+    if (axis < 0 || axis >= rank)
+      return std::nullopt;
+    int64_t step = steps ? (*steps)[k].i : 1;
+    std::optional<SliceRange> range =
+        sliceRange((*shape)[axis], (*start)[k].i, (*end)[k].i, step);
+    if (!range)
+      return std::nullopt;
+    picks[axis] = {axis, range->start, step, range->count};
   }
-  std::optional<SliceRange> range =
-      sliceRange(data->size(), start->front().i, end->front().i, step);
-  if (!range)
+  return pickStrided<Number>(*data, *shape, picks);
+}
+
+std::optional<Numbers> Evaluator::transpose(TransposeOp op) {
+  std::optional<Numbers> data = evaluate(op.getData());
+  std::optional<Dims> shape = data ? shapeOf(op.getData(), *data) : std::nullopt;
+  if (!shape)
     return std::nullopt;
+  SmallVector<AxisPick> picks;
+  int64_t rank = int64_t(shape->size());
+  for (int64_t k = 0; k < rank; ++k) {
+    int64_t axis = op.getPerm() ? (*op.getPerm())[k] : rank - 1 - k;
+    picks.push_back({axis, 0, 1, (*shape)[axis]});
+  }
+  return pickStrided<Number>(*data, *shape, picks);
+}
+
+std::optional<Numbers> Evaluator::concat(ConcatOp op) {
+  SmallVector<Numbers> parts;
+  SmallVector<int64_t> rows; // elements of a part per step along the outer axes
+  int64_t outer = 1;
+  for (Value input : op.getInputs()) {
+    std::optional<Numbers> part = evaluate(input);
+    std::optional<Dims> shape = part ? shapeOf(input, *part) : std::nullopt;
+    int64_t axis = int64_t(op.getAxis());
+    axis += shape && axis < 0 ? int64_t(shape->size()) : 0;
+    if (!shape || axis < 0 || axis >= int64_t(shape->size()))
+      return std::nullopt;
+    outer = product(ArrayRef<int64_t>(*shape).take_front(axis));
+    rows.push_back(product(ArrayRef<int64_t>(*shape).drop_front(axis)));
+    parts.push_back(std::move(*part));
+  }
   Numbers numbers;
-  for (int64_t k = 0; k < range->count; ++k)
-    numbers.push_back((*data)[range->start + k * step]);
+  for (int64_t k = 0; k < outer; ++k)
+    for (auto [part, row] : llvm::zip(parts, rows)) {
+      if (int64_t(part.size()) != outer * row)
+        return std::nullopt;
+      numbers.append(part.begin() + k * row, part.begin() + (k + 1) * row);
+    }
   return numbers;
 }
 
@@ -363,17 +431,8 @@ std::optional<Numbers> Evaluator::evaluateOp(Operation *op, Value value,
       .Case([&](RangeOp op) { return range(op); })
       .Case([&](WhereOp op) { return select(op); })
       .Case([&](ExpandOp op) { return expand(op.getInput(), op.getShape()); })
-      .Case([&](ConcatOp op) -> Result {
-        Numbers numbers;
-        for (Value input : op.getInputs()) {
-          auto type = dyn_cast<RankedTensorType>(input.getType());
-          Result part = evaluate(input);
-          if (!type || type.getRank() != 1 || !part)
-            return std::nullopt;
-          numbers.append(part->begin(), part->end());
-        }
-        return numbers;
-      })
+      .Case([&](ConcatOp op) { return concat(op); })
+      .Case([&](TransposeOp op) { return transpose(op); })
       .Case([&](ConstantOfShapeOp op) -> Result {
         std::optional<Numbers> dims = evaluate(op.getInput());
         if (!dims || !allKnown(*dims))

@@ -92,7 +92,8 @@ static LogicalResult lowerIf(onnx::IfOp op, Lowering &l) {
     RankedTensorType type = joinTypes(x.getType(), y.getType());
     if (!type) {
       l.discard(draft);
-      return l.fail(op, "the branches return values of different rank or element type");
+      return l.fail(op, "the branches return values of different rank or element type; pin the dims (--dim) or the value "
+                        "(--value) that its condition depends on");
     }
     types.push_back(type);
   }
@@ -111,6 +112,13 @@ static LogicalResult lowerIf(onnx::IfOp op, Lowering &l) {
   for (auto [i, v] : llvm::enumerate(made.getResults()))
     l.set(op, i, v);
   return success();
+}
+
+/// A condition that the branch which was left out makes necessary.
+static LogicalResult lowerRequire(onnx::RequireOp op, Lowering &l) {
+  if (auto known = Lowering::constInts(op.getCond()); known && known->size() == 1 && (known->front() != 0) == op.getWanted())
+    return success();
+  return l.fail(op, op.getMessage() + "; pin the dims (--dim) or the value (--value) that decide it");
 }
 
 // ---- scan outputs -----------------------------------------------------------
@@ -479,6 +487,7 @@ static LogicalResult lowerScan(onnx::ScanOp op, Lowering &l) {
 
 void registerControlFlow(Registry &r) {
   r.add<onnx::IfOp>(lowerIf);
+  r.add<onnx::RequireOp>(lowerRequire);
   r.add<onnx::LoopOp>(lowerLoop);
   r.add<onnx::ScanOp>(lowerScan);
 }

@@ -56,6 +56,34 @@ void tieLoopCarriedTensors(scf::ForOp loop) {
   }
 }
 
+/// Lies in another buffer with gaps: a slice, or what is written into one.
+bool isStrided(Value v) {
+  while (Operation *op = v.getDefiningOp()) {
+    if (isa<tensor::ExtractSliceOp>(op))
+      return true;
+    if (isa<tensor::CastOp, tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op))
+      v = op->getOperand(0);
+    else if (Value destination = destinationOf(v))
+      v = destination;
+    else
+      return false;
+  }
+  return false;
+}
+
+/// What a region of control flow yields is dense: its result has one layout,
+/// whichever branch or trip it comes from, and slices would give it others.
+void yieldDense(scf::YieldOp yield) {
+  if (!isa<scf::IfOp, scf::ForOp, scf::WhileOp>(yield->getParentOp()))
+    return;
+  OpBuilder b(yield);
+  for (OpOperand &operand : yield->getOpOperands()) {
+    auto type = dyn_cast<RankedTensorType>(operand.get().getType());
+    if (type && isStrided(operand.get()))
+      operand.set(bufferization::AllocTensorOp::create(b, yield.getLoc(), type, ValueRange(), operand.get()));
+  }
+}
+
 /// A fill of its own for every use: what CSE merged would be one buffer that is
 /// copied for each accumulation into it.
 void separateFills(func::FuncOp func) {
@@ -236,11 +264,13 @@ struct BufferizePass : PassWrapper<BufferizePass, OperationPass<ModuleOp>> {
         separateFills(func);
         placeWideConcats(func);
         func.walk(tieLoopCarriedTensors);
+        func.walk(yieldDense);
         IRRewriter rewriter(&getContext());
         if (failed(bufferization::eliminateEmptyTensors(rewriter, func)))
           return signalPassFailure();
         keepOutOfCallersBuffers(func);
       } else {
+        func.walk(yieldDense);
         copyViews(func);
         options.copyBeforeWrite = true;
       }

@@ -77,6 +77,16 @@ std::vector<Option> optionTable(Arguments &a) {
            a.mistake = "--dim " + symbol.str() + " is given twice, as " + known->second + " and " + value.str() + "; one size per dimension";
          return a.mistake.empty() && !symbol.empty() && !value.empty();
        }},
+      {"--value", "input=V,...", "pins the value of an input, which is a constant then; may be repeated",
+       [&a](StringRef v) {
+         auto [input, value] = v.rsplit('=');
+         auto [known, isNew] = a.options.values.try_emplace(input.str(), value.str());
+         if (!isNew && known->second != value)
+           a.mistake = "--value " + input.str() + " is given twice, as " + known->second + " and " + value.str() + "; one value per input";
+         return a.mistake.empty() && !input.empty() && !value.empty();
+       }},
+      {"--keep-initializer-inputs", "", "initializers that are inputs as well stay inputs, whose value a run gives (default: constants)",
+       flag(o.keepInitializerInputs)},
       {"--io", "place", "memory of inputs and outputs: caller (default), or arena, where temporaries reuse it",
        [&o](StringRef v) { o.ioInArena = v == "arena"; return v == "arena" || v == "caller"; }},
       {"--sanitize", "address", "generated code that AddressSanitizer checks; link it with clang -fsanitize=address",

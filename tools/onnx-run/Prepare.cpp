@@ -10,6 +10,7 @@
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstring>
@@ -81,6 +82,9 @@ llvm::ArrayRef<OptionSpec> compileOptions() {
   static const OptionSpec specs[] = {
       {"dims", "NAME=N,N,...", "shape of a dynamic input; may be repeated"},
       {"dim", "SYMBOL=N", "value of a symbolic dimension; may be repeated"},
+      {"value", "INPUT=V,...", "value of an input, which is a constant then; may be repeated"},
+      {"keep-initializer-inputs", nullptr,
+       "initializers that are inputs as well stay inputs"},
       {"keep-dynamic", nullptr, "compile dynamic dimensions as dynamic"},
       {"threads", "N", "threads of the compiled model (1)"},
       {"opt-level", "0..3", "effort of the compiler (3)"},
@@ -110,6 +114,72 @@ std::vector<OptionSpec> withCompileOptions(llvm::ArrayRef<OptionSpec> own) {
   return all;
 }
 
+/// Every "name=1,2,3" of --value.
+static llvm::Expected<std::map<std::string, std::string>>
+parseValues(const Arguments &arguments) {
+  std::map<std::string, std::string> values;
+  for (llvm::StringRef text : arguments.all("value")) {
+    auto [input, value] = text.rsplit('=');
+    if (input.empty() || value.empty())
+      return userError("--value: got '" + text +
+                       "', wanted INPUT=V,..., for example sr=16000");
+    values[input.str()] = value.str();
+  }
+  return values;
+}
+
+/// A pinned value as a tensor of the input's type.
+static llvm::Expected<Tensor> pinnedTensor(const Port &port,
+                                           llvm::StringRef text) {
+  llvm::SmallVector<llvm::StringRef> parts;
+  text.split(parts, ',');
+  std::vector<int64_t> dims;
+  int64_t known = 1, count = static_cast<int64_t>(parts.size());
+  for (const PortDim &dim : port.dims) {
+    dims.push_back(dim.size);
+    known *= dim.size < 0 ? 1 : std::max<int64_t>(dim.size, 1);
+  }
+  if (!port.hasShape && count != 1)
+    dims.push_back(-1);
+  std::replace_if(dims.begin(), dims.end(), [](int64_t d) { return d < 0; }, count / known);
+  Tensor tensor(port.type, dims);
+  const ElementType *type = elementType(port.type);
+  if (!type || tensor.numElements() != count)
+    return userError("--value " + port.name + ": got " + llvm::Twine(count) +
+                     " elements, wanted " + shapeString(dims));
+  for (auto [k, part] : llvm::enumerate(parts)) {
+    uint8_t *at = tensor.bytes.data() + k * type->bytes;
+    int64_t integer;
+    double number = part.trim().equals_insensitive("true");
+    bool isInteger = type->kind == ElementKind::Signed || type->kind == ElementKind::Unsigned;
+    if (isInteger && !part.trim().getAsInteger(10, integer))
+      std::memcpy(at, &integer, type->bytes);
+    else if (type->kind == ElementKind::Bool && !part.trim().getAsDouble(number))
+      *at = number != 0;
+    else if (type->kind == ElementKind::Bool)
+      *at = part.trim().equals_insensitive("true");
+    else if (!part.trim().getAsDouble(number))
+      storeDouble(*type, number, at);
+  }
+  return tensor;
+}
+
+llvm::Error Request::addPinned(llvm::StringRef onnx, NamedTensors &inputs) const {
+  if (values.empty())
+    return llvm::Error::success();
+  auto info = readModelInfo(onnx);
+  if (!info)
+    return info.takeError();
+  for (const Port &port : info->inputs)
+    if (auto it = values.find(port.name); it != values.end()) {
+      auto tensor = pinnedTensor(port, it->second);
+      if (!tensor)
+        return tensor.takeError();
+      inputs.emplace_back(port.name, std::move(*tensor));
+    }
+  return llvm::Error::success();
+}
+
 llvm::Expected<CompileOptions> parseCompileOptions(const Arguments &arguments) {
   CompileOptions options;
   auto threads = arguments.integer("threads", 1, 1, ONNXC_POOL_MAX_THREADS);
@@ -137,6 +207,11 @@ llvm::Expected<CompileOptions> parseCompileOptions(const Arguments &arguments) {
                        "', wanted SYMBOL=N, for example batch=1");
     options.dims[symbol.str()] = value.str();
   }
+  auto values = parseValues(arguments);
+  if (!values)
+    return values.takeError();
+  options.values = std::move(*values);
+  options.keepInitializerInputs = arguments.has("keep-initializer-inputs");
   return options;
 }
 
@@ -251,10 +326,12 @@ shapeOf(llvm::StringRef name, const Shapes &shapes, const NamedTensors *given) {
 /// name, nameless ones as "input.index". What --dim says comes first.
 static llvm::Error pinDims(llvm::StringRef path, const ModelInfo &info,
                            const Shapes &shapes, const NamedTensors *given,
+                           const std::map<std::string, std::string> &values,
                            std::map<std::string, std::string> &pinned) {
   std::map<std::string, std::string> origin;
   for (const Port &port : info.inputs) {
-    if (port.hasDefault || port.encoding != ValueEncoding::Tensor)
+    if (port.hasDefault || port.encoding != ValueEncoding::Tensor ||
+        values.count(port.name))
       continue;
     const std::vector<int64_t> *shape = shapeOf(port.name, shapes, given);
     if (shape && port.hasShape && shape->size() != port.dims.size())
@@ -288,7 +365,7 @@ static llvm::Error pinDims(llvm::StringRef path, const ModelInfo &info,
   for (const Port &port : info.inputs)
     for (size_t d = 0; d < port.dims.size(); ++d) {
       const PortDim &dim = port.dims[d];
-      if (dim.size >= 0 || port.hasDefault)
+      if (dim.size >= 0 || port.hasDefault || values.count(port.name))
         continue;
       std::string key =
           dim.symbol.empty() ? port.name + "." + std::to_string(d) : dim.symbol;
@@ -335,8 +412,11 @@ llvm::Expected<Request> Request::parse(const Arguments &arguments,
   auto work = WorkFolder::create();
   if (!work)
     return work.takeError();
-  return Request{arguments.positionals().front(), std::move(*shapes),
-                 std::move(*ranges), *seed, std::move(given), std::move(*work)};
+  auto values = parseValues(arguments);
+  if (!values)
+    return values.takeError();
+  return Request{arguments.positionals().front(), std::move(*shapes), std::move(*ranges), *seed,
+                 std::move(given), std::move(*values), std::move(*work)};
 }
 
 llvm::Expected<Prepared> Request::prepare(const Arguments &arguments) const {
@@ -362,10 +442,13 @@ llvm::Expected<Prepared> Request::prepare(const Arguments &arguments) const {
     auto options = parseCompileOptions(arguments);
     if (!options)
       return options.takeError();
+    if (options->keepInitializerInputs)
+      for (Port &port : info->inputs)
+        port.hasDefault = false;
     if (!arguments.has("keep-dynamic"))
       if (llvm::Error error =
               pinDims(path, *info, shapes, given ? &*given : nullptr,
-                      options->dims))
+                      values, options->dims))
         return error;
     auto start = std::chrono::steady_clock::now();
     auto file = compileToLibrary(path, *options, work.folder());
@@ -388,8 +471,11 @@ llvm::Expected<Prepared> Request::prepare(const Arguments &arguments) const {
 
 llvm::Expected<NamedTensors> Request::inputs(const LoadedModel &model,
                                              int64_t number) const {
-  if (given)
-    return *given;
+  if (given) {
+    NamedTensors inputs = *given;
+    llvm::erase_if(inputs, [&](const auto &entry) { return values.count(entry.first) != 0; });
+    return inputs;
+  }
   NamedTensors inputs;
   for (const onnxc_tensor_info &info : model.inputs()) {
     std::string where = model.label() + ": input '" + info.name + "'";

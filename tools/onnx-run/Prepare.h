@@ -73,6 +73,7 @@ struct Request {
   Ranges ranges;
   int64_t seed;
   std::optional<NamedTensors> given; ///< of the option `inputsOption`
+  std::map<std::string, std::string> values; ///< of --value: inputs that are constants
   WorkFolder work;
 
   /// `example`: the shortest call that works, for the message about one that
@@ -90,6 +91,10 @@ struct Request {
   /// come from `shapes`, and are 1 with a note when not given there.
   llvm::Expected<NamedTensors> inputs(const LoadedModel &model,
                                       int64_t number = 0) const;
+
+  /// Appends the inputs of --value, which a reference wants and the compiled
+  /// model does not; `onnx` is the model's file.
+  llvm::Error addPinned(llvm::StringRef onnx, NamedTensors &inputs) const;
 };
 
 } // namespace onnxc::run

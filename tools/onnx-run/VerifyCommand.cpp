@@ -115,7 +115,11 @@ static llvm::Expected<Summary> verify(const Arguments &arguments) {
   }
   std::vector<NamedTensors> references;
   if (isRuntime) {
-    auto outputs = onnxRuntimeOutputs(onnx, inputs, request->work.folder());
+    std::vector<NamedTensors> all = inputs;
+    for (NamedTensors &run : all)
+      if (llvm::Error error = request->addPinned(onnx, run))
+        return error;
+    auto outputs = onnxRuntimeOutputs(onnx, all, request->work.folder());
     if (!outputs)
       return outputs.takeError();
     references = std::move(*outputs);
