@@ -1,6 +1,6 @@
 """Runs every test of a built tree and sums up: unit tests, lit, opset adapters,
-conformance, random graphs, perturbed tests, models, exported graphs, firmware, the
-GPU simulator.
+conformance, random graphs, perturbed tests, bad inputs between guard pages, models,
+exported graphs, firmware, the GPU simulator.
 
 Called by tools/test. Counts: a conformance test counts when it is on the pass
 list; sanitised code, other targets than the host's, and GPUs, run a tenth of their list, in an
@@ -193,6 +193,16 @@ def gpu_tests():
     return table_run("gpu-sim", "--tenth")
 
 
+def guard_tests():
+    """A sample of the bad inputs; each run counts."""
+    code, said = call([os.path.join(ROOT, "test", "guard", "run"), "--sample", "10"])
+    closing = re.findall(r"^(\d+) runs of \d+ models, \d+ with right outputs: (.*)", said, re.M)
+    if not closing:
+        return 0, 1, 0
+    failed = sum(int(n) for n in re.findall(r"(\d+) ", closing[-1][1]))
+    return int(closing[-1][0]) - failed, failed if failed or not code else 1, 0
+
+
 SUITES = (
     ("unit tests", unit_tests),
     ("lit tests", lit_tests),
@@ -203,6 +213,7 @@ SUITES = (
     ("conformance with sanitised code", sanitised_tests),
     ("perturbed backend tests", perturb_tests),
     ("conformance on other targets", target_tests),
+    ("bad inputs between guard pages", guard_tests),
     ("models", model_tests),
     ("exported graphs", export_tests),
     ("firmware", firmware_tests),

@@ -26,6 +26,7 @@ struct TensorInfo {
   int64_t arenaOffset = -1;  ///< its place in the arena; -1: memory of the caller
   /// What dims known at run time may be; a run refuses inputs outside of it. maxDims -1: anything. Empty: of all dims.
   std::vector<int64_t> minDims = {}, maxDims = {};
+  std::vector<std::string> dimNames = {}; ///< "" where a dim has no symbol; empty: none has. A run refuses inputs whose symbols disagree.
   bool isStatic() const {
     for (int64_t d : dims)
       if (d < 0)
@@ -61,6 +62,15 @@ struct DeviceImage {
   int64_t weightBytes = 0, arenaBytes = 0;
 };
 
+/// What a failed check of a run says: the status that the run returns, the
+/// node at fault, and a text in which the characters 1 and 2 stand for what
+/// came and what was wanted.
+struct RunCheck {
+  int32_t status;
+  std::string node, text;
+  int32_t nodeIndex = -1; ///< in the model's graph; -1: the node stands deeper, or in no graph
+};
+
 /// The symbol of the weights that a model uploads to its device.
 constexpr llvm::StringLiteral kDeviceWeights = "onnxc.gpu.weights";
 
@@ -72,6 +82,7 @@ struct ModelInterface {
   int64_t arenaBytes = 0, arenaAlign = 64;
   int threads = 1;            ///< workers that a run may use
   int64_t stackBytes = -1;    ///< that a run takes at most, see stackBounds(); -1: unknown
+  std::vector<RunCheck> checks; ///< by number, see LowerChecks.h
   bool usesAllocator = false; ///< temporaries or outputs come from the context's allocator
   bool sanitize = false;      ///< --sanitize=address
   std::optional<DeviceImage> device; ///< with GPUs

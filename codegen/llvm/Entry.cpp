@@ -7,168 +7,20 @@
 // that an object needs nothing but memcpy, memset and memmove.
 #include "codegen/llvm/Device.h"
 #include "codegen/llvm/Entry.h"
+#include "codegen/llvm/EntrySupport.h"
 
+#include "dialects/rt/NodeName.h"
 #include "runtime-lite/include/onnxc.h"
 
-#include "llvm/AsmParser/Parser.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/MDBuilder.h"
 #include "llvm/IR/Module.h"
 #include "llvm/IR/PatternMatch.h"
-#include "llvm/Linker/Linker.h"
-#include "llvm/Support/SourceMgr.h"
+#include "llvm/ADT/StringMap.h"
 
 using namespace llvm;
 
 namespace onnxc {
-
-// struct frame { ctx*, list*, outputs*, i32 status, state* }
-// Blocks of the allocator carry a header { prev*, next* } (64 bytes, to keep alignment).
-// WORD stands for the integer type of size_t and addresses.
-// The linker takes a definition that nothing refers to yet only when it is
-// external; everything becomes internal at the end.
-static const char *kSupport = R"(
-%ctx = type { i32, ptr, ptr, ptr, i32, i32, ptr }
-%tensor = type { ptr, WORD, i32, i32, [8 x i64] }
-%frame = type { ptr, ptr, ptr, i32, ptr }
-
-define WORD @onnxc.alloc(WORD %f, WORD %bytes) noinline {
-  %frame = inttoptr WORD %f to ptr
-  %ctx = load ptr, ptr %frame
-  %none = icmp eq ptr %ctx, null
-  br i1 %none, label %fail, label %try
-try:
-  %fnp = getelementptr %ctx, ptr %ctx, i32 0, i32 2
-  %fn = load ptr, ptr %fnp
-  %nofn = icmp eq ptr %fn, null
-  %neg = icmp slt WORD %bytes, 0
-  %bad = or i1 %nofn, %neg
-  br i1 %bad, label %fail, label %call
-call:
-  %userp = getelementptr %ctx, ptr %ctx, i32 0, i32 1
-  %user = load ptr, ptr %userp
-  %total = add WORD %bytes, 64
-  %p = call ptr %fn(ptr %user, WORD %total, WORD 64)
-  %null = icmp eq ptr %p, null
-  br i1 %null, label %fail, label %ok
-ok:
-  %headp = getelementptr %frame, ptr %frame, i32 0, i32 1
-  %head = load ptr, ptr %headp
-  store ptr null, ptr %p
-  %nextp = getelementptr ptr, ptr %p, WORD 1
-  store ptr %head, ptr %nextp
-  %hashead = icmp ne ptr %head, null
-  br i1 %hashead, label %link, label %done
-link:
-  store ptr %p, ptr %head
-  br label %done
-done:
-  store ptr %p, ptr %headp
-  %data = getelementptr i8, ptr %p, WORD 64
-  %r = ptrtoint ptr %data to WORD
-  ret WORD %r
-fail:
-  %sp = getelementptr %frame, ptr %frame, i32 0, i32 3
-  store i32 6, ptr %sp
-  ret WORD 0
-}
-
-define void @onnxc.free(WORD %f, WORD %address) noinline {
-  %frame = inttoptr WORD %f to ptr
-  %data = inttoptr WORD %address to ptr
-  %p = getelementptr i8, ptr %data, WORD -64
-  %prev = load ptr, ptr %p
-  %nextp = getelementptr ptr, ptr %p, WORD 1
-  %next = load ptr, ptr %nextp
-  %isfirst = icmp eq ptr %prev, null
-  %headp = getelementptr %frame, ptr %frame, i32 0, i32 1
-  %prevnext = getelementptr ptr, ptr %prev, WORD 1
-  %slot = select i1 %isfirst, ptr %headp, ptr %prevnext
-  store ptr %next, ptr %slot
-  %hasnext = icmp ne ptr %next, null
-  br i1 %hasnext, label %back, label %release
-back:
-  store ptr %prev, ptr %next
-  br label %release
-release:
-  %ctx = load ptr, ptr %frame
-  %fnp = getelementptr %ctx, ptr %ctx, i32 0, i32 3
-  %fn = load ptr, ptr %fnp
-  %nofn = icmp eq ptr %fn, null
-  br i1 %nofn, label %done, label %call
-call:
-  %userp = getelementptr %ctx, ptr %ctx, i32 0, i32 1
-  %user = load ptr, ptr %userp
-  call void %fn(ptr %user, ptr %p)
-  br label %done
-done:
-  ret void
-}
-
-define void @onnxc.release_all(WORD %f) noinline {
-  %frame = inttoptr WORD %f to ptr
-  %headp = getelementptr %frame, ptr %frame, i32 0, i32 1
-  br label %loop
-loop:
-  %head = load ptr, ptr %headp
-  %empty = icmp eq ptr %head, null
-  br i1 %empty, label %done, label %one
-one:
-  %data = getelementptr i8, ptr %head, WORD 64
-  %a = ptrtoint ptr %data to WORD
-  call void @onnxc.free(WORD %f, WORD %a)
-  br label %loop
-done:
-  ret void
-}
-
-; Copies `bytes` from %src to output %t, allocating it when the caller gave no buffer.
-define void @onnxc.store(WORD %f, ptr %t, ptr %src, WORD %bytes) noinline {
-  %frame = inttoptr WORD %f to ptr
-  %sp = getelementptr %frame, ptr %frame, i32 0, i32 3
-  %data = load ptr, ptr %t
-  %given = icmp ne ptr %data, null
-  br i1 %given, label %check, label %allocate
-check:
-  %capp = getelementptr %tensor, ptr %t, i32 0, i32 1
-  %cap = load WORD, ptr %capp
-  %small = icmp ult WORD %cap, %bytes
-  br i1 %small, label %toosmall, label %copy
-toosmall:
-  store i32 7, ptr %sp
-  ret void
-allocate:
-  %ctx = load ptr, ptr %frame
-  %none = icmp eq ptr %ctx, null
-  br i1 %none, label %oom, label %try
-try:
-  %fnp = getelementptr %ctx, ptr %ctx, i32 0, i32 2
-  %fn = load ptr, ptr %fnp
-  %nofn = icmp eq ptr %fn, null
-  br i1 %nofn, label %oom, label %call
-call:
-  %userp = getelementptr %ctx, ptr %ctx, i32 0, i32 1
-  %user = load ptr, ptr %userp
-  %atleast = call WORD @llvm.umax.WORD(WORD %bytes, WORD 1)
-  %p = call ptr %fn(ptr %user, WORD %atleast, WORD 64)
-  %null = icmp eq ptr %p, null
-  br i1 %null, label %oom, label %got
-got:
-  store ptr %p, ptr %t
-  %capq = getelementptr %tensor, ptr %t, i32 0, i32 1
-  store WORD %bytes, ptr %capq
-  br label %copy
-oom:
-  store i32 6, ptr %sp
-  ret void
-copy:
-  %dst = phi ptr [ %data, %check ], [ %p, %got ]
-  call void @llvm.memcpy.p0.p0.WORD(ptr %dst, ptr %src, WORD %bytes, i1 false)
-  ret void
-}
-declare WORD @llvm.umax.WORD(WORD, WORD)
-declare void @llvm.memcpy.p0.p0.WORD(ptr, ptr, WORD, i1)
-)";
 
 namespace {
 
@@ -184,6 +36,8 @@ struct EntryBuilder {
   IntegerType *word = m.getDataLayout().getIntPtrType(c);
   StructType *tensor = StructType::get(c, {ptr, word, i32, i32, ArrayType::get(i64, 8)});
   StructType *frameType = StructType::get(c, {ptr, ptr, ptr, i32, ptr});
+  StructType *infoType = StructType::get(c, {ptr, i32, i32, ArrayType::get(i64, 8), i64});
+  Constant *inputInfos = nullptr, *outputInfos = nullptr;
   Function *run = nullptr;
 
   Value *field(Value *tensors, unsigned i, ArrayRef<unsigned> path) {
@@ -196,13 +50,60 @@ struct EntryBuilder {
   Value *dimOf(Value *tensors, unsigned i, unsigned d) { return b.CreateLoad(i64, field(tensors, i, {4, d})); }
   Value *size(uint64_t n) { return ConstantInt::get(word, n); }
 
-  /// Returns `status` when `bad`.
-  void refuse(Value *bad, int status) {
-    auto *fail = BasicBlock::Create(c, "refuse", run), *next = BasicBlock::Create(c, "checked", run);
-    b.CreateCondBr(bad, fail, next, MDBuilder(c).createBranchWeights(1, 1 << 20));
-    b.SetInsertPoint(fail);
-    b.CreateRet(b.getInt32(status));
+  Value *number(uint64_t n) { return b.getInt64(n); }
+  Value *null() { return ConstantPointerNull::get(ptr); }
+
+  /// Goes on where `bad` does not hold; elsewhere `fail` makes the status that the run returns.
+  void returnIf(Value *bad, function_ref<Value *()> fail) {
+    auto *stop = BasicBlock::Create(c, "refuse", run), *next = BasicBlock::Create(c, "checked", run);
+    b.CreateCondBr(bad, stop, next, MDBuilder(c).createBranchWeights(1, 1 << 20));
+    b.SetInsertPoint(stop);
+    b.CreateRet(fail());
     b.SetInsertPoint(next);
+  }
+
+  /// Returns `status` when `bad`, with a record that says `text` (see EntrySupport.cpp for the characters in it).
+  void refuse(Value *bad, int status, StringRef message, Value *got = nullptr, Value *wanted = nullptr) {
+    returnIf(bad, [&] {
+      auto wide = [&](Value *v) { return v ? b.CreateZExt(v, i64) : number(0); };
+      return b.CreateCall(m.getFunction("onnxc.refuse"), {run->getArg(1), b.getInt32(status), b.getInt32(-1), text(message), null(),
+                                                          number(0), wide(got), wide(wanted)});
+    });
+  }
+
+  /// Returns what the call returned unless that is 0.
+  void refuseUnlessOk(StringRef callee, ArrayRef<Value *> args) {
+    Value *status = b.CreateCall(m.getFunction(callee), args);
+    returnIf(b.CreateICmpNE(status, b.getInt32(0)), [&] { return status; });
+  }
+
+  Value *rowOf(Value *table, unsigned i) { return b.CreateConstInBoundsGEP1_64(infoType, table, i); }
+
+  /// Dims known at run time against their ranges and the dims of the same symbol before.
+  void checkDynamicDims(Value *inputs, unsigned i, StringMap<std::pair<unsigned, unsigned>> &symbols) {
+    const TensorInfo &info = interface.inputs[i];
+    std::string name = "input '" + shownName(info.name) + "': dim ";
+    for (auto [d, n] : enumerate(info.dims)) {
+      if (n >= 0)
+        continue;
+      Value *have = dimOf(inputs, i, d);
+      if (!info.maxDims.empty() && info.maxDims[d] >= 0) {
+        Value *bad = b.CreateOr(b.CreateICmpULT(have, number(info.minDims[d])), b.CreateICmpUGT(have, number(info.maxDims[d])));
+        refuse(bad, ONNXC_SHAPE_MISMATCH, name + std::to_string(d) + ": got \1, wanted \2 to " + std::to_string(info.maxDims[d]), have,
+               number(info.minDims[d]));
+      }
+      if (info.dimNames.empty() || info.dimNames[d].empty())
+        continue;
+      auto [first, isNew] = symbols.try_emplace(info.dimNames[d], i, d);
+      if (isNew)
+        continue;
+      auto [j, e] = first->second;
+      Value *wanted = dimOf(inputs, j, e);
+      refuse(b.CreateICmpNE(have, wanted), ONNXC_SHAPE_MISMATCH,
+             name + std::to_string(d) + " ('" + shownName(info.dimNames[d]) + "'): got \1, wanted \2 as dim " + std::to_string(e) + " of '" +
+                 shownName(interface.inputs[j].name) + "'",
+             have, wanted);
+    }
   }
 
   /// Pushes a memref descriptor as @main takes it: base, aligned, offset, sizes, strides.
@@ -242,52 +143,59 @@ struct EntryBuilder {
         b.CreateStore(b.getInt64(n), field(outputs, i, {4, unsigned(d)}));
   }
 
+  /// A context laid out otherwise is not looked into.
+  void checkVersion(Value *ctx) {
+    auto *look = BasicBlock::Create(c, "look", run), *next = BasicBlock::Create(c, "version", run);
+    b.CreateCondBr(b.CreateICmpEQ(ctx, null()), next, look);
+    b.SetInsertPoint(look);
+    returnIf(b.CreateICmpNE(b.CreateLoad(i32, ctx), b.getInt32(ONNXC_VERSION)), [&] { return b.getInt32(ONNXC_VERSION_MISMATCH); });
+    b.CreateBr(next);
+    b.SetInsertPoint(next);
+  }
+
   void build() {
+    inputInfos = infos(interface.inputs, "onnxc.inputs");
+    outputInfos = infos(interface.outputs, "onnxc.outputs");
     run = Function::Create(FunctionType::get(i32, {ptr, ptr, ptr, ptr, ptr, word}, false), Function::ExternalLinkage,
                            interface.prefix + "_run", m);
     Value *ctx = run->getArg(1), *inputs = run->getArg(2), *outputs = run->getArg(3), *arena = run->getArg(4),
           *arenaBytes = run->getArg(5);
     b.SetInsertPoint(BasicBlock::Create(c, "entry", run));
-    auto isNull = [&](Value *p) { return b.CreateICmpEQ(p, ConstantPointerNull::get(ptr)); };
+    auto isNull = [&](Value *p) { return b.CreateICmpEQ(p, null()); };
+    checkVersion(ctx);
     if (interface.device)
-      refuse(isNull(run->getArg(0)), 1);
+      refuse(isNull(run->getArg(0)), ONNXC_BAD_ARGUMENT, "the state is null");
     if (!interface.inputs.empty())
-      refuse(isNull(inputs), 1);
+      refuse(isNull(inputs), ONNXC_BAD_ARGUMENT, "the inputs are null");
     if (!interface.outputs.empty())
-      refuse(isNull(outputs), 1);
+      refuse(isNull(outputs), ONNXC_BAD_ARGUMENT, "the outputs are null");
     if (interface.arenaBytes) {
-      refuse(isNull(arena), 1);
-      refuse(b.CreateICmpULT(arenaBytes, size(interface.arenaBytes)), 4);
+      refuse(isNull(arena), ONNXC_BAD_ARGUMENT, "the arena is null");
+      refuse(b.CreateICmpULT(arenaBytes, size(interface.arenaBytes)), ONNXC_ARENA_TOO_SMALL, "arena: got \1 bytes, wanted \2", arenaBytes,
+             size(interface.arenaBytes));
       Value *low = b.CreateAnd(b.CreatePtrToInt(arena, word), size(interface.arenaAlign - 1));
-      refuse(b.CreateICmpNE(low, size(0)), 5);
+      refuse(b.CreateICmpNE(low, size(0)), ONNXC_ARENA_MISALIGNED, "arena: got an address that is no multiple of \2", nullptr,
+             size(interface.arenaAlign));
     }
+    StringMap<std::pair<unsigned, unsigned>> symbols; // to the input and dim that had it first
     for (auto [i, info] : enumerate(interface.inputs)) {
-      refuse(b.CreateICmpNE(b.CreateLoad(i32, field(inputs, i, {2})), b.getInt32(info.type)), 3);
-      refuse(b.CreateICmpNE(b.CreateLoad(i32, field(inputs, i, {3})), b.getInt32(info.dims.size())), 2);
-      Value *bad = b.getFalse(), *empty = b.getFalse();
-      for (auto [d, n] : enumerate(info.dims)) {
-        Value *have = dimOf(inputs, i, d);
-        // As unsigned numbers, negative dims are beyond what fits as well.
-        uint64_t most = APInt::getSignedMaxValue(word->getBitWidth()).getZExtValue();
-        if (n < 0 && !info.maxDims.empty() && info.maxDims[d] >= 0) {
-          most = info.maxDims[d];
-          bad = b.CreateOr(bad, b.CreateICmpULT(have, b.getInt64(info.minDims[d])));
-        }
-        bad = b.CreateOr(bad, n >= 0 ? b.CreateICmpNE(have, b.getInt64(n)) : b.CreateICmpUGT(have, b.getInt64(most)));
-        empty = b.CreateOr(empty, b.CreateICmpEQ(have, b.getInt64(0)));
-      }
-      refuse(bad, 2);
-      if (info.arenaOffset < 0)
-        refuse(b.CreateAnd(isNull(dataOf(inputs, i)), b.CreateNot(empty)), 1);
+      Value *tensor = field(inputs, i, {});
+      refuseUnlessOk("onnxc.check_input", {ctx, tensor, rowOf(inputInfos, i)});
+      if (info.isStatic())
+        continue;
+      refuseUnlessOk("onnxc.check_size", {ctx, tensor, rowOf(inputInfos, i), number(info.elementBytes)});
+      checkDynamicDims(inputs, i, symbols);
     }
     for (auto [i, info] : enumerate(interface.outputs)) {
       if (!info.isStatic() || info.bytes() == 0)
         continue;
-      Value *null = isNull(dataOf(outputs, i));
-      Value *small = b.CreateICmpULT(b.CreateLoad(word, field(outputs, i, {1})), size(info.bytes()));
+      std::string name = "output '" + shownName(info.name) + "': ";
+      Value *none = isNull(dataOf(outputs, i)), *bytes = b.CreateLoad(word, field(outputs, i, {1}));
+      Value *small = b.CreateICmpULT(bytes, size(info.bytes()));
       if (info.arenaOffset < 0)
-        refuse(null, 1);
-      refuse(info.arenaOffset < 0 ? small : b.CreateAnd(b.CreateNot(null), small), 7);
+        refuse(none, ONNXC_BAD_ARGUMENT, name + "got no memory");
+      refuse(info.arenaOffset < 0 ? small : b.CreateAnd(b.CreateNot(none), small), ONNXC_OUTPUT_TOO_SMALL, name + "got \1 bytes, wanted \2",
+             bytes, size(info.bytes()));
     }
 
     Value *frame = b.CreateAlloca(frameType);
@@ -352,7 +260,7 @@ struct EntryBuilder {
       bytes = b.CreateMul(bytes, dim);
     }
     Value *start = b.CreateGEP(b.getInt8Ty(), f->getArg(1), b.CreateMul(f->getArg(2), size(info.elementBytes)));
-    b.CreateCall(m.getFunction("onnxc.store"), {frame, field(outputs, i, {}), start, bytes});
+    b.CreateCall(m.getFunction("onnxc.store"), {frame, field(outputs, i, {}), rowOf(outputInfos, i), start, bytes});
     b.CreateRetVoid();
     for (User *u : make_early_inc_range(callee->users())) {
       auto *call = cast<CallInst>(u);
@@ -366,22 +274,26 @@ struct EntryBuilder {
     callee->eraseFromParent();
   }
 
-  /// After each failed allocation @main returns at once.
-  void guardAllocations() {
-    Function *alloc = m.getFunction("onnxc.alloc"), *main = m.getFunction("main");
-    SmallVector<CallInst *> calls;
-    for (User *u : alloc->users())
-      if (auto *call = dyn_cast<CallInst>(u); call && call->getFunction() == main)
-        calls.push_back(call);
-    for (CallInst *call : calls) {
-      BasicBlock *rest = call->getParent()->splitBasicBlock(std::next(call->getIterator()));
-      auto *stop = BasicBlock::Create(c, "out_of_memory", main);
-      call->getParent()->getTerminator()->eraseFromParent();
-      b.SetInsertPoint(call->getParent());
-      b.CreateCondBr(b.CreateICmpEQ(call, size(0)), stop, rest);
-      b.SetInsertPoint(stop);
-      b.CreateRetVoid();
-    }
+  /// void @onnxc.fail(frame, number of the check, got, wanted): status and record of a failed check.
+  void buildFail() {
+    Function *fail = m.getFunction("onnxc.fail");
+    if (!fail)
+      return;
+    auto *row = StructType::get(c, {i32, i32, ptr});
+    SmallVector<Constant *> rows;
+    for (const RunCheck &check : interface.checks)
+      rows.push_back(ConstantStruct::get(row, {b.getInt32(check.status), b.getInt32(check.nodeIndex), text(check.text)}));
+    auto *array = ArrayType::get(row, rows.size());
+    auto *table = new GlobalVariable(m, array, true, GlobalValue::PrivateLinkage, ConstantArray::get(array, rows), "onnxc.checks");
+    fail->addFnAttr(Attribute::NoInline);
+    fail->addFnAttr(Attribute::Cold);
+    b.SetInsertPoint(BasicBlock::Create(c, "entry", fail));
+    Value *frame = b.CreateIntToPtr(fail->getArg(0), ptr), *check = b.CreateGEP(row, table, fail->getArg(1));
+    auto member = [&](unsigned i, Type *type) { return b.CreateLoad(type, b.CreateStructGEP(row, check, i)); };
+    Value *status = b.CreateCall(m.getFunction("onnxc.refuse"), {b.CreateLoad(ptr, frame), member(0, i32), member(1, i32), member(2, ptr), null(),
+                                                                 number(0), fail->getArg(2), fail->getArg(3)});
+    b.CreateStore(status, b.CreateStructGEP(frameType, frame, 3));
+    b.CreateRetVoid();
   }
 
   /// Data of the device that did not arrive is not looked at: @main returns,
@@ -409,24 +321,22 @@ struct EntryBuilder {
 
   Constant *infos(ArrayRef<TensorInfo> list, StringRef name) {
     auto *dims = ArrayType::get(i64, 8);
-    auto *type = StructType::get(c, {ptr, i32, i32, dims, i64});
     SmallVector<Constant *> rows;
     for (const TensorInfo &t : list) {
       SmallVector<Constant *> d(8, cast<Constant>(b.getInt64(0)));
       for (auto [i, n] : enumerate(t.dims))
         d[i] = b.getInt64(n);
       rows.push_back(ConstantStruct::get(
-          type, {text(t.name), b.getInt32(t.type), b.getInt32(t.dims.size()), ConstantArray::get(dims, d), b.getInt64(t.arenaOffset)}));
+          infoType, {text(t.name), b.getInt32(t.type), b.getInt32(t.dims.size()), ConstantArray::get(dims, d), b.getInt64(t.arenaOffset)}));
     }
-    auto *array = ArrayType::get(type, rows.size());
+    auto *array = ArrayType::get(infoType, rows.size());
     return new GlobalVariable(m, array, true, GlobalValue::PrivateLinkage, ConstantArray::get(array, rows), name);
   }
 
   /// const onnxc_model *m_model(void)
   void buildModel() {
     auto *type = StructType::get(c, {i32, i32, ptr, ptr, ptr, i64, i64, i64, i32, i32, ptr, ptr, ptr, ptr, ptr});
-    Constant *null = ConstantPointerNull::get(ptr);
-    DeviceEntries device{null, null};
+    DeviceEntries device{ConstantPointerNull::get(ptr), ConstantPointerNull::get(ptr)};
     if (interface.device)
       device = addDeviceEntries(m, *interface.device, interface.prefix);
     uint32_t flags = interface.usesAllocator ? 1 : 0;
@@ -434,7 +344,7 @@ struct EntryBuilder {
         type, {b.getInt32(ONNXC_VERSION), b.getInt32(flags), text(interface.prefix), text(interface.hash), text(interface.compilerVersion),
                b.getInt64(interface.arenaBytes), b.getInt64(interface.arenaAlign), b.getInt64(interface.stateBytes()),
                b.getInt32(interface.inputs.size()), b.getInt32(interface.outputs.size()),
-               infos(interface.inputs, "onnxc.inputs"), infos(interface.outputs, "onnxc.outputs"), run, device.init, device.deinit});
+               inputInfos, outputInfos, run, device.init, device.deinit});
     auto *global = new GlobalVariable(m, type, true, GlobalValue::PrivateLinkage, value, "onnxc.model");
     for (auto [name, linkage] : {std::pair<std::string, GlobalValue::LinkageTypes>{interface.prefix + "_model", GlobalValue::ExternalLinkage},
                                  {"onnxc_model_entry", GlobalValue::WeakAnyLinkage}}) {
@@ -450,30 +360,15 @@ struct EntryBuilder {
 bool addEntryPoints(Module &m, const ModelInterface &interface, std::string &error) {
   // Outputs whose size is known at run time are stored by it, even where a buffer of the caller is large enough.
   bool usesSupport = interface.usesAllocator || any_of(interface.outputs, [](const TensorInfo &t) { return !t.isStatic(); });
-  if (usesSupport) {
-    SMDiagnostic diagnostic;
-    std::string text = kSupport, word = "i" + std::to_string(m.getDataLayout().getPointerSizeInBits());
-    for (size_t at; (at = text.find("WORD")) != std::string::npos;)
-      text.replace(at, 4, word);
-    auto support = parseAssemblyString(text, diagnostic, m.getContext());
-    if (!support) {
-      error = "support code: " + diagnostic.getMessage().str();
-      return false;
-    }
-    support->setDataLayout(m.getDataLayout());
-    support->setTargetTriple(m.getTargetTriple());
-    if (Linker::linkModules(m, std::move(support))) {
-      error = "support code does not link";
-      return false;
-    }
-  }
+  bool hasDynamicInputs = any_of(interface.inputs, [](const TensorInfo &t) { return !t.isStatic(); });
+  if (!linkSupport(m, usesSupport || hasDynamicInputs, error))
+    return false;
   EntryBuilder e{m, interface};
   e.build();
   for (auto [i, info] : enumerate(interface.outputs))
     if (!info.isStatic())
       e.buildOutput(i, info);
-  if (usesSupport)
-    e.guardAllocations();
+  e.buildFail();
   if (interface.device)
     e.guardCopies();
   e.buildModel();

@@ -192,6 +192,7 @@ public:
     pipeline.foldBytes = int64_t(options.limits.foldBytes);
     pipeline.separateBuffers = !options.sanitize.empty();
     pipeline.reuse = options.reuse;
+    pipeline.clampIndices = options.clampIndices;
     bool stageFilesOk = true;
     pipeline.beforeStage = [&](llvm::StringRef stage) { begin(stage); };
     pipeline.beforePass = [&](llvm::StringRef pass) { progress.at(pass); };
@@ -252,6 +253,7 @@ public:
       TensorInfo &in = interface.inputs.emplace_back(TensorInfo{t.name, t.onnxType, elementBytes(t.onnxType), t.dims, -1});
       if (i < report.inputRanges.size())
         setRange(in, report.inputRanges[i]);
+      in.dimNames = t.dimNames;
     }
     for (auto [i, t] : llvm::enumerate(info.outputs)) {
       TensorInfo out{t.name, t.onnxType, elementBytes(t.onnxType), {}, -1};
@@ -265,6 +267,12 @@ public:
       interface.outputs.push_back(out);
     }
     interface.usesAllocator |= !report.dynamicNodes.empty();
+    interface.checks = std::move(report.checks);
+    // A part of a node's expansion is called NODE/OP.
+    for (RunCheck &check : interface.checks)
+      for (llvm::StringRef name = check.node; check.nodeIndex < 0 && !name.empty(); name = name.contains('/') ? name.rsplit('/').first : "")
+        if (auto found = info.nodeNumbers.find(name.str()); found != info.nodeNumbers.end())
+          check.nodeIndex = found->second;
     if (target.bareMetal && interface.usesAllocator)
       result.notes.push_back(allocatorNote(report, interface));
     if (program.module)

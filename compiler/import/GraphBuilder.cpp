@@ -42,6 +42,7 @@ public:
       : model(model), context(context), builder(&context) {}
 
   OwningOpRef<ModuleOp> run(const DimBounds &bounds, ImportedModelInfo &info) {
+    nodeNumbers = &info.nodeNumbers;
     GraphProto &graph = *model.proto.mutable_graph();
     OwningOpRef<ModuleOp> module =
         ModuleOp::create(builder.getUnknownLoc());
@@ -162,8 +163,12 @@ private:
 
   void node(NodeProto &node) {
     std::string name = node.name();
-    if (name.empty())
+    if (name.empty()) {
       name = node.op_type() + "_" + std::to_string(index);
+      auto number = nodeNumbers->find(node.output_size() ? node.output(0) : "");
+      if (number != nodeNumbers->end())
+        nodeNumbers->try_emplace(name, number->second);
+    }
     ++index;
     if (node.op_type() == "Constant" && node.domain().empty()) {
       if (node.output_size() == 1)
@@ -421,6 +426,7 @@ private:
   std::vector<std::unique_ptr<TypeScope>> types;
   Block *entry = nullptr; // of the function
   Value none;
+  std::map<std::string, int32_t> *nodeNumbers = nullptr; // names made up here join those of the file
   int index = 0;
 };
 

@@ -134,10 +134,15 @@ Prepared prepare(ReadModel &model, const ImportOptions &options,
 OwningOpRef<ModuleOp> importRead(ReadModel &model, const ImportOptions &options,
                                  MLIRContext &context,
                                  ImportedModelInfo &info) {
+  info = {};
+  const auto &nodes = model.proto.graph().node();
+  for (int i = 0; i < nodes.size(); ++i)
+    for (const std::string &name : {nodes[i].name(), nodes[i].output_size() ? nodes[i].output(0) : std::string()})
+      if (!name.empty())
+        info.nodeNumbers.try_emplace(name, i);
   Prepared prepared = prepare(model, options, context);
   reportUnsupported(model, context);
   reportUntyped(model);
-  info = {};
   info.modelHash = model.hash;
   info.frozen = std::move(prepared.frozen);
   info.modelName = model.proto.graph().name();

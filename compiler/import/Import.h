@@ -54,6 +54,9 @@ struct ImportedModelInfo {
   std::vector<TensorInfo> inputs, outputs;
   // What is an input in the file and a constant here, a line each.
   std::vector<std::string> frozen;
+  // Positions of the file's outermost nodes, by their names and, as the import
+  // names nodes without one, by their first outputs.
+  std::map<std::string, int32_t> nodeNumbers;
 };
 
 // Why an import failed.

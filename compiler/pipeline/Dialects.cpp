@@ -2,6 +2,7 @@
 // includes are heavy.
 #include "compiler/pipeline/Pipeline.h"
 #include "dialects/onnx/OnnxDialect.h"
+#include "dialects/rt/Rt.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -39,7 +40,7 @@ using namespace mlir;
 namespace onnxc {
 
 void registerPipelineDialects(DialectRegistry &r) {
-  r.insert<onnx::OnnxDialect, affine::AffineDialect, arith::ArithDialect, bufferization::BufferizationDialect,
+  r.insert<onnx::OnnxDialect, rt::RtDialect, affine::AffineDialect, arith::ArithDialect, bufferization::BufferizationDialect,
            cf::ControlFlowDialect, func::FuncDialect, gpu::GPUDialect, LLVM::LLVMDialect, linalg::LinalgDialect, math::MathDialect,
            memref::MemRefDialect, nvgpu::NVGPUDialect, NVVM::NVVMDialect, scf::SCFDialect, tensor::TensorDialect, ub::UBDialect, vector::VectorDialect>();
   arith::registerBufferizableOpInterfaceExternalModels(r);

@@ -2,6 +2,7 @@
 #ifndef ONNXC_COMPILER_PIPELINE_NODECOSTS_H
 #define ONNXC_COMPILER_PIPELINE_NODECOSTS_H
 
+#include "dialects/rt/NodeName.h"
 #include "mlir/IR/BuiltinOps.h"
 #include <cstdint>
 #include <string>
@@ -22,9 +23,6 @@ struct KernelCost {
   int64_t calls = 0;              ///< in the text of a run; loops of the model call again
   std::vector<int64_t> tile;      ///< of registers: rows, vectors of a row, lanes of a vector; empty: plain loops
 };
-
-/// Name of the node that an op comes from; the first one of a fused op.
-std::string nodeName(mlir::Location location);
 
 /// The nodes of the onnx module, after the graph passes, in order.
 std::vector<NodeCost> listNodes(mlir::ModuleOp module);

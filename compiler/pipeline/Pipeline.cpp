@@ -1,6 +1,7 @@
 // The pipeline as a page: what happens to a model, in order, and why there.
 #include "compiler/pipeline/Pipeline.h"
 
+#include "codegen/llvm/LowerChecks.h"
 #include "codegen/llvm/LowerToLLVM.h"
 #include "codegen/nvptx/LowerToNVVM.h"
 #include "passes/lower/Lowering.h"
@@ -127,7 +128,7 @@ static OwningOpRef<ModuleOp> detachDevice(ModuleOp module) {
 }
 
 /// Everything left -> LLVM dialect.
-static void buildLLVM(OpPassManager &pm, const PipelineOptions &options) {
+static void buildLLVM(OpPassManager &pm, const PipelineOptions &options, std::vector<RunCheck> &checks) {
   // Math first: its expansion is arith on scalars and vectors.
   ExpandMathOptions math;
   math.hasFMA = options.target.fma;
@@ -146,6 +147,7 @@ static void buildLLVM(OpPassManager &pm, const PipelineOptions &options) {
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
   pm.addPass(createSCFToControlFlowPass());
+  pm.addPass(createLowerChecksPass(checks)); // a branch out of a loop is none of scf's
   pm.addPass(createLowerToLLVMPass(options.target.indexBits));
   pm.addPass(createReconcileUnrealizedCastsPass());
   pm.addPass(createCanonicalizerPass());
@@ -217,7 +219,9 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
 
   before("linalg");
   std::vector<lower::Unsupported> unsupported;
-  if (failed(lower::lowerModule(module, unsupported))) {
+  // What the host would decide from indices on a device, it would have to wait for.
+  lower::LowerOptions lowering{options.target.indexBits, options.clampIndices || !options.gpus.empty()};
+  if (failed(lower::lowerModule(module, unsupported, lowering))) {
     for (auto &u : unsupported)
       report.unsupported.push_back("node '" + u.node + "': " + u.op + ": " + u.reason);
     if (unsupported.empty())
@@ -277,7 +281,7 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
     report.deviceWeightBytes = device.data.weights.size();
   }
 
-  return success(stage("llvm", [&](OpPassManager &pm) { buildLLVM(pm, options); }));
+  return success(stage("llvm", [&](OpPassManager &pm) { buildLLVM(pm, options, report.checks); }));
 }
 
 } // namespace onnxc

@@ -3,6 +3,7 @@
 #ifndef ONNXC_COMPILER_PIPELINE_PIPELINE_H
 #define ONNXC_COMPILER_PIPELINE_PIPELINE_H
 
+#include "codegen/llvm/Emit.h"
 #include "codegen/targets/GpuTarget.h"
 #include "codegen/nvptx/HostCalls.h"
 #include "codegen/targets/Target.h"
@@ -24,6 +25,7 @@ struct PipelineOptions {
   std::vector<GpuTarget> gpus; ///< oldest first; empty: everything runs on the host
   int optLevel = 3;
   int threads = 1;
+  bool clampIndices = false; ///< see CompileOptions; always so with GPUs
   bool ioInArena = false; ///< static inputs and outputs have their place in the arena
   int64_t foldBytes = kFoldBytes; ///< see createFoldConstantsPass
   bool separateBuffers = false; ///< see ArenaOptions
@@ -53,6 +55,7 @@ struct PipelineReport {
   std::vector<int64_t> argumentOffsets; ///< see ArenaPlan
   std::map<unsigned, std::vector<int64_t>> outputDims; ///< see ArenaPlan
   InputRanges inputRanges;              ///< of --dim SYMBOL=A..B
+  std::vector<RunCheck> checks;         ///< see ModelInterface
   int64_t arenaBytes = 0, arenaLowerBound = 0, buffers = 0;
   std::vector<std::string> dynamicNodes; ///< that a run allocates memory for, one for each buffer
   /// With GPUs: the device's arena, kernels and launches, and what runs on the host instead.

@@ -8,6 +8,7 @@
 // by to_tensor and written by materialize_in_destination.  An output whose
 // shape is known only at run time has no argument; it is handed to the
 // external function @onnxc.output.<index>, which the code generator defines.
+#include "dialects/rt/NodeName.h"
 #include "passes/lower/Lowering.h"
 
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
@@ -19,7 +20,7 @@ using namespace mlir;
 
 namespace onnxc::lower {
 
-LogicalResult lowerModule(ModuleOp module, std::vector<Unsupported> &unsupported) {
+LogicalResult lowerModule(ModuleOp module, std::vector<Unsupported> &unsupported, const LowerOptions &options) {
   auto source = module.lookupSymbol<func::FuncOp>("main");
   if (!source)
     return module.emitError("the module has no function @main");
@@ -52,7 +53,7 @@ LogicalResult lowerModule(ModuleOp module, std::vector<Unsupported> &unsupported
     ins.push_back(bufferization::ToTensorOp::create(b, loc, low, arg, /*restrict=*/true, /*writable=*/false));
   }
 
-  Lowering lowering(b, unsupported);
+  Lowering lowering(b, unsupported, options, loc);
   auto results = lowering.lowerBlock(source.getBody().front(), ins);
   if (!results) {
     func.erase();
@@ -73,8 +74,11 @@ LogicalResult lowerModule(ModuleOp module, std::vector<Unsupported> &unsupported
         if (ShapedType::isDynamic(d))
           d = w;
       auto merged = RankedTensorType::get(shape, type.getElementType());
-      if (merged != type)
-        v = tensor::CastOp::create(b, loc, merged, v);
+      auto name = source.getResultAttrOfType<StringAttr>(i, "onnx.name");
+      lowering.subject = "output '" + (name ? shownName(name) : std::to_string(i)) + "': ";
+      v = lowering.castTo(v, merged);
+      if (!unsupported.empty())
+        return failure();
       type = merged;
     }
     outputTypes.push_back(TypeAttr::get(type));

@@ -7,6 +7,7 @@
 #include "dialects/onnx/Onnx.h"
 #include "passes/lower/Families.h"
 #include "passes/lower/Scalars.h"
+#include "runtime-lite/include/onnxc.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -169,6 +170,13 @@ struct Collector {
     }
     // The first trip finds an empty tensor whose other dims are not known yet.
     OpFoldResult rows = l.dim(all, axis);
+    Value first = cmp64(l, P::eq, dim64(l, rows), c64(l, 0));
+    for (auto [d, n] : llvm::enumerate(dims)) {
+      int64_t in = int64_t(d) + (int64_t(d) >= axis);
+      Value now = dim64(l, n), then = dim64(l, l.dim(all, in));
+      l.check(l.b.createOrFold<arith::OrIOp>(l.loc(), first, cmp64(l, P::eq, now, then)), ONNXC_SHAPE_MISMATCH,
+              "dim " + Twine(d) + " of a scan output: got \1, wanted \2 as in the trip before", now, then);
+    }
     Dims before = dims, grown = dims;
     before.insert(before.begin() + axis, rows);
     grown.insert(grown.begin() + axis, l.add(rows, l.idx(1)));
@@ -323,8 +331,10 @@ static LogicalResult lowerLoop(onnx::LoopOp op, Lowering &l) {
     auto known = Lowering::constInts(op.getM());
     trips = known && known->size() == 1 ? c64(l, known->front()) : scalarOf(l, l.in(op, 0));
     trips = max64(l, trips, c64(l, 0));
-    if (counted)
+    if (counted) {
       trips = select64(l, startsTrue, trips, c64(l, 0));
+      l.checkBetween(trips, 0, l.idx(l.mostElements()), Lowering::operandName(op, 0) + " (M)", ONNXC_SHAPE_MISMATCH);
+    }
   }
 
   SmallVector<Collector> collectors(scans);
@@ -425,6 +435,8 @@ static LogicalResult lowerScan(onnx::ScanOp op, Lowering &l) {
     if (i == 0 || !Lowering::staticDim(trips))
       trips = l.dim(sources[i], axes[i]);
   }
+  for (size_t i = 0; i < scanned; ++i)
+    l.checkEqual(l.dim(sources[i], axes[i]), trips, "dim " + Twine(axes[i]) + " of " + Lowering::operandName(op, unsigned(states + i)));
   SmallVector<Type> args;
   for (size_t i = 0; i < states; ++i)
     args.push_back(l.in(op, i).getType());

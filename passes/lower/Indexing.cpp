@@ -4,6 +4,7 @@
 #include "dialects/onnx/Onnx.h"
 #include "passes/lower/Families.h"
 #include "passes/lower/Scalars.h"
+#include "runtime-lite/include/onnxc.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -21,6 +22,23 @@ static Values indexValues(Lowering &l, ArrayRef<OpFoldResult> dims) {
   for (OpFoldResult d : dims)
     r.push_back(l.value(d));
   return r;
+}
+
+void checkWithin(Lowering &l, Operation *op, Value indices, Value data, int64_t axis) {
+  for (int64_t d = 0, r = Lowering::rank(indices); d < r; ++d)
+    if (d != axis)
+      l.checkBetween(dim64(l, l.dim(indices, d)), 0, l.dim(data, d), "dim " + Twine(d) + " of " + Lowering::operandName(op, 1),
+                     ONNXC_SHAPE_MISMATCH);
+}
+
+void checkTuples(Lowering &l, Operation *op, Value indices, ArrayRef<OpFoldResult> limits) {
+  int64_t last = Lowering::rank(indices) - 1;
+  Dims offsets(last + 1, l.idx(0)), sizes = l.dims(indices), strides(last + 1, l.idx(1));
+  sizes[last] = l.idx(1);
+  for (auto [i, limit] : llvm::enumerate(limits)) {
+    offsets[last] = l.idx(i);
+    l.checkIndices(l.slice(indices, offsets, sizes, strides), limit, Lowering::operandName(op, 1) + ", entry " + std::to_string(i) + " of a tuple");
+  }
 }
 
 // ---- gathers --------------------------------------------------------------
@@ -68,6 +86,7 @@ static LogicalResult lowerGather(onnx::GatherOp op, Lowering &l) {
   llvm::append_range(out, l.dims(indices));
   out.append(dataDims.begin() + axis + 1, dataDims.end());
   Value limit = l.value(dataDims[axis]);
+  l.checkIndices(indices, dataDims[axis], Lowering::operandName(op, 1));
 
   // Indices come through their map; the data is read at the index.
   int64_t n = out.size();
@@ -94,6 +113,8 @@ static LogicalResult lowerGatherElements(onnx::GatherElementsOp op, Lowering &l)
   Value data = l.in(op, 0), indices = l.in(op, 1);
   int64_t r = Lowering::rank(data), axis = l.axis(int64_t(op.getAxis()), r);
   Value limit = l.value(l.dim(data, axis));
+  l.checkIndices(indices, l.dim(data, axis), Lowering::operandName(op, 1));
+  checkWithin(l, op, indices, data, axis);
   AffineMap id = l.b.getMultiDimIdentityMap(r);
   SmallVector<IteratorType> iterators(r, IteratorType::parallel);
   l.set(op, 0,
@@ -118,6 +139,9 @@ static LogicalResult lowerGatherND(onnx::GatherNDOp op, Lowering &l) {
   Dims out(indexDims.begin(), indexDims.end() - 1);
   out.append(dataDims.begin() + batch + *k, dataDims.end());
   Values limits = indexValues(l, dataDims);
+  for (int64_t d = 0; d < batch; ++d)
+    l.checkEqual(indexDims[d], dataDims[d], "dim " + Twine(d) + " of " + Lowering::operandName(op, 1));
+  checkTuples(l, op, indices, ArrayRef<OpFoldResult>(dataDims).slice(batch, *k));
   Type stored = storedElem(data);
   l.set(op, 0, l.generate(out, stored, [&](OpBuilder &b, Location loc, ValueRange ivs) {
     Values at(ivs.begin(), ivs.begin() + batch);
@@ -138,6 +162,9 @@ static LogicalResult lowerReverseSequence(onnx::ReverseSequenceOp op, Lowering &
   int64_t r = Lowering::rank(in);
   int64_t batch = l.axis(int64_t(op.getBatchAxis()), r), time = l.axis(int64_t(op.getTimeAxis()), r);
   Value limit = l.value(l.dim(in, time));
+  l.checkEqual(l.dim(lens, 0), l.dim(in, batch), "length of " + Lowering::operandName(op, 1));
+  l.checkElements(lens, c64(l, 0), add64(l, dim64(l, limit), c64(l, 1)), ONNXC_INDEX_OUT_OF_RANGE, Lowering::operandName(op, 1),
+                  "0 to \2", dim64(l, limit));
   Type stored = storedElem(in);
   l.set(op, 0, l.generate(l.dims(in), stored, [&](OpBuilder &b, Location loc, ValueRange ivs) {
     // Below the sequence's length t reads len - 1 - t.

@@ -1,11 +1,13 @@
 // The vocabulary of lowerings: binding of values, dims, constants.
 #include "passes/lower/Lowering.h"
 #include "dialects/onnx/InferShapes.h"
+#include "dialects/rt/NodeName.h"
 #include "passes/lower/Families.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/AsmState.h"
+#include "mlir/Interfaces/DestinationStyleOpInterface.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/TypeUtilities.h"
@@ -53,6 +55,9 @@ Value Lowering::get(Value onnxValue) { return lowered.lookup(onnxValue); }
 void Lowering::bind(Value onnxValue, Value v) { lowered[onnxValue] = v; }
 
 Value Lowering::castTo(Value v, RankedTensorType type) {
+  for (auto [i, n] : llvm::enumerate(type.getShape()))
+    if (!ShapedType::isDynamic(n) && cast<RankedTensorType>(v.getType()).isDynamicDim(i))
+      checkEqual(dim(v, i), idx(n), "dim " + Twine(i) + " of the result");
   return v.getType() == type ? v : tensor::CastOp::create(b, loc(), type, v).getResult();
 }
 
@@ -125,16 +130,6 @@ bool Lowering::wants(Operation *op, unsigned i) {
   return i < op->getNumResults() && !isa<NoneType>(op->getResult(i).getType()) && !op->getResult(i).use_empty();
 }
 
-static std::string nodeName(Location loc) {
-  if (auto name = dyn_cast<NameLoc>(loc))
-    return name.getName().str();
-  if (auto fused = dyn_cast<FusedLoc>(loc))
-    for (Location l : fused.getLocations())
-      if (std::string n = nodeName(l); !n.empty())
-        return n;
-  return "";
-}
-
 LogicalResult Lowering::fail(Operation *op, const Twine &reason) {
   unsupported.push_back({nodeName(op->getLoc()), op->getName().stripDialect().str(), reason.str()});
   return failure();
@@ -161,10 +156,12 @@ std::optional<SmallVector<Value>> Lowering::lowerBlock(Block &block, ValueRange 
   }
   bool ok = true;
   auto saved = current;
+  Operation *savedOp = currentOp;
   for (Operation &op : block.without_terminator()) {
     if (op.getName().getStringRef() == "onnx.NoValue")
       continue;
     current = op.getLoc();
+    currentOp = &op;
     // An operand without a lowered value comes from an op already reported.
     bool poisoned = llvm::any_of(op.getOperands(), [&](Value v) { return !isa<NoneType>(v.getType()) && !lowered.count(v); });
     if (poisoned) {
@@ -201,13 +198,12 @@ std::optional<SmallVector<Value>> Lowering::lowerBlock(Block &block, ValueRange 
       continue;
     }
     size_t reported = unsupported.size();
-    if (failed((*fn)(&op, *this))) {
-      if (unsupported.size() == reported)
-        (void)fail(&op, "this combination of attributes and types is not supported yet");
-      ok = false;
-    }
+    if (failed((*fn)(&op, *this)) && unsupported.size() == reported)
+      (void)fail(&op, "this combination of attributes and types is not supported yet");
+    ok &= unsupported.size() == reported; // also where a check is known not to hold
   }
   current = saved;
+  currentOp = savedOp;
   if (!ok)
     return std::nullopt;
   SmallVector<Value> results;
@@ -410,7 +406,29 @@ OpFoldResult Lowering::dim(Value tensor, int64_t i) {
     return b.getIndexAttr(type.getDimSize(i));
   if (auto known = shared.find(tensor); known != shared.end() && known->second[i])
     return known->second[i];
+  // Where the size of a result was computed already, it is that value.
+  while (Operation *def = tensor.getDefiningOp()) {
+    if (auto empty = dyn_cast<tensor::EmptyOp>(def))
+      return empty.getMixedSizes()[i];
+    if (auto known = dyn_cast<tensor::CastOp>(def))
+      tensor = known.getSource();
+    else if (auto op = dyn_cast<DestinationStyleOpInterface>(def))
+      tensor = op.getTiedOpOperand(cast<OpResult>(tensor))->get();
+    else
+      break;
+  }
+  if (auto known = cast<RankedTensorType>(tensor.getType()); !known.isDynamicDim(i))
+    return b.getIndexAttr(known.getDimSize(i));
   return b.createOrFold<tensor::DimOp>(loc(), tensor, i);
+}
+
+bool Lowering::sameSize(OpFoldResult a, OpFoldResult c) {
+  if (a == c)
+    return true;
+  if (auto x = staticDim(a), y = staticDim(c); x || y)
+    return x == y;
+  auto p = cast<Value>(a).getDefiningOp<tensor::DimOp>(), q = cast<Value>(c).getDefiningOp<tensor::DimOp>();
+  return p && q && p.getSource() == q.getSource() && p.getConstantIndex() && p.getConstantIndex() == q.getConstantIndex();
 }
 
 Dims Lowering::dims(Value tensor) {
@@ -563,7 +581,7 @@ Dims Lowering::broadcastDims(ValueRange tensors) {
         continue;
       if ((x && *x == 1) || (!x && y))
         out[d] = mine;
-      else if (!x && !y && out[d] != mine) {
+      else if (!x && !y && !sameSize(out[d], mine)) {
         // Either may be 1 at run time and gives way to the other, to 0 as well.
         Value isOne = arith::CmpIOp::create(b, loc(), arith::CmpIPredicate::eq, value(out[d]), index(1));
         out[d] = arith::SelectOp::create(b, loc(), isOne, value(mine), value(out[d])).getResult();

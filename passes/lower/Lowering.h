@@ -61,13 +61,22 @@ struct Unsupported {
   std::string node, op, reason;
 };
 
+/// What lowering has to know of the target and the user's choice.
+struct LowerOptions {
+  unsigned indexBits = 64;
+  bool clampIndices = false; ///< of Gather and the like; else indices out of range end the run
+};
+
 /// The state of lowering one function, and the vocabulary lowerings are
 /// written in.
 class Lowering {
 public:
-  Lowering(mlir::OpBuilder &b, std::vector<Unsupported> &unsupported) : b(b), unsupported(unsupported) {}
+  /// `outside`: the location of what belongs to no node.
+  Lowering(mlir::OpBuilder &b, std::vector<Unsupported> &unsupported, const LowerOptions &options, mlir::Location outside)
+      : b(b), options(options), unsupported(unsupported), current(outside) {}
 
   mlir::OpBuilder &b;
+  const LowerOptions options;
   mlir::Location loc() const { return *current; }
 
   // ---- operands and results -------------------------------------------
@@ -85,6 +94,37 @@ public:
   static bool wants(mlir::Operation *op, unsigned i);
   /// Records why `op` cannot be lowered; returns failure.
   mlir::LogicalResult fail(mlir::Operation *op, const llvm::Twine &reason);
+  // ---- checks in the run ----------------------------------------------------
+  /// The run goes on only if `ok` (i1) holds; else it returns `status` (an onnxc_status) and says "node ... (Op): " and
+  /// `what`, in which rt::kGot and rt::kWanted stand for the numbers (i64 or index; null: none). Nothing where it is known
+  /// to hold; where it is known not to, and the op runs whenever the model does, the model is refused now. Comes before
+  /// the computation that relies on it.
+  void check(mlir::Value ok, int status, const llvm::Twine &what, mlir::Value got = {}, mlir::Value wanted = {});
+  /// The two sizes are equal: "`what`: got N, wanted M" and ONNXC_SHAPE_MISMATCH.
+  void checkEqual(mlir::OpFoldResult got, mlir::OpFoldResult wanted, const llvm::Twine &what);
+  /// low <= got <= high, as `checkEqual`: "`what`: got N, wanted LOW to HIGH".
+  void checkBetween(mlir::Value got, int64_t low, mlir::OpFoldResult high, const llvm::Twine &what, int status);
+  /// Elements of a shape operand, i64, are sizes: from `low` (0 or -1) to the most that index holds.
+  void checkSizes(llvm::ArrayRef<mlir::Value> sizes, const llvm::Twine &what, int64_t low = 0);
+  /// Axes, i64, are in [-rank, rank).
+  void checkAxes(llvm::ArrayRef<mlir::Value> axes, int64_t rank, const llvm::Twine &what);
+  /// Product of dims, i64; `fits` (i1) is set to whether it is no more than the most a dim can be.
+  mlir::Value productOf(llvm::ArrayRef<mlir::OpFoldResult> dims, mlir::Value &fits);
+  /// Computed dims of result `i`, with the static ones that shape inference knows; the two are checked to be the same.
+  Dims refine(Dims computed, mlir::Operation *op, unsigned i = 0);
+  /// Every element of an integer tensor is an index into `dim` elements, negative ones from the end; `what` names it.
+  /// With clamped indices nothing is checked: kernels clamp (wrapIndex).
+  void checkIndices(mlir::Value indices, mlir::OpFoldResult dim, const llvm::Twine &what);
+  /// Every element of an integer tensor is in [low, low + count), both i64, or `status`; `wanted` says so in the message.
+  void checkElements(mlir::Value tensor, mlir::Value low, mlir::Value count, int status, const llvm::Twine &what, const llvm::Twine &wanted,
+                     mlir::Value number);
+  /// There is something to read in `dim`, or nothing is read: one of `read` is 0.
+  void checkReadable(mlir::OpFoldResult dim, llvm::ArrayRef<mlir::OpFoldResult> read, const llvm::Twine &what);
+  /// The most elements that a dim can have on the target.
+  int64_t mostElements() const { return options.indexBits < 64 ? INT32_MAX : int64_t(1) << 47; }
+  /// How messages name operand `i`: input 'x' of the model, or input 1.
+  static std::string operandName(mlir::Operation *op, unsigned i);
+
   /// The checks of `op` once more, now that lowering knows the ranks of its
   /// operands; false when they fail, which is then recorded.
   bool checkOperands(mlir::Operation *op);
@@ -134,6 +174,8 @@ public:
   mlir::OpFoldResult product(llvm::ArrayRef<mlir::OpFoldResult> ds);
   mlir::Value value(mlir::OpFoldResult d); ///< as an index value
   static std::optional<int64_t> staticDim(mlir::OpFoldResult d);
+  /// By their form, the two are the same number.
+  static bool sameSize(mlir::OpFoldResult a, mlir::OpFoldResult c);
   /// A 1-D (or scalar) integer onnx operand as index-typed values; its length must be static.
   std::optional<Dims> intsAsDims(mlir::Value onnxValue);
   /// i64 tensor<n> from dims (for Shape and the like).
@@ -165,7 +207,8 @@ public:
                       llvm::ArrayRef<mlir::utils::IteratorType> iterators,
                       llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::ValueRange)> body);
   mlir::Value transpose(mlir::Value in, llvm::ArrayRef<int64_t> perm);
-  mlir::Value reshape(mlir::Value in, llvm::ArrayRef<mlir::OpFoldResult> newDims);
+  /// The number of elements is checked to stay the same unless the caller has done so.
+  mlir::Value reshape(mlir::Value in, llvm::ArrayRef<mlir::OpFoldResult> newDims, bool isChecked = false);
   /// Inserts unit dims at `axes` (positions in the result), or removes them.
   mlir::Value unsqueeze(mlir::Value in, llvm::ArrayRef<int64_t> axes);
   mlir::Value squeeze(mlir::Value in, llvm::ArrayRef<int64_t> axes);
@@ -179,8 +222,10 @@ public:
   mlir::Value insertSlice(mlir::Value in, mlir::Value whole, llvm::ArrayRef<mlir::OpFoldResult> offsets,
                           llvm::ArrayRef<mlir::OpFoldResult> sizes);
   mlir::Value concat(mlir::ValueRange ins, int64_t axis);
-  /// Cast between ranked tensor types that differ in static knowledge only.
+  /// Cast between ranked tensor types that differ in static knowledge only; checked where that grows.
   mlir::Value castTo(mlir::Value v, mlir::RankedTensorType type);
+
+  std::string subject; ///< what checks that belong to no node speak of: "output 'y': "
 
 private:
   /// The dims of `v`, which `onnxValue` is lowered to, that equal an earlier one's.
@@ -191,6 +236,7 @@ private:
 
   std::vector<Unsupported> &unsupported;
   std::optional<mlir::Location> current;
+  mlir::Operation *currentOp = nullptr;
   llvm::DenseMap<mlir::Value, mlir::Value> lowered;
   /// By lowered tensor, the index values of its dims that stand for others too.
   llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::Value, 4>> shared;
@@ -202,7 +248,7 @@ mlir::RankedTensorType loweredType(mlir::Type onnxTensor);
 
 /// Lowers `@main` of the module in place: memref arguments for inputs and
 /// static outputs, see Boundary.cpp. All unsupported ops are listed.
-mlir::LogicalResult lowerModule(mlir::ModuleOp module, std::vector<Unsupported> &unsupported);
+mlir::LogicalResult lowerModule(mlir::ModuleOp module, std::vector<Unsupported> &unsupported, const LowerOptions &options = {});
 
 } // namespace onnxc::lower
 

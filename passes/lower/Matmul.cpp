@@ -7,6 +7,8 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "passes/lower/Attributes.h"
 #include "passes/lower/Families.h"
+#include "passes/lower/Scalars.h"
+#include "runtime-lite/include/onnxc.h"
 
 using namespace mlir;
 
@@ -58,7 +60,11 @@ Value matmulCore(Lowering &l, Value a, Value b, Type elem, bool transposedB, Pro
     else if (sb == 1 || (sa && sb))
       batch.push_back(da);
     else {
-      batch.push_back(sa ? da : sb ? db : l.max(da, db));
+      Value x = dim64(l, da), y = dim64(l, db), one = c64(l, 1), isOne = cmp64(l, arith::CmpIPredicate::eq, x, one);
+      Value fits = l.b.createOrFold<arith::OrIOp>(l.loc(), isOne, cmp64(l, arith::CmpIPredicate::eq, y, one));
+      fits = l.b.createOrFold<arith::OrIOp>(l.loc(), fits, cmp64(l, arith::CmpIPredicate::eq, x, y));
+      l.check(fits, ONNXC_SHAPE_MISMATCH, "batch dim " + Twine(d) + ": got \1, wanted 1 or \2 to broadcast", y, x);
+      batch.push_back(sa ? da : sb ? db : asDim(l, select64(l, isOne, y, x)));
       unsure.push_back(d);
     }
   }

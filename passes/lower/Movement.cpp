@@ -4,6 +4,7 @@
 #include "dialects/onnx/Onnx.h"
 #include "passes/lower/Families.h"
 #include "passes/lower/Scalars.h"
+#include "runtime-lite/include/onnxc.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 
@@ -30,13 +31,13 @@ static LogicalResult lowerTranspose(onnx::TransposeOp op, Lowering &l) {
 // ---- reshapes -------------------------------------------------------------
 
 /// Reshape to `dims`; short integer vectors stay scalars.
-static Value reshapeTo(Lowering &l, Value in, const Dims &dims) {
+static Value reshapeTo(Lowering &l, Value in, const Dims &dims, bool isChecked = false) {
   SmallVector<int64_t> shape;
   for (OpFoldResult d : dims)
     shape.push_back(Lowering::staticDim(d).value_or(ShapedType::kDynamic));
   if (shape.size() <= 1 && isShort(in) && !llvm::is_contained(shape, ShapedType::kDynamic))
     return fromElements(l, shape, storedElem(in), elements(l, in));
-  return l.reshape(in, dims);
+  return l.reshape(in, dims, isChecked);
 }
 
 static LogicalResult lowerReshape(onnx::ReshapeOp op, Lowering &l) {
@@ -63,9 +64,16 @@ static LogicalResult lowerReshape(onnx::ReshapeOp op, Lowering &l) {
       mayDerive = true;
     dims.push_back(d);
   }
+  std::string shapeName = Lowering::operandName(op, 1);
+  l.checkSizes(*shape, shapeName, -1);
   Dims out;
   for (Value d : dims)
     out.push_back(asDim(l, d));
+  Dims asked = out;
+  Value open = c64(l, 0), one = c64(l, 1);
+  for (Value v : *shape)
+    open = add64(l, open, select64(l, cmp64(l, P::eq, v, c64(l, -1)), one, c64(l, 0)));
+  l.check(cmp64(l, P::sle, open, one), ONNXC_SHAPE_MISMATCH, shapeName + " (shape): got \1 entries of -1, wanted at most \2", open, one);
   out = refine(out, op.getType());
   if (derived || mayDerive) {
     // total / product of the others, where a -1 counts as 1.
@@ -101,7 +109,18 @@ static LogicalResult lowerReshape(onnx::ReshapeOp op, Lowering &l) {
       }
     }
   }
-  l.set(op, 0, reshapeTo(l, in, out));
+  // A -1 that is left, a second one, is no factor that fits; sizes the model's types promise are checked by their product.
+  Value fits, elements = l.productOf(out, fits), wanted = dim64(l, l.product(inDims));
+  Value same = l.b.createOrFold<arith::AndIOp>(l.loc(), fits, cmp64(l, P::eq, elements, wanted));
+  l.check(same, ONNXC_SHAPE_MISMATCH, shapeName + " (shape): got \1 elements, wanted \2", elements, wanted);
+  for (size_t i = 0; i < out.size(); ++i)
+    if (Lowering::staticDim(out[i]) && !Lowering::staticDim(asked[i]) && derived != i) {
+      Value d = dim64(l, asked[i]), n = dim64(l, out[i]);
+      Value open = cmp64(l, P::eq, d, c64(l, -1)), equal = cmp64(l, P::eq, d, n);
+      l.check(l.b.createOrFold<arith::OrIOp>(l.loc(), open, equal), ONNXC_SHAPE_MISMATCH,
+              "element " + Twine(i) + " of " + shapeName + ": got \1, wanted \2", d, n);
+    }
+  l.set(op, 0, reshapeTo(l, in, out, /*isChecked=*/true));
   return success();
 }
 
@@ -140,6 +159,7 @@ static LogicalResult lowerSqueeze(onnx::SqueezeOp op, Lowering &l) {
     auto values = ints64(l, op.getAxes());
     if (!values)
       return l.fail(op, "the number of axes is not known at compile time");
+    l.checkAxes(*values, r, Lowering::operandName(op, 1));
     Value none = arith::ConstantOp::create(l.b, l.loc(), l.b.getBoolAttr(false));
     Values sizes(r - values->size(), c64(l, 1));
     Value position = c64(l, 0);
@@ -168,6 +188,7 @@ static LogicalResult lowerUnsqueeze(onnx::UnsqueezeOp op, Lowering &l) {
   if (!values)
     return l.fail(op, "the number of axes is not known at compile time");
   int64_t r = Lowering::rank(in) + values->size();
+  l.checkAxes(*values, r, Lowering::operandName(op, 1));
   if (auto axes = Lowering::constInts(op.getAxes())) {
     for (int64_t &a : *axes)
       a = l.axis(a, r);
@@ -201,6 +222,7 @@ static LogicalResult lowerExpand(onnx::ExpandOp op, Lowering &l) {
     return l.fail(op, "the rank of the result is not known at compile time");
   Dims inDims = l.dims(in);
   int64_t r = std::max(inDims.size(), shape->size());
+  l.checkSizes(*shape, Lowering::operandName(op, 1));
   Dims out;
   for (int64_t d = 0; d < r; ++d) {
     int64_t i = d - (r - int64_t(inDims.size())), s = d - (r - int64_t(shape->size()));
@@ -209,6 +231,13 @@ static LogicalResult lowerExpand(onnx::ExpandOp op, Lowering &l) {
       continue;
     }
     // The side that is 1 gives way.
+    Value have = dim64(l, inDims[i]), want = (*shape)[s], one = c64(l, 1);
+    Value fits = l.b.createOrFold<arith::OrIOp>(l.loc(), cmp64(l, P::eq, have, one), cmp64(l, P::eq, want, one));
+    fits = l.b.createOrFold<arith::OrIOp>(l.loc(), fits, cmp64(l, P::eq, have, want));
+    l.check(fits, ONNXC_SHAPE_MISMATCH,
+            "element " + Twine(s) + " of " + Lowering::operandName(op, 1) + " (shape): got \1, wanted 1 or \2 as dim " + Twine(i) + " of " +
+                Lowering::operandName(op, 0),
+            want, have);
     auto mine = Lowering::staticDim(inDims[i]), asked = known64((*shape)[s]);
     if (mine && *mine == 1)
       out.push_back(asDim(l, (*shape)[s]));
@@ -217,7 +246,7 @@ static LogicalResult lowerExpand(onnx::ExpandOp op, Lowering &l) {
     else
       out.push_back(asDim(l, select64(l, cmp64(l, P::eq, (*shape)[s], c64(l, 1)), dim64(l, inDims[i]), (*shape)[s])));
   }
-  out = refine(out, op.getType());
+  out = l.refine(out, op);
   // `stored` as element type: the elements are copied, not converted.
   Type stored = storedElem(in);
   l.set(op, 0, l.mapTo(out, {in}, {stored}, stored, [](OpBuilder &, Location, ValueRange v) { return v[0]; }));
@@ -228,17 +257,22 @@ static LogicalResult lowerExpand(onnx::ExpandOp op, Lowering &l) {
 static LogicalResult lowerTile(onnx::TileOp op, Lowering &l) {
   OpBuilder &b = l.b;
   Value in = l.in(op, 0);
-  auto repeats = l.intsAsDims(op.getRepeats());
+  auto repeats = ints64(l, op.getRepeats());
   if (!repeats)
     return l.fail(op, "the number of repeats is not known at compile time");
+  l.checkSizes(*repeats, Lowering::operandName(op, 1) + " (repeats)");
   Dims inDims = l.dims(in), wide, out;
   SmallVector<unsigned> from;
-  for (auto [d, r] : llvm::zip(inDims, *repeats)) {
+  for (auto [d, times] : llvm::zip(inDims, *repeats)) {
+    OpFoldResult r = asDim(l, times);
+    Value fits;
+    Value size = l.productOf({r, d}, fits);
+    l.check(fits, ONNXC_OUT_OF_MEMORY, "a dim of the result: got \1 x \2 elements", times, dim64(l, d));
     if (Lowering::staticDim(r) != 1)
       wide.push_back(r);
     from.push_back(wide.size());
     wide.push_back(d);
-    out.push_back(l.mul(r, d));
+    out.push_back(asDim(l, size));
   }
   int64_t n = wide.size();
   if (n == Lowering::rank(in)) {
@@ -252,7 +286,7 @@ static LogicalResult lowerTile(onnx::TileOp op, Lowering &l) {
   Value r = l.generic({in}, l.empty(wide, storedElem(in)),
                       {AffineMap::get(n, 0, exprs, b.getContext()), b.getMultiDimIdentityMap(n)}, iterators,
                       [](OpBuilder &, Location, ValueRange args) { return args[0]; });
-  l.set(op, 0, l.reshape(r, refine(out, op.getType())));
+  l.set(op, 0, l.reshape(r, l.refine(out, op)));
   return success();
 }
 

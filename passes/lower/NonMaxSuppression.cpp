@@ -63,6 +63,8 @@ static LogicalResult lowerNonMaxSuppression(onnx::NonMaxSuppressionOp op, Loweri
   Value boxes = l.in(op, 0), scores = l.in(op, 1);
   Type elem = Lowering::elem(op.getBoxes()), index = b.getIndexType(), i64 = b.getI64Type();
   bool center = op.getCenterPointBox() != 0;
+  l.checkEqual(l.dim(boxes, 0), l.dim(scores, 0), "dim 0 of " + Lowering::operandName(op, 0));
+  l.checkEqual(l.dim(boxes, 1), l.dim(scores, 2), "dim 1 of " + Lowering::operandName(op, 0));
   OpFoldResult batches = l.dim(scores, 0), classes = l.dim(scores, 1), n = l.dim(boxes, 1);
   auto number = [&](unsigned i) -> Value {
     if (!Lowering::has(op, i))

@@ -7,6 +7,8 @@
 #include "passes/lower/Attributes.h"
 #include "passes/lower/Convolution.h"
 #include "passes/lower/Families.h"
+#include "passes/lower/Scalars.h"
+#include "runtime-lite/include/onnxc.h"
 
 using namespace mlir;
 
@@ -336,6 +338,11 @@ static LogicalResult lowerMaxUnpool(Operation *op, Lowering &l) {
   Location loc = l.loc();
   Value zero = l.index(0), one = l.index(1);
   Value top = arith::SubIOp::create(b, loc, l.value(total), one);
+  if (l.options.clampIndices)
+    l.checkReadable(total, {count}, "the result");
+  else
+    l.checkElements(flatI, c64(l, 0), dim64(l, total), ONNXC_INDEX_OUT_OF_RANGE, Lowering::operandName(op, 1),
+                    "an index into \2 elements", dim64(l, total));
   auto loop = scf::ForOp::create(b, loc, zero, l.value(count), one, ValueRange{init});
   {
     OpBuilder::InsertionGuard guard(b);
@@ -373,6 +380,15 @@ static LogicalResult lowerMaxRoiPool(Operation *op, Lowering &l) {
   double scale = floatAttr(op, "spatial_scale", 1.0);
   Dims xd = l.dims(x);
   SmallVector<Value> extent{l.value(xd[0]), l.value(xd[1]), l.value(xd[2]), l.value(xd[3])};
+  Type roiElem = Lowering::elem(op->getOperand(1)), i64 = l.b.getI64Type();
+  if (!l.options.clampIndices) {
+    Value batches = l.generate({l.dim(rois, 0)}, i64, [&](OpBuilder &b, Location loc, ValueRange at) -> Value {
+      Value v = Lowering::at(b, loc, rois, {at[0], arith::ConstantIndexOp::create(b, loc, 0)}, roiElem);
+      return arith::FPToSIOp::create(b, loc, i64, v);
+    });
+    l.checkElements(batches, c64(l, 0), dim64(l, xd[0]), ONNXC_INDEX_OUT_OF_RANGE, Lowering::operandName(op, 1),
+                    "an index into \2 images", dim64(l, xd[0]));
+  }
   Value y = l.generate(
       {l.dim(rois, 0), xd[1], l.idx(pooled[0]), l.idx(pooled[1])}, elem,
       [&](OpBuilder &b, Location loc, ValueRange at) -> Value {

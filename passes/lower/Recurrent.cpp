@@ -8,6 +8,7 @@
 #include "passes/lower/Matmul.h"
 #include "passes/lower/ScalarBuilder.h"
 #include "passes/lower/Scalars.h"
+#include "runtime-lite/include/onnxc.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -253,6 +254,9 @@ LogicalResult Layer::run(StringRef direction, int64_t layout, size_t actsPerDire
   for (Value v : initial)
     refineBatch(v, 1);
   refineBatch(lens, 0);
+  if (lens)
+    l.checkElements(lens, c64(l, 0), add64(l, dim64(l, time), c64(l, 1)), ONNXC_INDEX_OUT_OF_RANGE,
+                    Lowering::operandName(op, 4) + " (sequence_lens)", "0 to \2", dim64(l, time));
   state = {batch, l.idx(hidden)};
   auto stateType = RankedTensorType::get({Lowering::staticDim(batch).value_or(ShapedType::kDynamic), hidden}, elem);
   int64_t directions = direction == "bidirectional" ? 2 : 1, all = gates * hidden;

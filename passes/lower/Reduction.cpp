@@ -120,6 +120,7 @@ static std::optional<Axes> axesOf(Operation *op, Lowering &l, int64_t rank) {
     return std::nullopt;
   if (values->empty())
     return noop ? axes : all();
+  l.checkAxes(*values, rank, Lowering::operandName(op, 1));
   if (int64_t(values->size()) == rank)
     return all();
   axes.count = values->size();
@@ -331,6 +332,9 @@ static LogicalResult lowerArg(Operation *op, Lowering &l) {
     return success();
   }
   int64_t axis = l.axis(intAttr(op, "axis", 0), Lowering::rank(x));
+  Dims rest = l.dims(x);
+  rest.erase(rest.begin() + axis);
+  l.checkReadable(l.dim(x, axis), rest, "dim " + Twine(axis) + " of " + Lowering::operandName(op, 0));
   Value y = argExtreme(l, x, elem, axis, isMax, intAttr(op, "select_last_index", 0) != 0);
   l.set(op, 0, intAttr(op, "keepdims", 1) ? l.unsqueeze(y, {axis}) : y);
   return success();
@@ -434,6 +438,7 @@ static LogicalResult lowerCumulative(Operation *op, Lowering &l) {
     auto axis = ints64(l, op->getOperand(1));
     if (!axis || axis->size() != 1)
       return l.fail(op, "axis must be one integer");
+    l.checkAxes(*axis, rank, Lowering::operandName(op, 1));
     n = l.idx(1);
     Value behind = arith::ConstantOp::create(l.b, l.loc(), l.b.getBoolAttr(false));
     for (int64_t d = 0; d < rank; ++d) {

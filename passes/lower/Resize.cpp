@@ -11,7 +11,9 @@
 #include "passes/lower/Families.h"
 #include "passes/lower/Lowering.h"
 #include "passes/lower/Num.h"
+#include "passes/lower/Scalars.h"
 #include "passes/lower/Window.h"
+#include "runtime-lite/include/onnxc.h"
 
 using namespace mlir;
 
@@ -117,6 +119,12 @@ LogicalResult ResizeLowering::readAxes() {
   auto toDim = [&](Num v) -> OpFoldResult {
     if (v.c)
       return l.idx(int64_t(*v.c));
+    Value real = n.value(v);
+    auto number = [&](double f) -> Value { return arith::ConstantOp::create(l.b, l.loc(), l.b.getFloatAttr(real.getType(), f)); };
+    Value least = arith::CmpFOp::create(l.b, l.loc(), arith::CmpFPredicate::OGE, real, number(0));
+    Value most = arith::CmpFOp::create(l.b, l.loc(), arith::CmpFPredicate::OLT, real, number(double(l.mostElements())));
+    l.check(arith::AndIOp::create(l.b, l.loc(), least, most), ONNXC_SHAPE_MISMATCH,
+            Lowering::operandName(op, 2) + " (scales): got no size that memory holds");
     return arith::IndexCastOp::create(l.b, l.loc(), l.b.getIndexType(), n.toInt(v)).getResult();
   };
   for (auto [i, dim] : llvm::enumerate(which)) {
@@ -126,6 +134,8 @@ LogicalResult ResizeLowering::readAxes() {
     axis.in = numOf(n, l, axis.inDim);
     if (bySizes) {
       axis.outDim = (*sizes)[i];
+      l.checkBetween(dim64(l, axis.outDim), 0, l.idx(l.mostElements()), "element " + Twine(i) + " of " + Lowering::operandName(op, 3) + " (sizes)",
+                     ONNXC_SHAPE_MISMATCH);
       axis.out = numOf(n, l, axis.outDim);
       axis.scale = n.div(axis.out, axis.in);
     } else {
@@ -133,6 +143,7 @@ LogicalResult ResizeLowering::readAxes() {
       axis.out = n.floor(n.mul(axis.in, axis.scale));
       axis.outDim = toDim(axis.out);
     }
+    l.checkReadable(axis.inDim, {axis.outDim}, "dim " + Twine(dim) + " of " + Lowering::operandName(op, 0));
     axis.roiEnd = Num(1);
     if (crop()) {
       axis.roiStart = element(l, op->getOperand(1), i);

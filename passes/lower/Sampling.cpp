@@ -7,8 +7,10 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "passes/lower/Attributes.h"
 #include "passes/lower/Lowering.h"
+#include "passes/lower/Scalars.h"
 #include "passes/lower/ScalarBuilder.h"
 #include "passes/lower/Window.h"
+#include "runtime-lite/include/onnxc.h"
 
 using namespace mlir;
 
@@ -62,6 +64,8 @@ public:
       extents.push_back(l.value(l.dim(x, 2 + d)));
     Dims gridDims = l.dims(grid), out{l.dim(x, 0), l.dim(x, 1)};
     out.append(gridDims.begin() + 1, gridDims.end() - 1);
+    for (size_t d = 0; d < n; ++d)
+      l.checkReadable(l.dim(x, 2 + d), out, "dim " + Twine(2 + d) + " of " + Lowering::operandName(op, 0));
     Dims places{gridDims.begin(), gridDims.end() - 1};
     // Positions are the same for all channels: computed once per place.
     SmallVector<Value> positions;
@@ -221,6 +225,14 @@ static LogicalResult lowerRoiAlign(Operation *op, Lowering &l) {
   Value images = l.value(l.dim(x, 0)), extent[2] = {l.value(l.dim(x, 2)), l.value(l.dim(x, 3))};
 
   Dims out{l.dim(rois, 0), l.dim(x, 1), l.idx(size[0]), l.idx(size[1])};
+  l.checkEqual(l.dim(batches, 0), l.dim(rois, 0), "length of " + Lowering::operandName(op, 2));
+  for (int64_t d : {2, 3})
+    l.checkReadable(l.dim(x, d), out, "dim " + Twine(d) + " of " + Lowering::operandName(op, 0));
+  if (l.options.clampIndices)
+    l.checkReadable(l.dim(x, 0), out, "dim 0 of " + Lowering::operandName(op, 0));
+  else
+    l.checkElements(batches, c64(l, 0), dim64(l, images), ONNXC_INDEX_OUT_OF_RANGE, Lowering::operandName(op, 2),
+                    "an index into \2 images", dim64(l, images));
   Value y = l.generate(out, elem, [&](OpBuilder &b, Location loc, ValueRange at) -> Value {
     ScalarBuilder s(b, loc, acc);
     Value zero = arith::ConstantIndexOp::create(b, loc, 0), one = arith::ConstantIndexOp::create(b, loc, 1);
@@ -297,6 +309,9 @@ static LogicalResult lowerCol2Im(Operation *op, Lowering &l) {
   auto image = l.intsAsDims(op->getOperand(1)), block = l.intsAsDims(op->getOperand(2));
   if (!image || !block || image->size() != block->size())
     return l.fail(op, "the lengths of image_shape and block_shape are unknown or differ");
+  for (int which : {1, 2}) // an image may be empty, a block may not
+    for (auto [i, size] : llvm::enumerate(which == 1 ? *image : *block))
+      l.checkBetween(dim64(l, size), which - 1, l.idx(INT32_MAX), "element " + Twine(i) + " of " + Lowering::operandName(op, which), ONNXC_SHAPE_MISMATCH);
   size_t n = image->size();
   SmallVector<int64_t> strides = intsAttr(op, "strides", n, 1), dilations = intsAttr(op, "dilations", n, 1),
                        pads = intsAttr(op, "pads", 2 * n, 0);
@@ -307,6 +322,11 @@ static LogicalResult lowerCol2Im(Operation *op, Lowering &l) {
     OpFoldResult room = l.sub(l.add((*image)[i], l.idx(pads[i] + pads[n + i])), extent);
     columns.push_back(l.add(l.floorDiv(room, l.idx(strides[i])), l.idx(1)));
   }
+  OpFoldResult perChannel = l.product(*block);
+  l.checkEqual(l.mul(out[1], perChannel), l.dim(x, 1), "channels x elements of " + Lowering::operandName(op, 2));
+  for (size_t i = 0; i < n; ++i)
+    l.checkBetween(dim64(l, columns[i]), 0, l.dim(x, 2), "columns along dim " + Twine(i), ONNXC_SHAPE_MISMATCH);
+  l.checkEqual(l.product(columns), l.dim(x, 2), "columns that fit into " + Lowering::operandName(op, 1));
   // (n, c * taps, columns) as (n, c, taps..., columns...)
   Dims split{out[0], out[1]};
   split.append(*block);

@@ -68,6 +68,10 @@ mlir::Value insert(Lowering &l, mlir::Value scalar, mlir::Value tensor, mlir::Va
 // ---- indices in bodies ----------------------------------------------------
 /// An integer scalar as index: negative counts from the end, then clamped to [0, dim).
 mlir::Value wrapIndex(mlir::OpBuilder &b, mlir::Location loc, mlir::Value v, mlir::Value dim);
+/// The sizes of `indices`, operand 1 of `op`, are not beyond those of `data` but along `axis`.
+void checkWithin(Lowering &l, mlir::Operation *op, mlir::Value indices, mlir::Value data, int64_t axis);
+/// The entries of the index tuples along the last dim of `indices`, operand 1 of `op`, are indices into `limits`.
+void checkTuples(Lowering &l, mlir::Operation *op, mlir::Value indices, llvm::ArrayRef<mlir::OpFoldResult> limits);
 /// a < c and a == c on compute-type scalars.
 mlir::Value lessThan(mlir::OpBuilder &b, mlir::Location loc, mlir::Value a, mlir::Value c, mlir::Type onnxElem);
 /// a comes before c in ascending order. Unlike lessThan, a total order: NaNs are

@@ -4,6 +4,7 @@
 #include "dialects/onnx/Onnx.h"
 #include "passes/lower/Families.h"
 #include "passes/lower/Scalars.h"
+#include "runtime-lite/include/onnxc.h"
 
 using namespace mlir;
 
@@ -46,6 +47,10 @@ static LogicalResult lowerScatterElements(onnx::ScatterElementsOp op, Lowering &
     return l.fail(op, "reduction '" + reduction + "' is not known");
   int64_t axis = l.axis(int64_t(op.getAxis()), Lowering::rank(data));
   Value limit = l.value(l.dim(data, axis));
+  l.checkIndices(indices, l.dim(data, axis), Lowering::operandName(op, 1));
+  checkWithin(l, op, indices, data, axis);
+  for (auto [d, n] : llvm::enumerate(l.dims(updates)))
+    l.checkEqual(n, l.dim(indices, int64_t(d)), "dim " + Twine(d) + " of " + Lowering::operandName(op, 2));
   l.set(op, 0, forNest(l, l.dims(indices), data, [&](ValueRange ivs, ValueRange s) {
           Values at(ivs);
           at[axis] = wrapIndex(l.b, l.loc(), extract(l, indices, ivs), limit);
@@ -71,6 +76,11 @@ static LogicalResult lowerScatterND(onnx::ScatterNDOp op, Lowering &l) {
 
   // For every tuple: where its slice starts, then the slice's elements.
   Dims tuples(indexDims.begin(), indexDims.end() - 1), slice(dataDims.begin() + *k, dataDims.end());
+  checkTuples(l, op, indices, ArrayRef<OpFoldResult>(dataDims).take_front(*k));
+  Dims wanted(tuples);
+  wanted.append(slice);
+  for (auto [d, pair] : llvm::enumerate(llvm::zip(l.dims(updates), wanted)))
+    l.checkEqual(std::get<0>(pair), std::get<1>(pair), "dim " + Twine(d) + " of " + Lowering::operandName(op, 2));
   l.set(op, 0, forNest(l, tuples, data, [&](ValueRange outer, ValueRange s) {
           Values target, tuple(outer);
           tuple.push_back(Value());
@@ -96,6 +106,18 @@ static LogicalResult lowerTensorScatter(onnx::TensorScatterOp op, Lowering &l) {
   int64_t axis = l.axis(int64_t(op.getAxis()), Lowering::rank(cache));
   bool circular = op.getMode() == "circular";
   Value limit = l.value(l.dim(cache, axis));
+  Value room = dim64(l, limit), used = dim64(l, l.dim(update, axis));
+  for (auto [d, n] : llvm::enumerate(l.dims(update)))
+    if (int64_t(d) != axis)
+      l.checkEqual(n, l.dim(cache, int64_t(d)), "dim " + Twine(d) + " of " + Lowering::operandName(op, 1));
+  l.checkBetween(used, 0, limit, "dim " + Twine(axis) + " of " + Lowering::operandName(op, 1), ONNXC_SHAPE_MISMATCH);
+  if (starts)
+    l.checkEqual(l.dim(starts, 0), l.dim(cache, 0), "length of " + Lowering::operandName(op, 2));
+  // Where an update starts: anywhere in a ring, else so that it ends within the cache.
+  if (starts && !l.options.clampIndices) {
+    Value last = circular ? sub64(l, room, c64(l, 1)) : sub64(l, room, used);
+    l.checkElements(starts, c64(l, 0), add64(l, last, c64(l, 1)), ONNXC_INDEX_OUT_OF_RANGE, Lowering::operandName(op, 2), "0 to \2", last);
+  }
   l.set(op, 0, forNest(l, l.dims(update), cache, [&](ValueRange ivs, ValueRange s) {
           Location loc = l.loc();
           Values at(ivs);

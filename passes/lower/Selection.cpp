@@ -3,6 +3,7 @@
 #include "dialects/onnx/Onnx.h"
 #include "passes/lower/Families.h"
 #include "passes/lower/Scalars.h"
+#include "runtime-lite/include/onnxc.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -41,6 +42,7 @@ static LogicalResult lowerTopK(onnx::TopKOp op, Lowering &l) {
   auto requested = ints64(l, op.getK());
   if (!requested || requested->size() != 1)
     return l.fail(op, "K must hold one element");
+  l.checkBetween(requested->front(), 0, n, Lowering::operandName(op, 1) + " (k)", ONNXC_SHAPE_MISMATCH);
   OpFoldResult k = l.min(asDim(l, max64(l, requested->front(), c64(l, 0))), n);
   Dims out = dims;
   out[axis] = k;

@@ -4,6 +4,7 @@
 #include "dialects/onnx/Onnx.h"
 #include "passes/lower/Families.h"
 #include "passes/lower/Scalars.h"
+#include "runtime-lite/include/onnxc.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -73,10 +74,14 @@ static LogicalResult lowerConstant(onnx::ConstantOp op, Lowering &l) {
 }
 
 static LogicalResult lowerConstantOfShape(onnx::ConstantOfShapeOp op, Lowering &l) {
-  auto dims = l.intsAsDims(op.getInput());
-  if (!dims)
+  auto sizes = ints64(l, op.getInput());
+  if (!sizes)
     return l.fail(op, "the rank of the result is not known at compile time");
-  *dims = refine(*dims, op.getType());
+  l.checkSizes(*sizes, Lowering::operandName(op, 0));
+  Dims dims;
+  for (Value size : *sizes)
+    dims.push_back(asDim(l, size));
+  dims = l.refine(dims, op);
   Type elem = Lowering::elem(op.getResult());
   Type stored = Lowering::storage(elem);
   if (!elem.isIntOrFloat())
@@ -93,7 +98,7 @@ static LogicalResult lowerConstantOfShape(onnx::ConstantOfShapeOp op, Lowering &
   }
   Value v = arith::ConstantOp::create(l.b, l.loc(), cast<TypedAttr>(scalar));
   SmallVector<int64_t> shape;
-  for (OpFoldResult d : *dims)
+  for (OpFoldResult d : dims)
     shape.push_back(Lowering::staticDim(d).value_or(ShapedType::kDynamic));
   auto type = RankedTensorType::get(shape, stored);
   if (type.hasStaticShape() && type.getNumElements() > 0 && type.getNumElements() <= 16) {
@@ -101,7 +106,7 @@ static LogicalResult lowerConstantOfShape(onnx::ConstantOfShapeOp op, Lowering &
     l.set(op, 0, arith::ConstantOp::create(l.b, l.loc(), splat));
     return success();
   }
-  l.set(op, 0, l.fill(*dims, stored, Lowering::load(l.b, l.loc(), v, stored)));
+  l.set(op, 0, l.fill(dims, stored, Lowering::load(l.b, l.loc(), v, stored)));
   return success();
 }
 
@@ -140,19 +145,36 @@ static LogicalResult lowerRange(onnx::RangeOp op, Lowering &l) {
   if (isa<FloatType>(start.getType())) {
     Value span = arith::SubFOp::create(b, loc, limit, start);
     Value steps = math::CeilOp::create(b, loc, arith::DivFOp::create(b, loc, span, delta));
+    // Not with a step of 0 either: that makes an infinity or no number.
+    Value most = arith::ConstantOp::create(b, loc, b.getFloatAttr(start.getType(), double(l.mostElements())));
+    Value least = arith::ConstantOp::create(b, loc, b.getFloatAttr(start.getType(), -double(l.mostElements())));
+    Value below = b.createOrFold<arith::CmpFOp>(loc, arith::CmpFPredicate::OLT, steps, most);
+    Value above = b.createOrFold<arith::CmpFOp>(loc, arith::CmpFPredicate::OGT, steps, least);
+    l.check(b.createOrFold<arith::AndIOp>(loc, below, above), ONNXC_SHAPE_MISMATCH,
+            "(limit - start) / delta: got no number of elements that memory holds");
+    // What is far below 0 is none.
+    steps = arith::MaximumFOp::create(b, loc, steps, arith::ConstantOp::create(b, loc, b.getFloatAttr(start.getType(), 0)));
     count = b.createOrFold<arith::FPToSIOp>(loc, b.getI64Type(), steps);
   } else {
     auto wide = [&](Value v) {
       return v.getType().isInteger(64) ? v : b.createOrFold<arith::ExtSIOp>(loc, b.getI64Type(), v);
     };
     Value s = wide(start), e = wide(limit), d = wide(delta);
+    Value zero = c64(l, 0);
+    l.check(cmp64(l, arith::CmpIPredicate::ne, d, zero), ONNXC_SHAPE_MISMATCH, Lowering::operandName(op, 2) + " (delta): got 0");
     Value down = cmp64(l, arith::CmpIPredicate::slt, d, c64(l, 0));
-    // Round away from zero in the direction of the step.
-    Value slack = select64(l, down, add64(l, d, c64(l, 1)), sub64(l, d, c64(l, 1)));
-    count = div64(l, add64(l, sub64(l, e, s), slack), d);
+    Value span = sub64(l, e, s), one = c64(l, 1);
+    Value ordered = cmp64(l, arith::CmpIPredicate::slt, e, s), negative = cmp64(l, arith::CmpIPredicate::slt, span, zero);
+    l.check(b.createOrFold<arith::CmpIOp>(loc, arith::CmpIPredicate::eq, ordered, negative), ONNXC_SHAPE_MISMATCH,
+            "limit - start: got no difference of 64 bits");
+    // One step for each whole one before the last.
+    Value before = select64(l, down, add64(l, span, one), sub64(l, span, one));
+    Value any = select64(l, down, negative, cmp64(l, arith::CmpIPredicate::sgt, span, zero));
+    count = select64(l, any, add64(l, div64(l, before, d), one), zero);
   }
   count = max64(l, count, c64(l, 0));
-  Dims dims = refine({asDim(l, count)}, op.getType());
+  l.checkBetween(count, 0, l.idx(l.mostElements()), "number of elements", ONNXC_SHAPE_MISMATCH);
+  Dims dims = l.refine({asDim(l, count)}, op);
   Value r = l.generate(dims, elem, [&](OpBuilder &nb, Location nl, ValueRange ivs) -> Value {
     Type t = start.getType();
     Value i = arith::IndexCastOp::create(nb, nl, nb.getI64Type(), ivs[0]);
@@ -189,13 +211,15 @@ static LogicalResult lowerOneHot(onnx::OneHotOp op, Lowering &l) {
   Type i64 = b.getI64Type(), stored = cast<RankedTensorType>(values.getType()).getElementType();
   int64_t r = Lowering::rank(indices) + 1, axis = l.axis(int64_t(op.getAxis()), r);
 
+  l.checkEqual(l.dim(values, 0), l.idx(2), "elements of " + Lowering::operandName(op, 2) + " (values)");
   Value depth = Lowering::load(b, loc, scalarOf(l, l.in(op, 1)), depthElem);
   depth = Lowering::convert(b, loc, depth, depthElem, i64);
   if (auto known = Lowering::constInts(op.getDepth()); known && known->size() == 1)
     depth = c64(l, known->front());
+  l.checkBetween(depth, 0, l.idx(l.mostElements()), Lowering::operandName(op, 1) + " (depth)", ONNXC_SHAPE_MISMATCH);
   Dims dims = l.dims(indices);
   dims.insert(dims.begin() + axis, asDim(l, depth));
-  dims = refine(dims, op.getType());
+  dims = l.refine(dims, op);
 
   // The index is read through its map; the depth's position is the iterator.
   SmallVector<AffineExpr> exprs;
@@ -230,6 +254,8 @@ static LogicalResult lowerTrilu(onnx::TriluOp op, Lowering &l) {
   if (Lowering::has(op, 1)) {
     auto known = Lowering::constInts(op.getK());
     k = known && known->size() == 1 ? c64(l, known->front()) : scalarOf(l, l.in(op, 1));
+    // Beyond any dim they all mean the same, and sums with positions do not overflow.
+    k = max64(l, min64(l, k, c64(l, l.mostElements())), c64(l, -l.mostElements()));
   }
   bool upper = op.getUpper() != 0;
   Type stored = cast<RankedTensorType>(in.getType()).getElementType();

@@ -14,8 +14,10 @@
 #include "passes/lower/Families.h"
 #include "passes/lower/Matmul.h"
 #include "passes/lower/Num.h"
+#include "passes/lower/Scalars.h"
 #include "passes/lower/ScalarBuilder.h"
 #include "passes/lower/Window.h"
+#include "runtime-lite/include/onnxc.h"
 
 using namespace mlir;
 
@@ -132,6 +134,7 @@ static LogicalResult lowerDft(Operation *op, Lowering &l) {
     if (!given || given->size() != 1)
       return l.fail(op, "axis must be one number");
     axis = (*given)[0];
+    l.checkBetween(dim64(l, axis), -rank, l.idx(rank - 2), Lowering::operandName(op, 2) + " (axis)", ONNXC_SHAPE_MISMATCH);
   }
   if (auto a = Lowering::staticDim(axis)) {
     axis = l.idx(l.axis(*a, rank));
@@ -162,6 +165,7 @@ static LogicalResult lowerDft(Operation *op, Lowering &l) {
     auto given = l.intsAsDims(op->getOperand(1));
     if (!given || given->size() != 1)
       return l.fail(op, "dft_length must be one number");
+    l.checkBetween(dim64(l, (*given)[0]), 1, l.idx(l.mostElements()), Lowering::operandName(op, 1) + " (dft_length)", ONNXC_SHAPE_MISMATCH);
     tr.points = (*given)[0];
   }
   OpFoldResult half = l.add(l.floorDiv(tr.points, l.idx(2)), l.idx(1));
@@ -212,6 +216,10 @@ static LogicalResult lowerStft(Operation *op, Lowering &l) {
       return l.fail(op, "frame_length must be one number");
     tr.points = *length;
   }
+  l.checkBetween(dim64(l, *step), 1, l.idx(l.mostElements()), Lowering::operandName(op, 1) + " (frame_step)", ONNXC_SHAPE_MISMATCH);
+  l.checkBetween(dim64(l, tr.points), 1, xd[1], "frame length", ONNXC_SHAPE_MISMATCH);
+  if (window)
+    l.checkEqual(l.dim(window, 0), tr.points, "length of " + Lowering::operandName(op, 2) + " (window)");
   tr.rows = tr.points;
   tr.rowParts = *parts;
   tr.colParts = 2;
@@ -239,6 +247,8 @@ static LogicalResult lowerMel(Operation *op, Lowering &l) {
        rate = l.intsAsDims(op->getOperand(2));
   if (!bins || !points || !rate)
     return l.fail(op, "the sizes must be single numbers");
+  l.checkBetween(dim64(l, (*bins)[0]), 0, l.idx(INT32_MAX), Lowering::operandName(op, 0) + " (num_mel_bins)", ONNXC_SHAPE_MISMATCH);
+  l.checkBetween(dim64(l, (*points)[0]), 0, l.idx(INT32_MAX), Lowering::operandName(op, 1) + " (dft_length)", ONNXC_SHAPE_MISMATCH);
   auto edge = [&](unsigned i) -> Num {
     if (auto c = Lowering::constFloats(op->getOperand(i)))
       return Num((*c)[0]);

@@ -3,6 +3,7 @@
 #include "dialects/onnx/Onnx.h"
 #include "passes/lower/Families.h"
 #include "passes/lower/Scalars.h"
+#include "runtime-lite/include/onnxc.h"
 
 using namespace mlir;
 using P = arith::CmpIPredicate;
@@ -74,6 +75,8 @@ static LogicalResult lowerSlice(onnx::SliceOp op, Lowering &l) {
   if (!starts || !ends || (Lowering::has(op, 3) && !axes) || (Lowering::has(op, 4) && !steps))
     return l.fail(op, "the number of sliced axes is not known at compile time");
 
+  if (axes)
+    l.checkAxes(*axes, r, Lowering::operandName(op, 3));
   Dims inDims = l.dims(in), counts;
   SmallVector<Range> ranges;
   bool forward = true, fixed = true; // all steps known and positive; all starts known
@@ -166,10 +169,17 @@ static LogicalResult lowerSplit(onnx::SplitOp op, Lowering &l) {
   int64_t parts = op->getNumResults();
   Dims inDims = l.dims(in), sizes;
   if (Lowering::has(op, 1)) {
-    auto given = l.intsAsDims(op.getSplit());
+    auto given = ints64(l, op.getSplit());
     if (!given || int64_t(given->size()) != parts)
       return l.fail(op, "'split' must have one entry per output");
-    sizes = *given;
+    l.checkSizes(*given, Lowering::operandName(op, 1) + " (split)");
+    Value sum = c64(l, 0);
+    for (Value size : *given) {
+      sum = add64(l, sum, size);
+      sizes.push_back(asDim(l, size));
+    }
+    Value whole = dim64(l, inDims[axis]);
+    l.check(cmp64(l, P::eq, sum, whole), ONNXC_SHAPE_MISMATCH, "sum of " + Lowering::operandName(op, 1) + " (split): got \1, wanted \2", sum, whole);
   } else {
     // Equal parts; the last one is smaller when the dim does not divide.
     OpFoldResult dim = inDims[axis], part = l.ceilDiv(dim, l.idx(parts));
@@ -182,7 +192,7 @@ static LogicalResult lowerSplit(onnx::SplitOp op, Lowering &l) {
   for (int64_t i = 0; i < parts; ++i) {
     Dims size = inDims, offsets(r, l.idx(0)), strides(r, l.idx(1));
     size[axis] = sizes[i];
-    size = refine(size, op->getResult(i).getType());
+    size = l.refine(size, op, i);
     offsets[axis] = at;
     at = l.add(at, sizes[i]);
     auto first = Lowering::staticDim(offsets[axis]), n = Lowering::staticDim(size[axis]);
@@ -234,6 +244,11 @@ static LogicalResult lowerPad(onnx::PadOp op, Lowering &l) {
   auto axes = Lowering::has(op, 3) ? ints64(l, op.getAxes()) : std::optional<Values>();
   if (!pads || (Lowering::has(op, 3) && !axes))
     return l.fail(op, "the number of padded axes is not known at compile time");
+  for (auto [i, pad] : llvm::enumerate(*pads))
+    l.checkBetween(pad, -l.mostElements(), l.idx(l.mostElements()), "element " + Twine(i) + " of " + Lowering::operandName(op, 1) + " (pads)",
+                   ONNXC_SHAPE_MISMATCH);
+  if (axes)
+    l.checkAxes(*axes, r, Lowering::operandName(op, 3));
   size_t n = pads->size() / 2;
   Values lows(pads->begin(), pads->begin() + n), highs(pads->begin() + n, pads->end());
 
@@ -243,6 +258,9 @@ static LogicalResult lowerPad(onnx::PadOp op, Lowering &l) {
     low.push_back(forDim(l, lows, axes, d, r, c64(l, 0)));
     high.push_back(forDim(l, highs, axes, d, r, c64(l, 0)));
     Value size = add64(l, add64(l, low[d], dim64(l, inDims[d])), high[d]);
+    l.checkBetween(size, 0, l.idx(l.mostElements()), "dim " + Twine(d) + " with its pads", ONNXC_SHAPE_MISMATCH);
+    if (op.getMode() != "constant")
+      l.checkReadable(inDims[d], {asDim(l, size)}, "dim " + Twine(d) + " of " + Lowering::operandName(op, 0));
     out.push_back(asDim(l, max64(l, size, c64(l, 0))));
   }
 

@@ -1,5 +1,6 @@
 // The vocabulary of lowerings: structured computations (linalg, tensor).
-#include "passes/lower/Lowering.h"
+#include "passes/lower/Scalars.h"
+#include "runtime-lite/include/onnxc.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -22,6 +23,19 @@ Value Lowering::fill(ArrayRef<OpFoldResult> ds, Type onnxElem, Value scalar) {
 
 Value Lowering::generic(ValueRange ins, Value init, ArrayRef<AffineMap> maps, ArrayRef<IteratorType> iterators,
                         function_ref<Value(OpBuilder &, Location, ValueRange)> body) {
+  // The sizes that operands share by their maps are the same: what linalg takes for granted.
+  SmallVector<OpFoldResult> extents(iterators.size());
+  SmallVector<Value> operands(ins);
+  operands.push_back(init);
+  for (auto [operand, map] : llvm::reverse(llvm::zip_equal(operands, maps)))
+    for (auto [i, expr] : llvm::enumerate(map.getResults()))
+      if (auto loop = dyn_cast<AffineDimExpr>(expr)) {
+        OpFoldResult mine = dim(operand, i), &extent = extents[loop.getPosition()];
+        if (!extent)
+          extent = mine;
+        else if (!sameSize(mine, extent))
+          checkEqual(mine, extent, "dim " + Twine(i) + " of an operand");
+      }
   // Without elements there is no iteration; linalg refuses maps whose last index is -1.
   auto isEmpty = [](Value v) { return llvm::is_contained(cast<RankedTensorType>(v.getType()).getShape(), 0); };
   if (llvm::any_of(ins, isEmpty) || isEmpty(init))
@@ -35,13 +49,6 @@ Value Lowering::generic(ValueRange ins, Value init, ArrayRef<AffineMap> maps, Ar
 
 Value Lowering::map(ValueRange ins, ArrayRef<Type> elems, Type outElem, ScalarFn body) {
   return mapTo(broadcastDims(ins), ins, elems, outElem, body);
-}
-
-/// `d` is the size of dim i of `tensor`, by its form.
-static bool isDimOf(OpFoldResult d, Value tensor, int64_t i) {
-  auto value = dyn_cast<Value>(d);
-  auto dim = value ? value.getDefiningOp<tensor::DimOp>() : tensor::DimOp();
-  return dim && dim.getSource() == tensor && dim.getConstantIndex() == i;
 }
 
 Value Lowering::mapTo(ArrayRef<OpFoldResult> outDims, ValueRange ins, ArrayRef<Type> elems, Type outElem, ScalarFn body) {
@@ -63,7 +70,13 @@ Value Lowering::mapTo(ArrayRef<OpFoldResult> outDims, ValueRange ins, ArrayRef<T
         exprs.push_back(b.getAffineConstantExpr(0));
       else {
         exprs.push_back(b.getAffineDimExpr(d));
-        ambiguous |= !x && mine != outDims[d] && !isDimOf(outDims[d], in, i);
+        if (x || sameSize(mine, outDims[d]))
+          continue;
+        ambiguous = true;
+        Value size = dim64(*this, mine), wanted = dim64(*this, outDims[d]);
+        Value fits = b.createOrFold<arith::OrIOp>(loc(), cmp64(*this, arith::CmpIPredicate::eq, size, c64(*this, 1)),
+                                                  cmp64(*this, arith::CmpIPredicate::eq, size, wanted));
+        check(fits, ONNXC_SHAPE_MISMATCH, "dim " + Twine(i) + " of an operand: got \1, wanted 1 or \2 to broadcast", size, wanted);
       }
     }
     if (ambiguous) {
@@ -176,7 +189,42 @@ Value Lowering::transpose(Value in, ArrayRef<int64_t> perm) {
                  iterators, [](OpBuilder &, Location, ValueRange args) { return args[0]; });
 }
 
-Value Lowering::reshape(Value in, ArrayRef<OpFoldResult> newDims) {
+/// Factors of a product of sizes: constants as one number, others as values.
+static int64_t factorsOf(ArrayRef<OpFoldResult> dims, SmallVectorImpl<Value> &factors) {
+  int64_t known = 1;
+  SmallVector<OpFoldResult> work(dims);
+  while (!work.empty()) {
+    OpFoldResult d = work.pop_back_val();
+    if (auto n = Lowering::staticDim(d))
+      (void)llvm::MulOverflow(known, *n, known);
+    else if (auto product = cast<Value>(d).getDefiningOp<arith::MulIOp>())
+      work.append({product.getLhs(), product.getRhs()});
+    else
+      factors.push_back(cast<Value>(d));
+  }
+  return known;
+}
+
+/// By its form, the number of elements stays the same.
+static bool sameProduct(ArrayRef<OpFoldResult> a, ArrayRef<OpFoldResult> c) {
+  SmallVector<Value> mine, theirs;
+  if (factorsOf(a, mine) != factorsOf(c, theirs) || mine.size() != theirs.size())
+    return false;
+  for (Value v : mine) {
+    auto *same = llvm::find_if(theirs, [&](Value w) { return Lowering::sameSize(v, w); });
+    if (same == theirs.end())
+      return false;
+    theirs.erase(same);
+  }
+  return true;
+}
+
+Value Lowering::reshape(Value in, ArrayRef<OpFoldResult> newDims, bool isChecked) {
+  if (!isChecked && !sameProduct(dims(in), newDims)) {
+    Value fits, got = productOf(newDims, fits), wanted = dim64(*this, product(dims(in)));
+    Value same = b.createOrFold<arith::AndIOp>(loc(), fits, cmp64(*this, arith::CmpIPredicate::eq, got, wanted));
+    check(same, ONNXC_SHAPE_MISMATCH, "elements after a change of shape: got \1, wanted \2", got, wanted);
+  }
   auto type = cast<RankedTensorType>(in.getType());
   SmallVector<int64_t> shape;
   for (OpFoldResult d : newDims)
@@ -287,6 +335,10 @@ Value Lowering::concat(ValueRange ins, int64_t axis) {
         outDims[i] = d[i];
     }
   }
+  for (auto [n, v] : llvm::enumerate(ins))
+    for (auto [i, d] : llvm::enumerate(dims(v)))
+      if (int64_t(i) != axis && !sameSize(d, outDims[i]))
+        checkEqual(d, outDims[i], "dim " + Twine(i) + " of part " + Twine(n));
   Value acc = empty(outDims, cast<RankedTensorType>(ins[0].getType()).getElementType());
   OpFoldResult at = idx(0);
   for (Value v : ins) {

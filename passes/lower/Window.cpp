@@ -3,6 +3,8 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "passes/lower/Attributes.h"
+#include "passes/lower/Scalars.h"
+#include "runtime-lite/include/onnxc.h"
 
 using namespace mlir;
 
@@ -34,6 +36,9 @@ Window windowOf(Operation *op, Lowering &l, ArrayRef<OpFoldResult> in, ArrayRef<
         high = l.idx(pads[n + i]);
       }
       w.asked.push_back(high);
+      Value padded = dim64(l, l.add(l.add(in[i], low), high)), window = dim64(l, extent);
+      l.check(cmp64(l, arith::CmpIPredicate::sge, padded, window), ONNXC_SHAPE_MISMATCH,
+              "spatial dim " + Twine(i) + " with its padding: got \1, wanted at least \2, the extent of the kernel", padded, window);
       OpFoldResult room = l.sub(l.add(l.add(in[i], low), high), extent);
       // With ceil_mode the last window still has to start inside the input or
       // its leading padding.

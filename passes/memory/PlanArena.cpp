@@ -12,6 +12,9 @@
 #include "passes/memory/PlanArena.h"
 #include "passes/memory/PlaceBuffers.h"
 #include "passes/schedule/gpu/Gpu.h"
+#include "dialects/rt/NodeName.h"
+#include "dialects/rt/Rt.h"
+#include "runtime-lite/include/onnxc.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
@@ -116,6 +119,61 @@ static void setLiveRange(Buffer &buffer, const BufferViewFlowAnalysis::ValueSetT
   }
 }
 
+/// The node that an allocation is made for: its own, or that of what touches it.
+static std::string nodeOf(memref::AllocOp op) {
+  std::string name = nodeName(op.getLoc());
+  for (Operation *user : op->getUsers())
+    if (name.empty())
+      name = nodeName(user->getLoc());
+  return name;
+}
+
+/// The bytes of one element along each unknown dim; known dims of 0 are taken for 1.
+static int64_t knownBytes(MemRefType type) {
+  int64_t known = elementBytes(type.getElementType());
+  for (int64_t d : type.getShape())
+    if (!ShapedType::isDynamic(d))
+      known *= std::max<int64_t>(d, 1);
+  return known;
+}
+
+/// `known` bytes times `sizes`, for `node`; the run ends where they cannot be
+/// counted. Dims of 0 are taken for 1, as they are factors of strides; negative
+/// ones are numbers beyond any memory.
+static Value bytesToAllocate(OpBuilder &b, Location loc, int64_t known, ValueRange sizes, const std::string &node) {
+  auto constant = [&](int64_t n) { return arith::ConstantIndexOp::create(b, loc, n).getResult(); };
+  Value bytes = constant(known), zero = constant(0), fits;
+  auto both = [&](Value more) { fits = fits ? arith::AndIOp::create(b, loc, fits, more).getResult() : more; };
+  for (Value size : sizes) {
+    Value factor = arith::MaxUIOp::create(b, loc, size, constant(1));
+    auto product = arith::MulUIExtendedOp::create(b, loc, bytes, factor);
+    bytes = product.getLow();
+    both(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, product.getHigh(), zero));
+  }
+  if (!fits)
+    return bytes;
+  // As a signed number, so that differences of addresses fit as well.
+  both(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, bytes, zero));
+  Value largest = arith::IndexCastOp::create(b, loc, b.getI64Type(), sizes.front());
+  for (Value size : sizes.drop_front()) {
+    Value wide = arith::IndexCastOp::create(b, loc, b.getI64Type(), size);
+    largest = arith::MaxUIOp::create(b, loc, largest, wide);
+  }
+  // The largest of them is named.
+  rt::CheckOp::create(b, loc, fits, largest, largest, ONNXC_OUT_OF_MEMORY, node,
+                      "node '" + shownName(node) + "': a temporary with a dim of " + rt::kGot + " elements is larger than memory can be");
+  return bytes;
+}
+
+/// The run ends where the allocator had nothing.
+static void checkAllocated(OpBuilder &b, Location loc, const std::string &node, Value address, Value bytes) {
+  Value zero = arith::ConstantIndexOp::create(b, loc, 0);
+  Value got = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, address, zero);
+  Value wanted = arith::IndexCastOp::create(b, loc, b.getI64Type(), bytes);
+  rt::CheckOp::create(b, loc, got, wanted, wanted, ONNXC_OUT_OF_MEMORY, node,
+                      "node '" + shownName(node) + "': the allocator gave no memory, wanted " + rt::kWanted + " bytes");
+}
+
 static func::FuncOp declare(func::FuncOp main, StringRef name, FunctionType type) {
   auto module = main->getParentOfType<ModuleOp>();
   if (auto f = module.lookupSymbol<func::FuncOp>(name))
@@ -210,10 +268,7 @@ public:
     SmallVector<Value> dims(alloc.getDynamicSizes());
     llvm::sort(dims, [](Value a, Value c) { return a.getAsOpaquePointer() < c.getAsOpaquePointer(); });
     DynamicGroup &group = groups[{alloc->getBlock(), dims}];
-    int64_t bytes = elementBytes(alloc.getType().getElementType());
-    for (int64_t d : alloc.getType().getShape())
-      bytes *= ShapedType::isDynamic(d) ? 1 : d;
-    Buffer buffer{alloc, int64_t(llvm::alignTo(std::max<int64_t>(1, bytes), kArenaAlign)), 0, 0};
+    Buffer buffer{alloc, int64_t(llvm::alignTo(knownBytes(alloc.getType()), kArenaAlign)), 0, 0};
     setLiveRange(buffer, aliases, positions);
     group.dims.assign(dims);
     group.buffers.push_back(buffer);
@@ -333,14 +388,9 @@ ArenaPlan planArena(func::FuncOp main, const ArenaOptions &options) {
     Location where = h.op.getLoc();
     b.setInsertionPoint(h.op);
     MemRefType type = h.op.getType();
-    Value bytes = arith::ConstantIndexOp::create(b, where, elementBytes(type.getElementType()));
-    unsigned next = 0;
-    for (int64_t d : type.getShape()) {
-      Value size = ShapedType::isDynamic(d) ? h.op.getDynamicSizes()[next++]
-                                            : arith::ConstantIndexOp::create(b, where, d).getResult();
-      bytes = arith::MulIOp::create(b, where, bytes, size);
-    }
+    Value bytes = bytesToAllocate(b, where, knownBytes(type), h.op.getDynamicSizes(), nodeOf(h.op));
     Value address = func::CallOp::create(b, where, allocFn, ValueRange{frame, bytes}).getResult(0);
+    checkAllocated(b, where, nodeOf(h.op), address, bytes);
     Value buffer = memrefAt(b, where, address, type, h.op.getDynamicSizes(), options.indexBits);
     if (h.freeBefore) {
       b.setInsertionPoint(h.freeBefore);
@@ -354,14 +404,15 @@ ArenaPlan planArena(func::FuncOp main, const ArenaOptions &options) {
     if (!options.shares)
       keepForever(group.buffers, positions);
     place(group.buffers, kArenaAlign, kArenaAlign, units);
-    Operation *first = group.buffers.front().value.getDefiningOp();
-    Location where = first->getLoc();
+    auto first = group.buffers.front().value.getDefiningOp<memref::AllocOp>();
+    Location where = first.getLoc();
     b.setInsertionPoint(first);
+    Value bytes = bytesToAllocate(b, where, units.bytes, group.dims, nodeOf(first));
+    Value address = func::CallOp::create(b, where, allocFn, ValueRange{frame, bytes}).getResult(0);
+    checkAllocated(b, where, nodeOf(first), address, bytes);
     Value product = arith::ConstantIndexOp::create(b, where, 1);
     for (Value size : group.dims)
       product = arith::MulIOp::create(b, where, product, size);
-    Value total = arith::MulIOp::create(b, where, arith::ConstantIndexOp::create(b, where, units.bytes), product);
-    Value address = func::CallOp::create(b, where, allocFn, ValueRange{frame, total}).getResult(0);
     for (const Buffer &buffer : group.buffers) {
       auto alloc = buffer.value.getDefiningOp<memref::AllocOp>();
       b.setInsertionPoint(alloc);

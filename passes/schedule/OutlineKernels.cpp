@@ -98,7 +98,8 @@ bool canSink(Operation *from, Operation *to) {
     SmallVector<MemoryEffects::EffectInstance> list;
     effects.getEffects(list);
     for (auto &e : list)
-      if (isa<MemoryEffects::Write>(e.getEffect()) && (!e.getValue() || touched.count(bufferOf(e.getValue()))))
+      if (isa<MemoryEffects::Write>(e.getEffect()) && e.getResource() == SideEffects::DefaultResource::get() &&
+          (!e.getValue() || touched.count(bufferOf(e.getValue()))))
         return false;
   }
   return true;

@@ -263,6 +263,8 @@ int32_t onnxc_cuda_init(void *memory, size_t bytes,
   if (!memory || !program || (uintptr_t)memory % 64 != 0 ||
       bytes < onnxc_cuda_state_bytes(program))
     return ONNXC_BAD_ARGUMENT;
+  if (context && context->version != ONNXC_VERSION)
+    return ONNXC_VERSION_MISMATCH;
   onnxc_cuda_state *state = memory;
   memset(state, 0, sizeof *state);
   if (program->version != ONNXC_CUDA_VERSION)

@@ -12,7 +12,7 @@ extern "C" {
 #endif
 
 /* Version of onnxc_context and onnxc_model as laid out below. */
-#define ONNXC_VERSION 3u
+#define ONNXC_VERSION 4u
 
 /* Largest number of dimensions of an input or output tensor. */
 #define ONNXC_MAX_RANK 8
@@ -81,7 +81,9 @@ typedef enum {
  * in the low bits and the rest zero. Complex numbers are real, imaginary. */
 typedef struct {
   void *data;
-  size_t bytes; /* outputs: capacity of data in bytes; inputs: ignored */
+  /* Outputs: capacity of data in bytes. Inputs: 0, or the bytes that data has,
+   * against which dims known at run time are checked. */
+  size_t bytes;
   int32_t type; /* ONNXC_TYPE_* */
   int32_t rank;
   int64_t dims[ONNXC_MAX_RANK];
@@ -104,16 +106,23 @@ struct onnxc_executor {
               int64_t count, int64_t workers);
 };
 
+/* Room for an error message in onnxc_context. */
+#define ONNXC_ERROR_TEXT 256
+
 /* What a run may use, and where it reports errors. May be NULL for models
  * without dynamic temporaries or dynamic outputs. */
 typedef struct {
-  uint32_t version; /* ONNXC_VERSION */
+  uint32_t version; /* ONNXC_VERSION; with another one a run returns
+                     * ONNXC_VERSION_MISMATCH and looks no further */
   void *user;       /* handed to allocate and release */
   void *(*allocate)(void *user, size_t bytes, size_t align);
   void (*release)(void *user, void *p);
   /* Written by the run when it does not return ONNXC_OK. */
   int32_t error_code;
-  int32_t error_node; /* index of the node, -1 when no node is at fault */
+  int32_t error_node; /* index of the node in the model's graph, -1 when no
+                       * node of it is at fault */
+  /* Names the input or node, what came and what was wanted. Valid until the
+   * next run with this context. */
   const char *error_message;
   /* For models compiled with --threads=N; NULL runs them on one thread. */
   onnxc_executor *executor;
@@ -123,6 +132,8 @@ typedef struct {
   /* For models compiled with --gpu: the CUstream to work in, of the context
    * that was current at m_init; NULL is the default stream. */
   void *stream;
+  /* Since version 4: where messages are written that have numbers in them. */
+  char error_text[ONNXC_ERROR_TEXT];
 } onnxc_context;
 
 /* What a model declares about an input or output. */

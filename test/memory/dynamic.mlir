@@ -10,8 +10,12 @@
 // CHECK-SAME: (%[[N:[a-z0-9]*]]: index, %[[M:[a-z0-9]*]]: index, %{{.*}}: memref<0xi8>, %[[FRAME:[a-z0-9]*]]: index) {
 // CHECK-DAG: %[[UNIT:.*]] = arith.constant 192 : index
 // CHECK-DAG: %[[SECOND:.*]] = arith.constant 128 : index
-// CHECK: %[[BYTES:.*]] = arith.muli %[[N]], %[[UNIT]]
+// CHECK: %[[BYTES:.*]], %[[HIGH:.*]] = arith.mului_extended %{{.*}}, %[[UNIT]]
+// CHECK: arith.cmpi eq, %[[HIGH]]
+// CHECK: rt.check {{.*}} 6, "make", "node 'make': a temporary with a dim of \01 elements is larger than memory can be"
 // CHECK: %[[AT:.*]] = call @onnxc.alloc(%[[FRAME]], %[[BYTES]])
+// CHECK: %[[GOT:.*]] = arith.cmpi ne, %[[AT]]
+// CHECK: rt.check %[[GOT]], {{.*}} 6, "make", "node 'make': the allocator gave no memory, wanted \02 bytes"
 // CHECK: %[[OFFSET:.*]] = arith.muli %[[N]], %[[SECOND]]
 // CHECK: arith.addi %[[AT]], %[[OFFSET]]
 // CHECK: %[[OTHER:.*]] = call @onnxc.alloc(
@@ -24,7 +28,7 @@ module {
   func.func private @back(memref<?x20xf32>, memref<?x2xf32>)
   func.func private @end(memref<?x2xf32>)
   func.func @main(%n: index, %m: index) {
-    %a = memref.alloc(%n) : memref<?xf32>
+    %a = memref.alloc(%n) : memref<?xf32> loc("make")
     %b = memref.alloc(%n) : memref<?x20xf32>
     %c = memref.alloc(%n) : memref<?x2xf32>
     call @use(%a) : (memref<?xf32>) -> ()

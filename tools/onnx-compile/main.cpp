@@ -94,6 +94,8 @@ std::vector<Option> optionTable(Arguments &a) {
       {"--limit", "name=N", limitHelp(),
        [&a](StringRef v) { return onnxc::setLimit(a.options.limits, v, a.mistake); }},
       {"--allow-links", "", "external data may lie behind symbolic and hard links that lead out of the model's folder", flag(o.allowLinks)},
+      {"--index-check", "what", "indices out of range in a run: error (default), or clamp, which costs nothing",
+       [&o](StringRef v) { o.clampIndices = v == "clamp"; return v == "clamp" || v == "error"; }},
       {"--ram-budget", "bytes", "fails when arena, inputs and outputs take more (suffixes K, M)",
        [&o](StringRef v) { return (o.ramBudget = onnxc::parseBytes(v)).has_value(); }},
       {"--flash-budget", "bytes", "fails when code, constants and weights take more (suffixes K, M)",

@@ -345,8 +345,6 @@ llvm::Error Session::failed(llvm::StringRef what, int32_t status) const {
                          .str();
   if (context.error_message)
     text += std::string(": ") + context.error_message;
-  if (context.error_node >= 0)
-    text += " at node " + std::to_string(context.error_node);
   return userError(text);
 }
 

@@ -86,6 +86,8 @@ llvm::ArrayRef<OptionSpec> compileOptions() {
       {"keep-initializer-inputs", nullptr,
        "initializers that are inputs as well stay inputs"},
       {"keep-dynamic", nullptr, "compile dynamic dimensions as dynamic"},
+      {"index-check", "WHAT",
+       "indices out of range in a run: error (default), or clamp"},
       {"threads", "N", "threads of the compiled model (1)"},
       {"opt-level", "0..3", "effort of the compiler (3)"},
       {"target", "ROW",
@@ -200,6 +202,11 @@ llvm::Expected<CompileOptions> parseCompileOptions(const Arguments &arguments) {
                      "name a program that does so with --runner");
   options.verbose = arguments.has("verbose");
   options.reuse = !arguments.has("no-reuse");
+  llvm::StringRef indices = arguments.get("index-check", "error");
+  if (indices != "error" && indices != "clamp")
+    return userError("--index-check: got '" + indices +
+                     "', wanted error or clamp");
+  options.clampIndices = indices == "clamp";
   for (llvm::StringRef text : arguments.all("dim")) {
     auto [symbol, value] = text.rsplit('=');
     if (symbol.empty() || value.empty())
