@@ -1,4 +1,5 @@
 // The vocabulary of lowerings: checks in the run.
+#include "dialects/onnx/Constraints.h"
 #include "dialects/rt/NodeName.h"
 #include "dialects/rt/Rt.h"
 #include "passes/lower/Scalars.h"
@@ -29,6 +30,39 @@ void Lowering::check(Value ok, int status, const Twine &what, Value got, Value w
   else
     unsupported.push_back({"output", "Output", who + message});
   op.erase();
+}
+
+void Lowering::checkOperands(Operation *op) {
+  using Relation = onnx::SizeConstraint::Relation;
+  // A number, or null where lowering looks at it later: an element of a shape operand.
+  auto number = [&](const onnx::Size &size) -> Value {
+    if (!size.tensor)
+      return ShapedType::isDynamic(size.constant) ? Value() : c64(*this, size.constant);
+    Value tensor = get(size.tensor);
+    return tensor ? mul64(*this, dim64(*this, dim(tensor, size.dim)), c64(*this, size.factor)) : Value();
+  };
+  auto place = [&](const onnx::Size &size) -> std::string {
+    for (auto [i, v] : llvm::enumerate(op->getOperands()))
+      if (v == size.tensor)
+        return "dim " + std::to_string(size.dim) + " of " + operandName(op, unsigned(i));
+    return "";
+  };
+  for (const onnx::SizeConstraint &c : onnx::undecidedConstraints(op)) {
+    Value got = number(c.got), wanted = number(c.wanted), one = c64(*this, 1);
+    if (!got || !wanted)
+      continue;
+    Value ok = cmp64(*this, P::eq, got, wanted);
+    if (c.relation != Relation::Equal)
+      ok = b.createOrFold<arith::OrIOp>(loc(), ok, cmp64(*this, P::eq, got, one));
+    if (c.relation == Relation::Broadcast)
+      ok = b.createOrFold<arith::OrIOp>(loc(), ok, cmp64(*this, P::eq, wanted, one));
+    std::string mine = place(c.got), theirs = place(c.wanted);
+    check(ok, ONNXC_SHAPE_MISMATCH,
+          Twine(c.what) + (mine.empty() ? "" : " (" + mine + ")") + ": got " + Twine(rt::kGot) +
+              (c.relation == Relation::Equal ? ", wanted " : ", wanted 1 or ") + Twine(rt::kWanted) +
+              (theirs.empty() ? "" : " as " + theirs),
+          got, wanted);
+  }
 }
 
 void Lowering::checkEqual(OpFoldResult got, OpFoldResult wanted, const Twine &what) {
