@@ -51,15 +51,16 @@ void Lowering::checkOperands(Operation *op) {
     Value got = number(c.got), wanted = number(c.wanted), one = c64(*this, 1);
     if (!got || !wanted)
       continue;
-    Value ok = cmp64(*this, P::eq, got, wanted);
-    if (c.relation != Relation::Equal)
+    Value ok = cmp64(*this, c.relation == Relation::AtMost ? P::sle : P::eq, got, wanted);
+    bool orOne = c.relation == Relation::Broadcast || c.relation == Relation::BroadcastTo;
+    if (orOne)
       ok = b.createOrFold<arith::OrIOp>(loc(), ok, cmp64(*this, P::eq, got, one));
     if (c.relation == Relation::Broadcast)
       ok = b.createOrFold<arith::OrIOp>(loc(), ok, cmp64(*this, P::eq, wanted, one));
     std::string mine = place(c.got), theirs = place(c.wanted);
     check(ok, ONNXC_SHAPE_MISMATCH,
           Twine(c.what) + (mine.empty() ? "" : " (" + mine + ")") + ": got " + Twine(rt::kGot) +
-              (c.relation == Relation::Equal ? ", wanted " : ", wanted 1 or ") + Twine(rt::kWanted) +
+              (orOne ? ", wanted 1 or " : c.relation == Relation::AtMost ? ", wanted at most " : ", wanted ") + Twine(rt::kWanted) +
               (theirs.empty() ? "" : " as " + theirs),
           got, wanted);
   }
