@@ -32,7 +32,7 @@ void Lowering::check(Value ok, int status, const Twine &what, Value got, Value w
   op.erase();
 }
 
-void Lowering::checkOperands(Operation *op) {
+void Lowering::checkConstraints(Operation *op) {
   using Relation = onnx::SizeConstraint::Relation;
   // A number, or null where lowering looks at it later: an element of a shape operand.
   auto number = [&](const onnx::Size &size) -> Value {

@@ -198,7 +198,7 @@ std::optional<SmallVector<Value>> Lowering::lowerBlock(Block &block, ValueRange 
       continue;
     }
     size_t reported = unsupported.size();
-    checkOperands(&op);
+    checkConstraints(&op);
     if (failed((*fn)(&op, *this)) && unsupported.size() == reported)
       (void)fail(&op, "this combination of attributes and types is not supported yet");
     ok &= unsupported.size() == reported; // also where a check is known not to hold

@@ -101,7 +101,7 @@ public:
   /// the computation that relies on it.
   void check(mlir::Value ok, int status, const llvm::Twine &what, mlir::Value got = {}, mlir::Value wanted = {});
   /// What the shape rule of `op` wants of its operands and their types do not decide (dialects/onnx/Constraints.h).
-  void checkOperands(mlir::Operation *op);
+  void checkConstraints(mlir::Operation *op);
   /// The two sizes are equal: "`what`: got N, wanted M" and ONNXC_SHAPE_MISMATCH.
   void checkEqual(mlir::OpFoldResult got, mlir::OpFoldResult wanted, const llvm::Twine &what);
   /// low <= got <= high, as `checkEqual`: "`what`: got N, wanted LOW to HIGH".
