@@ -87,6 +87,14 @@ void Lowering::checkSizes(ArrayRef<Value> sizes, const Twine &what, int64_t low)
 void Lowering::checkAxes(ArrayRef<Value> axes, int64_t rank, const Twine &what) {
   for (Value a : axes)
     checkBetween(a, -rank, idx(rank - 1), what + " (axes)", ONNXC_SHAPE_MISMATCH);
+  if (llvm::all_of(axes, [](Value a) { return known64(a).has_value(); }))
+    return;
+  for (int64_t d = 0; axes.size() > 1 && d < rank; ++d) {
+    Value times = c64(*this, 0), one = c64(*this, 1), axis = c64(*this, d);
+    for (Value a : axes)
+      times = add64(*this, times, select64(*this, isAxis(*this, a, d, rank), one, c64(*this, 0)));
+    check(cmp64(*this, P::sle, times, one), ONNXC_SHAPE_MISMATCH, what + " (axes): got an axis twice, " + Twine(rt::kGot), axis);
+  }
 }
 
 Value Lowering::productOf(ArrayRef<OpFoldResult> dims, Value &fits) {

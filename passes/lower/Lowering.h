@@ -108,7 +108,7 @@ public:
   void checkBetween(mlir::Value got, int64_t low, mlir::OpFoldResult high, const llvm::Twine &what, int status);
   /// Elements of a shape operand, i64, are sizes: from `low` (0 or -1) to the most that index holds.
   void checkSizes(llvm::ArrayRef<mlir::Value> sizes, const llvm::Twine &what, int64_t low = 0);
-  /// Axes, i64, are in [-rank, rank).
+  /// Axes, i64, are in [-rank, rank); those that only the run knows are there once.
   void checkAxes(llvm::ArrayRef<mlir::Value> axes, int64_t rank, const llvm::Twine &what);
   /// Product of dims, i64; `fits` (i1) is set to whether it is no more than the most a dim can be.
   mlir::Value productOf(llvm::ArrayRef<mlir::OpFoldResult> dims, mlir::Value &fits);

@@ -167,6 +167,9 @@ static LogicalResult lowerSqueeze(onnx::SqueezeOp op, Lowering &l) {
       Value dropped = none;
       for (Value a : *values)
         dropped = l.b.createOrFold<arith::OrIOp>(l.loc(), dropped, isAxis(l, a, d, r));
+      Value extent = dim64(l, dims[d]), kept = l.b.createOrFold<arith::XOrIOp>(l.loc(), dropped, arith::ConstantOp::create(l.b, l.loc(), l.b.getBoolAttr(true)));
+      l.check(l.b.createOrFold<arith::OrIOp>(l.loc(), kept, cmp64(l, P::eq, extent, c64(l, 1))), ONNXC_SHAPE_MISMATCH,
+              "dim " + Twine(d) + " of " + Lowering::operandName(op, 0) + ", to be dropped: got \1, wanted 1", extent);
       for (size_t j = 0; j < sizes.size(); ++j) {
         Value here = select64(l, dropped, c64(l, -1), position);
         sizes[j] = select64(l, cmp64(l, P::eq, here, c64(l, j)), dim64(l, dims[d]), sizes[j]);

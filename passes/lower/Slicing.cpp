@@ -85,6 +85,7 @@ static LogicalResult lowerSlice(onnx::SliceOp op, Lowering &l) {
     Value start = forDim(l, *starts, axes, d, r, c64(l, 0));
     Value end = forDim(l, *ends, axes, d, r, dim);
     Value step = steps ? forDim(l, *steps, axes, d, r, one) : one;
+    l.check(cmp64(l, P::ne, step, c64(l, 0)), ONNXC_SHAPE_MISMATCH, "step along dim " + Twine(d) + ": got 0");
     Range range = clampRange(l, start, end, step, dim);
     auto known = known64(step);
     forward &= known && *known > 0;

@@ -20,7 +20,7 @@ int32_t onnxc_cuda_report(onnxc_cuda_state *state, onnxc_context *context,
   context->error_code = status;
   context->error_node = -1;
   context->error_message = state->message;
-  if (context->log)
+  if (context->version >= 3 && context->log)
     context->log(context->user, state->message);
   return status;
 }

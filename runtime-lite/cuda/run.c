@@ -46,7 +46,7 @@ int32_t onnxc_cuda_begin(void *memory, onnxc_context *context) {
   state->touched_host = 0;
   state->launches = 0;
   state->stream =
-      context ? (cu_stream)context->stream : NULL;
+      context && context->version >= 3 ? (cu_stream)context->stream : NULL;
   cu_result code = driver->context_push(state->gpu);
   if (code != CU_SUCCESS) {
     state->status = onnxc_cuda_report(
