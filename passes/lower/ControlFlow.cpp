@@ -117,9 +117,13 @@ static LogicalResult lowerIf(onnx::IfOp op, Lowering &l) {
 
 /// A condition that the branch which was left out makes necessary.
 static LogicalResult lowerRequire(onnx::RequireOp op, Lowering &l) {
-  if (auto known = Lowering::constInts(op.getCond()); known && known->size() == 1 && (known->front() != 0) == op.getWanted())
-    return success();
-  return l.fail(op, op.getMessage() + "; pin the dims (--dim) or the value (--value) that decide it");
+  Value holds = condition(l, l.in(op, 0));
+  if (!op.getWanted()) {
+    Value yes = arith::ConstantOp::create(l.b, l.loc(), l.b.getBoolAttr(true));
+    holds = l.b.createOrFold<arith::XOrIOp>(l.loc(), holds, yes);
+  }
+  l.check(holds, ONNXC_SHAPE_MISMATCH, op.getMessage());
+  return success();
 }
 
 // ---- scan outputs -----------------------------------------------------------

@@ -116,11 +116,16 @@ run("several ops behind both ranks: the lower", m, dict(x=np.full((3, 1), 2, f32
 run("several ops behind both ranks: the higher", m, dict(x=np.full((3, 2), 2, f32)), dict(y=4, rank=2))
 line = squeezed(["a", "b", "c"], [N("Transpose", ["o"], ["y"], perm=[1, 0])], [("y", T.FLOAT, None)])
 v = np.arange(6, dtype=f32).reshape(2, 3, 1)
+run("a consumer of one rank", line, dict(x=v), dict(y=v[..., 0].T))
 run("a consumer of the other rank than the dims have", line, dict(x=np.ones((2, 3, 2), f32)), words="squeeze")
+
+whole = squeezed(["a", "b"], [N("Identity", ["o"], ["y"])], [("y", T.FLOAT, ["n"])])
+run("the rank of an output decides", whole, dict(x=np.ones((3, 1), f32)), dict(y=np.ones(3)))
 
 dead = graph([constant("ax", [0]), N("Squeeze", ["x", "ax"], ["sq"]), constant("shape", [7]), N("Reshape", ["sq", "shape"], ["t"])], [("t", T.FLOAT)])
 alive = graph([N("Neg", ["x"], ["e"])], [("e", T.FLOAT)])
 m = model([N("If", ["c"], ["y"], name="gate", then_branch=dead, else_branch=alive)], [("c", T.BOOL, []), ("x", T.FLOAT, [2, 3])], [("y", T.FLOAT, [2, 3])])
+run("a branch that contradicts itself and does not run", m, dict(c=np.array(False), x=np.ones((2, 3), f32)), dict(y=-np.ones((2, 3))))
 run("a branch that contradicts itself and would run", m, dict(c=np.array(True), x=np.ones((2, 3), f32)), words="gate")
 
 # Results that are views: of an input, a constant, a value that is used later.
