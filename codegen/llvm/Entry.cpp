@@ -198,7 +198,8 @@ struct EntryBuilder {
              bytes, size(info.bytes()));
     }
 
-    Value *frame = b.CreateAlloca(frameType);
+    // In the first block: elsewhere it would be of a size that the stack's bound cannot count.
+    Value *frame = IRBuilder<>(&run->getEntryBlock(), run->getEntryBlock().begin()).CreateAlloca(frameType);
     b.CreateStore(ctx, b.CreateStructGEP(frameType, frame, 0));
     b.CreateStore(ConstantPointerNull::get(ptr), b.CreateStructGEP(frameType, frame, 1));
     b.CreateStore(outputs, b.CreateStructGEP(frameType, frame, 2));

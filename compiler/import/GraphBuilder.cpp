@@ -504,15 +504,24 @@ OwningOpRef<ModuleOp> buildModule(ReadModel &model, const DimBounds &bounds,
 
 void checkOutputs(ModuleOp module, const DeclaredTypes &declared) {
   auto function = cast<func::FuncOp>(module.lookupSymbol("main"));
+  // With a dynamic batch, exporters forget it in what they declare of outputs.
+  bool fixed = llvm::all_of(function.getArgumentTypes(), [](Type type) {
+    auto tensor = dyn_cast<TensorType>(type);
+    return tensor && tensor.hasStaticShape();
+  });
   for (auto [index, made] : llvm::enumerate(function.getResultTypes())) {
     auto name = function.getResultAttrOfType<StringAttr>(unsigned(index), "onnx.name");
     const ::onnx::TypeProto *file = declared.find(name.getValue().str());
     Type said = file ? valueType(*file, *module.getContext()) : Type();
     auto from = dyn_cast_or_null<TensorType>(said), to = dyn_cast<TensorType>(made);
     // Element types are ONNX's own check.
-    if (!from || !to || from.getElementType() != to.getElementType() ||
-        onnxc::onnx::meetTypes(from, to))
+    if (!from || !to || from.getElementType() != to.getElementType())
       continue;
+    if (Type both = onnxc::onnx::meetTypes(from, to)) {
+      if (fixed && both != to)
+        function.setResultAttr(unsigned(index), "onnx.declared", TypeAttr::get(both));
+      continue;
+    }
     std::string text;
     llvm::raw_string_ostream(text)
         << "graph output '" << name.getValue() << "': the model declares "

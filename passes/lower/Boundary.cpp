@@ -63,8 +63,9 @@ LogicalResult lowerModule(ModuleOp module, std::vector<Unsupported> &unsupported
   SmallVector<Attribute> outputTypes;
   for (auto [i, v] : llvm::enumerate(*results)) {
     auto type = cast<RankedTensorType>(v.getType());
-    // Static dims that the model declares and lowering could not infer.
-    if (auto declared = dyn_cast<RankedTensorType>(source.getResultTypes()[i])) {
+    // Static dims that the model declares and lowering could not infer; the run checks them.
+    auto promise = source.getResultAttrOfType<TypeAttr>(i, "onnx.declared");
+    if (auto declared = dyn_cast<RankedTensorType>(promise ? promise.getValue() : source.getResultTypes()[i])) {
       if (declared.getRank() != type.getRank()) {
         unsupported.push_back({"output", "Output", "graph output " + std::to_string(i) + " has another rank than declared"});
         return failure();
