@@ -13,8 +13,10 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Pass/Pass.h"
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 
@@ -43,11 +45,43 @@ struct LowerChecksPass : PassWrapper<LowerChecksPass, OperationPass<ModuleOp>> {
     fail.setPrivate();
     Value frame = main.getBody().front().getArguments().back();
     llvm::MapVector<std::pair<Attribute, Attribute>, int> numbers;
+    for (rt::CheckOp op : ops)
+      raise(op);
     for (rt::CheckOp op : ops) {
       auto [it, isNew] = numbers.try_emplace({op.getTextAttr(), op.getStatusAttr()}, int(checks.size()));
       if (isNew)
         checks.push_back({int32_t(op.getStatus()), op.getNode().str(), op.getText().str()});
       lower(b, op, fail, frame, it->second);
+    }
+  }
+
+  /// Moves a check up to where its operands are known: types may have told a
+  /// kernel before it what only the check makes true, as the declared size of an output.
+  static void raise(rt::CheckOp op) {
+    Block *block = op->getBlock();
+    llvm::SetVector<Operation *> moving; // operands first
+    Operation *last = nullptr;           // of what stays where it is
+    auto visit = [&](auto &&self, Value v) -> void {
+      Operation *made = v.getDefiningOp();
+      if (!made || made->getBlock() != block || moving.contains(made))
+        return;
+      if (isPure(made) && made->getNumRegions() == 0) {
+        for (Value operand : made->getOperands())
+          self(self, operand);
+        moving.insert(made);
+      } else if (!last || last->isBeforeInBlock(made)) {
+        last = made;
+      }
+    };
+    for (Value operand : op->getOperands())
+      visit(visit, operand);
+    moving.insert(op);
+    Operation *place = last ? last->getNextNode() : &block->front();
+    for (Operation *each : moving) {
+      if (each == place)
+        place = place->getNextNode();
+      else if (place->isBeforeInBlock(each))
+        each->moveBefore(place);
     }
   }
 
