@@ -45,8 +45,9 @@ struct LowerChecksPass : PassWrapper<LowerChecksPass, OperationPass<ModuleOp>> {
     fail.setPrivate();
     Value frame = main.getBody().front().getArguments().back();
     llvm::MapVector<std::pair<Attribute, Attribute>, int> numbers;
+    llvm::DenseSet<Operation *> raised;
     for (rt::CheckOp op : ops)
-      raise(op);
+      raise(op, raised);
     for (rt::CheckOp op : ops) {
       auto [it, isNew] = numbers.try_emplace({op.getTextAttr(), op.getStatusAttr()}, int(checks.size()));
       if (isNew)
@@ -57,7 +58,9 @@ struct LowerChecksPass : PassWrapper<LowerChecksPass, OperationPass<ModuleOp>> {
 
   /// Moves a check up to where its operands are known: types may have told a
   /// kernel before it what only the check makes true, as the declared size of an output.
-  static void raise(rt::CheckOp op) {
+  /// Checks of the same place keep their order, in which one may rely on the other:
+  /// `raised` holds what was moved for those before it.
+  static void raise(rt::CheckOp op, llvm::DenseSet<Operation *> &raised) {
     Block *block = op->getBlock();
     llvm::SetVector<Operation *> moving; // operands first
     Operation *last = nullptr;           // of what stays where it is
@@ -77,6 +80,9 @@ struct LowerChecksPass : PassWrapper<LowerChecksPass, OperationPass<ModuleOp>> {
       visit(visit, operand);
     moving.insert(op);
     Operation *place = last ? last->getNextNode() : &block->front();
+    while (raised.contains(place))
+      place = place->getNextNode();
+    raised.insert(moving.begin(), moving.end());
     for (Operation *each : moving) {
       if (each == place)
         place = place->getNextNode();
