@@ -126,6 +126,21 @@ static LogicalResult lowerRequire(onnx::RequireOp op, Lowering &l) {
   return success();
 }
 
+// ---- carried values -----------------------------------------------------------
+
+/// `value` with the dims `dims`, as a value of the less static type `type` that a
+/// loop carries. Not a cast where the loop may change a dim: canonicalisation of
+/// scf.for would carry the type before the cast, also one that shows later.
+static Value start(Lowering &l, Value value, const Dims &dims, RankedTensorType type) {
+  if (type.hasStaticShape())
+    return l.castTo(value, type);
+  Values sizes;
+  for (OpFoldResult d : dims)
+    sizes.push_back(l.value(d));
+  Value shape = tensor::FromElementsOp::create(l.b, l.loc(), sizes);
+  return tensor::ReshapeOp::create(l.b, l.loc(), type, value, shape);
+}
+
 // ---- scan outputs -----------------------------------------------------------
 
 namespace {
@@ -150,12 +165,7 @@ struct Collector {
     dims.insert(dims.begin() + axis, fixed ? trips : l.idx(0));
     if (fixed)
       return l.empty(dims, elem.getElementType());
-    // No cast: canonicalisation would make the loop carry its static, empty type.
-    Values sizes;
-    for (OpFoldResult d : dims)
-      sizes.push_back(l.value(d));
-    Value shape = tensor::FromElementsOp::create(l.b, l.loc(), sizes);
-    return tensor::ReshapeOp::create(l.b, l.loc(), stacked(), l.empty({l.idx(0)}, elem.getElementType()), shape);
+    return start(l, l.empty({l.idx(0)}, elem.getElementType()), dims, stacked());
   }
 
   /// `all` with this trip's value put in, or appended (prepended).
@@ -325,7 +335,7 @@ static LogicalResult lowerLoop(onnx::LoopOp op, Lowering &l) {
   TypeRange types = TypeRange(args).drop_front(2);
   Values inits;
   for (size_t i = 0; i < carried; ++i)
-    inits.push_back(l.castTo(l.in(op, 2 + i), cast<RankedTensorType>(types[i])));
+    inits.push_back(start(l, l.in(op, 2 + i), l.dims(l.in(op, 2 + i)), cast<RankedTensorType>(types[i])));
 
   bool bounded = Lowering::has(op, 0), counted = bounded && staysTrue(body);
   Value startsTrue = Lowering::has(op, 1) ? condition(l, l.in(op, 1))
@@ -455,7 +465,7 @@ static LogicalResult lowerScan(onnx::ScanOp op, Lowering &l) {
     return failure();
   TypeRange types = TypeRange(args).take_front(states);
   for (size_t i = 0; i < states; ++i)
-    inits.push_back(l.castTo(l.in(op, i), cast<RankedTensorType>(types[i])));
+    inits.push_back(start(l, l.in(op, i), l.dims(l.in(op, i)), cast<RankedTensorType>(types[i])));
   SmallVector<Collector> collectors(scans);
   for (size_t i = 0; i < scans; ++i) {
     Collector &c = collectors[i];

@@ -151,6 +151,20 @@ loop = h.make_graph([constant("k0", [0]), constant("k1", [1]), N("Slice", ["a", 
 m = model([constant("trips", 2), constant("end", [100]), N("Loop", ["trips", "", "x"], ["y"], body=loop)], [("x", T.FLOAT, ["n", 3])], [("y", T.FLOAT, ["m", 3])])
 run("a loop that drops a row in each trip", m, dict(x=rows), dict(y=rows[2:]))
 
+
+def doubled(depth):
+    """A body that doubles what it carries, in loops of two trips, `depth` deep."""
+    nodes = [N("Loop", ["two", "", "v"], ["w"], body=doubled(depth - 1))] if depth else [N("Concat", ["v", "v"], ["w"], axis=0)]
+    return h.make_graph([*nodes, N("Identity", ["going"], ["on"])], "body",
+                        [h.make_tensor_value_info("i", T.INT64, []), h.make_tensor_value_info("going", T.BOOL, []), h.make_tensor_value_info("v", T.FLOAT, [None])],
+                        [h.make_tensor_value_info("on", T.BOOL, []), h.make_tensor_value_info("w", T.FLOAT, [None])])
+
+
+for depth in (0, 2):
+    for dims in ([3], ["n"]):
+        m = model([constant("two", 2), N("Loop", ["two", "", "x"], ["y"], body=doubled(depth))], [("x", T.FLOAT, dims)], [("y", T.FLOAT, None)])
+        run(f"a loop that doubles {dims}, {depth} deep", m, dict(x=rows[0]), dict(y=np.tile(rows[0], 2 ** 2 ** (depth + 1))))
+
 # ---- pinned values ----------------------------------------------------------------------------------------------------------
 m = model([N("Reshape", ["x", "shape"], ["r"]), N("Mul", ["r", "by"], ["y"])],
           [("x", T.FLOAT, [2, 3]), ("shape", T.INT64, ["rank"]), ("by", T.FLOAT, [])], [("y", T.FLOAT, None)])
