@@ -96,14 +96,14 @@ Value matmulCore(Lowering &l, Value a, Value b, Type elem, bool transposedB, Pro
       }
     return l.slice(v, offsets, sizes, strides);
   };
-  Dims inner(batch), offsets(outDims.size(), l.idx(0)), strides(outDims.size(), l.idx(1));
+  Dims inner(batch), offsets(outDims.size(), l.idx(0));
   for (size_t i = 0; i < unsure.size(); ++i) {
     inner[unsure[i]] = l.idx(1);
     offsets[unsure[i]] = loops[i].getInductionVar();
     outDims[unsure[i]] = l.idx(1);
   }
   Value y = product(l, cut(a), cut(b), elem, transposedB, multiply, inner);
-  Value next = tensor::InsertSliceOp::create(ob, loc, y, acc, offsets, outDims, strides);
+  Value next = l.insertSlice(y, acc, offsets, outDims);
   for (scf::ForOp loop : llvm::reverse(loops)) {
     scf::YieldOp::create(ob, loc, ValueRange{next});
     ob.setInsertionPointAfter(loop);

@@ -28,6 +28,10 @@ using namespace mlir;
 namespace onnxc {
 namespace {
 
+bool isView(Operation *op) {
+  return isa_and_present<tensor::ExtractSliceOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp>(op);
+}
+
 /// `v` is `arg` updated in place: reached from it through destination operands.
 bool updatesInPlace(Value v, Value arg) {
   while (v != arg) {
@@ -42,17 +46,48 @@ bool updatesInPlace(Value v, Value arg) {
   return true;
 }
 
+/// The tensors in whose memory `v` may lie, by views and in-place updates.
+void originsOf(Value v, llvm::SmallPtrSetImpl<Value> &origins) {
+  if (auto branch = v.getDefiningOp<scf::IfOp>()) {
+    unsigned i = cast<OpResult>(v).getResultNumber();
+    originsOf(branch.thenYield().getOperand(i), origins);
+    originsOf(branch.elseYield().getOperand(i), origins);
+  } else if (isView(v.getDefiningOp())) {
+    originsOf(v.getDefiningOp()->getOperand(0), origins);
+  } else if (Value destination = destinationOf(v)) {
+    originsOf(destination, origins);
+  } else {
+    origins.insert(v);
+  }
+}
+
 /// Yields of scf.for with a static shape write into the iteration argument.
+/// What lies in the memory of an argument that is written by then (a loop that
+/// swaps two), or is yielded twice, is copied before any of them is written.
 void tieLoopCarriedTensors(scf::ForOp loop) {
   auto yield = cast<scf::YieldOp>(loop.getBody()->getTerminator());
   OpBuilder b(yield);
+  SmallVector<unsigned> tied;
+  llvm::SmallPtrSet<Value, 8> written;
   for (auto [i, v] : llvm::enumerate(yield.getOperands())) {
     auto type = dyn_cast<RankedTensorType>(v.getType());
     BlockArgument arg = loop.getRegionIterArg(i);
     if (!type || !type.hasStaticShape() || updatesInPlace(v, arg))
       continue;
-    Value tied = bufferization::MaterializeInDestinationOp::create(b, loop.getLoc(), type, v, arg).getResult();
-    yield->setOperand(i, tied);
+    tied.push_back(i);
+    llvm::SmallPtrSet<Value, 2> origins;
+    originsOf(v, origins);
+    bool isTaken = llvm::any_of(origins, [&](Value o) { return written.contains(o); });
+    written.insert(origins.begin(), origins.end());
+    written.insert(arg);
+    if (isTaken)
+      yield->setOperand(i, bufferization::AllocTensorOp::create(b, loop.getLoc(), type, ValueRange(), v));
+  }
+  for (unsigned i : tied) {
+    Value v = yield->getOperand(i);
+    yield->setOperand(i, bufferization::MaterializeInDestinationOp::create(b, loop.getLoc(), v.getType(), v,
+                                                                           loop.getRegionIterArg(i))
+                             .getResult());
   }
 }
 
@@ -136,10 +171,6 @@ llvm::SetVector<Value> mayShareMemory(Value root) {
       }
     }
   return shared;
-}
-
-bool isView(Operation *op) {
-  return isa_and_present<tensor::ExtractSliceOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp>(op);
 }
 
 /// All elements of `v` are elements of `whole`, by views of it or of what `whole` is another shape of.

@@ -82,7 +82,7 @@ class Judge:
 
     def judged(self, case, folder):
         kind, said = self.answer(folder)
-        if kind == "onnx" and not explained.reference_judges(case.model):
+        if kind == "onnx" and not explained.reference_judges(case):
             return None, "only the ONNX reference could run it, which is wrong on one of its ops"
         return kind, said
 
@@ -154,7 +154,7 @@ class Judge:
         if status == "failed" and stage == "compare" and kind == "ort":
             # Where the two references differ, the specification decides.
             case, folder = self.part(case, folder, message)
-            if explained.reference_judges(case.model) and self.ask("onnx", folder) == "ok" and self.compiled([folder])[folder][0] == "passed":
+            if explained.reference_judges(case) and self.ask("onnx", folder) == "ok" and self.compiled([folder])[folder][0] == "passed":
                 reason = explained.references_differ(case, message)
                 return ("explained", reason) if reason else ("failed", f"ONNX Runtime differs, the ONNX reference does not: {message}")
         return "failed", text

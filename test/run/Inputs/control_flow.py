@@ -165,6 +165,22 @@ for depth in (0, 2):
         m = model([constant("two", 2), N("Loop", ["two", "", "x"], ["y"], body=doubled(depth))], [("x", T.FLOAT, dims)], [("y", T.FLOAT, None)])
         run(f"a loop that doubles {dims}, {depth} deep", m, dict(x=rows[0]), dict(y=np.tile(rows[0], 2 ** 2 ** (depth + 1))))
 
+# Carried values in the memory of one another: a loop writes each where the one of the last trip lay.
+for label, nodes, first, second in (
+        ("swaps two", "u = Identity(q) v = Identity(p)", lambda p, q: q, lambda p, q: p),
+        ("swaps two with a sum", "u = Identity(q) v = Add(p, q)", lambda p, q: q, lambda p, q: p + q),
+        ("carries one value as two", "u = Max(p, p) v = Identity(u)", lambda p, q: p, lambda p, q: p),
+        ("keeps what it updates", "u = ScatterElements(p, at, new) v = Identity(p)", lambda p, q: np.r_[9, p[1:]], lambda p, q: p),
+        ("swaps two views", "s = Reshape(q, flat) u = Reshape(s, all) t = Reshape(p, flat) v = Reshape(t, all)", lambda p, q: q, lambda p, q: p)):
+    m = text("g (float[3] a, float[3] b) => (float[3] x, float[3] y) "
+             "<int64 n = {3}, bool c = {1}, int64[1] at = {0}, float[1] new = {9}, int64[2] flat = {1, 3}, int64[1] all = {3}> "
+             "{ x, y = Loop (n, c, a, b) <body: graph = body (int64 i, bool k, float[3] p, float[3] q) => (bool on, float[3] u, float[3] v) "
+             "{ on = Identity(k) " + nodes + " }> }")
+    p, q = given = np.array([1, 2, 3], f32), np.array([4, 5, 6], f32)
+    for _ in range(3):
+        p, q = first(p, q), second(p, q)
+    run("a loop that " + label, m, dict(a=given[0], b=given[1]), dict(x=p, y=q))
+
 # ---- pinned values ----------------------------------------------------------------------------------------------------------
 m = model([N("Reshape", ["x", "shape"], ["r"]), N("Mul", ["r", "by"], ["y"])],
           [("x", T.FLOAT, [2, 3]), ("shape", T.INT64, ["rank"]), ("by", T.FLOAT, [])], [("y", T.FLOAT, None)])
