@@ -13,12 +13,65 @@
 
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/DestinationStyleOpInterface.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
 
 using namespace mlir;
 
 namespace onnxc::lower {
+
+namespace {
+/// Whether a buffer of `type` may take the place of all that `v` is written into: it holds every part of known place.
+/// What the run will find to be of another size, or to have parts without elements behind the end, it need not hold.
+bool holdsParts(RankedTensorType type, Value v) {
+  SmallVector<Value> parts{v};
+  llvm::SmallDenseSet<Value> seen;
+  // Parts of unknown size have one element at least, or may lie behind the end.
+  auto fits = [&](ArrayRef<int64_t> offsets, ArrayRef<int64_t> sizes, ArrayRef<int64_t> strides) {
+    for (auto [n, offset, size, stride] : llvm::zip(type.getShape(), offsets, sizes, strides)) {
+      int64_t last = (ShapedType::isDynamic(size) ? 0 : size - 1) * (ShapedType::isDynamic(stride) ? 1 : stride);
+      if (!ShapedType::isDynamic(n) && !ShapedType::isDynamic(offset) && offset + last >= n)
+        return false;
+    }
+    return true;
+  };
+  while (!parts.empty()) {
+    Value part = parts.pop_back_val();
+    Operation *op = part.getDefiningOp();
+    if (!op || !seen.insert(part).second)
+      continue;
+    if (auto insert = dyn_cast<tensor::InsertSliceOp>(op)) {
+      if (!fits(insert.getStaticOffsets(), insert.getStaticSizes(), insert.getStaticStrides()))
+        return false;
+      parts.push_back(insert.getDest());
+    } else if (auto pad = dyn_cast<tensor::PadOp>(op)) {
+      SmallVector<int64_t> ones(type.getRank(), 1);
+      if (!fits(pad.getStaticLow(), pad.getSourceType().getShape(), ones))
+        return false;
+    } else if (auto written = dyn_cast<DestinationStyleOpInterface>(op)) {
+      parts.push_back(written.getTiedOpOperand(cast<OpResult>(part))->get());
+    } else if (auto loop = dyn_cast<LoopLikeOpInterface>(op)) {
+      if (OpOperand *init = loop.getTiedLoopInit(cast<OpResult>(part)))
+        parts.push_back(init->get());
+      if (BlockArgument carried = loop.getTiedLoopRegionIterArg(cast<OpResult>(part)))
+        if (OpOperand *next = loop.getTiedLoopYieldedValue(carried))
+          parts.push_back(next->get());
+    } else if (auto branch = dyn_cast<scf::IfOp>(op)) {
+      unsigned i = cast<OpResult>(part).getResultNumber();
+      parts.push_back(branch.thenYield().getOperand(i));
+      parts.push_back(branch.elseYield().getOperand(i));
+    } else if (isa<tensor::CastOp, tensor::ReshapeOp, tensor::ExtractSliceOp>(op)) {
+      if (cast<RankedTensorType>(op->getOperand(0).getType()).getRank() == type.getRank())
+        parts.push_back(op->getOperand(0));
+    }
+  }
+  return true;
+}
+} // namespace
 
 LogicalResult lowerModule(ModuleOp module, std::vector<Unsupported> &unsupported, const LowerOptions &options) {
   auto source = module.lookupSymbol<func::FuncOp>("main");
@@ -63,7 +116,8 @@ LogicalResult lowerModule(ModuleOp module, std::vector<Unsupported> &unsupported
   SmallVector<Attribute> outputTypes;
   for (auto [i, v] : llvm::enumerate(*results)) {
     auto type = cast<RankedTensorType>(v.getType());
-    // Static dims that the model declares and lowering could not infer; the run checks them.
+    // Static dims that the model declares and lowering could not infer; the run checks them. They are the buffer's, not
+    // the value's: cast to them, what computes it would be refined to a size that it may not even be able to have.
     auto promise = source.getResultAttrOfType<TypeAttr>(i, "onnx.declared");
     if (auto declared = dyn_cast<RankedTensorType>(promise ? promise.getValue() : source.getResultTypes()[i])) {
       if (declared.getRank() != type.getRank()) {
@@ -77,7 +131,7 @@ LogicalResult lowerModule(ModuleOp module, std::vector<Unsupported> &unsupported
       auto merged = RankedTensorType::get(shape, type.getElementType());
       auto name = source.getResultAttrOfType<StringAttr>(i, "onnx.name");
       lowering.subject = "output '" + (name ? shownName(name) : std::to_string(i)) + "': ";
-      v = lowering.castTo(v, merged);
+      lowering.checkShape(v, merged);
       if (!unsupported.empty())
         return failure();
       type = merged;
@@ -87,6 +141,12 @@ LogicalResult lowerModule(ModuleOp module, std::vector<Unsupported> &unsupported
     if (type.hasStaticShape()) {
       (void)func.insertArgument(func.getNumArguments(), memref, DictionaryAttr::get(ctx), loc);
       Value dest = entry->getArguments().back();
+      if (!holdsParts(type, v)) {
+        Value own = bufferization::ToBufferOp::create(b, loc, MemRefType::get(cast<RankedTensorType>(v.getType()).getShape(), type.getElementType()), v,
+                                                      /*read_only=*/true);
+        memref::CopyOp::create(b, loc, own, dest);
+        continue;
+      }
       bufferization::MaterializeInDestinationOp::create(b, loc, TypeRange{}, v, dest, /*restrict=*/true, /*writable=*/true);
       continue;
     }
@@ -97,7 +157,10 @@ LogicalResult lowerModule(ModuleOp module, std::vector<Unsupported> &unsupported
       auto callee = func::FuncOp::create(b, loc, name, FunctionType::get(ctx, {memref}, {}));
       callee.setPrivate();
     }
-    Value buffer = bufferization::ToBufferOp::create(b, loc, memref, v, /*read_only=*/true);
+    auto own = MemRefType::get(cast<RankedTensorType>(v.getType()).getShape(), type.getElementType());
+    Value buffer = bufferization::ToBufferOp::create(b, loc, own, v, /*read_only=*/true);
+    if (own != memref)
+      buffer = memref::CastOp::create(b, loc, memref, buffer);
     func::CallOp::create(b, loc, name, TypeRange{}, ValueRange{buffer});
   }
   func::ReturnOp::create(b, loc);

@@ -54,10 +54,14 @@ Value Lowering::get(Value onnxValue) { return lowered.lookup(onnxValue); }
 
 void Lowering::bind(Value onnxValue, Value v) { lowered[onnxValue] = v; }
 
-Value Lowering::castTo(Value v, RankedTensorType type) {
+void Lowering::checkShape(Value v, RankedTensorType type) {
   for (auto [i, n] : llvm::enumerate(type.getShape()))
     if (!ShapedType::isDynamic(n) && cast<RankedTensorType>(v.getType()).isDynamicDim(i))
       checkEqual(dim(v, i), idx(n), "dim " + Twine(i) + " of the result");
+}
+
+Value Lowering::castTo(Value v, RankedTensorType type) {
+  checkShape(v, type);
   return v.getType() == type ? v : tensor::CastOp::create(b, loc(), type, v).getResult();
 }
 

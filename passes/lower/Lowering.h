@@ -224,6 +224,8 @@ public:
   mlir::Value insertSlice(mlir::Value in, mlir::Value whole, llvm::ArrayRef<mlir::OpFoldResult> offsets,
                           llvm::ArrayRef<mlir::OpFoldResult> sizes);
   mlir::Value concat(mlir::ValueRange ins, int64_t axis);
+  /// The run checks the dims of `v` that `type` knows and its own type does not.
+  void checkShape(mlir::Value v, mlir::RankedTensorType type);
   /// Cast between ranked tensor types that differ in static knowledge only; checked where that grows.
   mlir::Value castTo(mlir::Value v, mlir::RankedTensorType type);
 
