@@ -167,6 +167,7 @@ public:
     import.allowLinks = options.allowLinks;
     import.values = options.values;
     import.keepInitializerInputs = options.keepInitializerInputs;
+    import.computedOutputShapes = options.computedOutputShapes;
     ImportedModelInfo info;
     ImportFailure failure;
     OwningOpRef<ModuleOp> module = importModel(path, import, context, info, failure);

@@ -26,6 +26,7 @@ struct CompileOptions {
   std::map<std::string, std::string> dims; ///< symbol or input.index -> number
   std::map<std::string, std::string> values; ///< input -> "16000" or "1,2,3": a constant instead of an input
   bool keepInitializerInputs = false; ///< initializers that are inputs as well stay inputs
+  bool computedOutputShapes = false; ///< what the model declares of its outputs' shapes says nothing
   bool ioInArena = false;          ///< static inputs and outputs have their place in the arena
   ImportLimits limits;             ///< what a model may ask for before it is refused
   bool allowLinks = false;         ///< external data may lie behind links that lead out of the model's folder

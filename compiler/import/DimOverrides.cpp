@@ -4,7 +4,8 @@
 
 #include "compiler/import/ImportError.h"
 
-#include "llvm/ADT/StringRef.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
 
 #include <set>
 
@@ -100,6 +101,19 @@ void applyShape(::onnx::ValueInfoProto &input,
 }
 
 } // namespace
+
+void dropPlaceholderNames(GraphProto &graph) {
+  auto isPlaceholder = [](llvm::StringRef name) {
+    return llvm::none_of(name, llvm::isAlpha) || name.equals_insensitive("none") ||
+           name.equals_insensitive("unknown");
+  };
+  for (auto *values : {graph.mutable_input(), graph.mutable_output()})
+    for (auto &value : *values)
+      if (value.type().has_tensor_type() && value.type().tensor_type().has_shape())
+        for (Dim &dim : *value.mutable_type()->mutable_tensor_type()->mutable_shape()->mutable_dim())
+          if (dim.has_dim_param() && isPlaceholder(dim.dim_param()))
+            dim.clear_dim_param();
+}
 
 DimBounds applyDimOverrides(GraphProto &graph, const ImportOptions &options) {
   DimBounds bounds;

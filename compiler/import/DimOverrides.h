@@ -11,6 +11,11 @@
 
 namespace onnxc::import {
 
+// Takes the names away from dims of inputs and outputs that exporters write
+// for "unknown": those without a letter (`?`, `-1`), `None`, `unknown`. Two of
+// them are not one size.
+void dropPlaceholderNames(::onnx::GraphProto &graph);
+
 // Bounds of symbols that stay dynamic.
 using DimBounds = std::map<std::string, std::pair<int64_t, int64_t>>;
 

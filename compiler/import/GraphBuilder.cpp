@@ -526,7 +526,8 @@ void checkOutputs(ModuleOp module, const DeclaredTypes &declared) {
     llvm::raw_string_ostream(text)
         << "graph output '" << name.getValue() << "': the model declares "
         << from << ", but computes " << to
-        << "; correct or remove the declared shape";
+        << "; correct the declared shape, or compile with"
+           " --output-shapes=computed, which does not ask for it";
     throw ImportError(text);
   }
 }

@@ -94,6 +94,11 @@ Prepared prepare(ReadModel &model, const ImportOptions &options,
 
   // Before the first inference, so that all types follow from pinned sizes
   // and values; values after sizes, which they are checked against.
+  dropPlaceholderNames(*model.proto.mutable_graph());
+  if (options.computedOutputShapes)
+    for (auto &output : *model.proto.mutable_graph()->mutable_output())
+      if (output.type().has_tensor_type())
+        output.mutable_type()->mutable_tensor_type()->clear_shape();
   DeclaredTypes declared(model.proto);
   std::vector<std::string> frozen =
       settleInitializerInputs(model.proto, options.keepInitializerInputs);

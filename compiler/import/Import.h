@@ -31,6 +31,8 @@ struct ImportOptions {
   // Initializers that are inputs as well stay inputs, without their value;
   // else they are constants.
   bool keepInitializerInputs = false;
+  // The shapes that the model declares of its outputs say nothing.
+  bool computedOutputShapes = false;
   // Whole shapes by input name; -1 leaves a dimension as the model has it.
   std::map<std::string, std::vector<int64_t>> inputShapes;
   ImportLimits limits;

@@ -87,6 +87,8 @@ std::vector<Option> optionTable(Arguments &a) {
        }},
       {"--keep-initializer-inputs", "", "initializers that are inputs as well stay inputs, whose value a run gives (default: constants)",
        flag(o.keepInitializerInputs)},
+      {"--output-shapes", "what", "of outputs: declared (default), which refuses a model that computes others, or computed",
+       [&o](StringRef v) { o.computedOutputShapes = v == "computed"; return v == "computed" || v == "declared"; }},
       {"--io", "place", "memory of inputs and outputs: caller (default), or arena, where temporaries reuse it",
        [&o](StringRef v) { o.ioInArena = v == "arena"; return v == "arena" || v == "caller"; }},
       {"--sanitize", "address", "generated code that AddressSanitizer checks; link it with clang -fsanitize=address",

@@ -85,6 +85,8 @@ llvm::ArrayRef<OptionSpec> compileOptions() {
       {"value", "INPUT=V,...", "value of an input, which is a constant then; may be repeated"},
       {"keep-initializer-inputs", nullptr,
        "initializers that are inputs as well stay inputs"},
+      {"output-shapes", "WHAT",
+       "of outputs: declared (default), or computed, whatever the model declares"},
       {"keep-dynamic", nullptr, "compile dynamic dimensions as dynamic"},
       {"index-check", "WHAT",
        "indices out of range in a run: error (default), or clamp"},
@@ -207,6 +209,11 @@ llvm::Expected<CompileOptions> parseCompileOptions(const Arguments &arguments) {
     return userError("--index-check: got '" + indices +
                      "', wanted error or clamp");
   options.clampIndices = indices == "clamp";
+  llvm::StringRef shapes = arguments.get("output-shapes", "declared");
+  if (shapes != "declared" && shapes != "computed")
+    return userError("--output-shapes: got '" + shapes +
+                     "', wanted declared or computed");
+  options.computedOutputShapes = shapes == "computed";
   for (llvm::StringRef text : arguments.all("dim")) {
     auto [symbol, value] = text.rsplit('=');
     if (symbol.empty() || value.empty())

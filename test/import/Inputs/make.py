@@ -29,6 +29,11 @@ def unary(shape=("N", 3)):
     return model([relu()], [value("x", shape)], [value("y", shape)])
 
 
+def placeholders():
+    """Dims whose names mean that they are not known."""
+    return unary(("?", "?", "None", "None", "-1", "-1", "unknown", "unknown", "n"))
+
+
 def optional_operands():
     conv = helper.make_node("Conv", ["x", "w"], ["c"], name="conv", kernel_shape=[1, 1])
     pool = helper.make_node("MaxPool", ["c"], ["y"], kernel_shape=[2, 2])
