@@ -80,7 +80,7 @@ void adam(Expansion &e) {
         m.add(m.mul(m.number(beta), m.part(3, i)),
               m.mul(m.mul(m.number(1 - beta), gradient), gradient));
     Name root = m.add(m.sqrt(squares), m.number(e.real("epsilon", 1e-6f)));
-    Name moved = m.sub(m.part(0, i), m.div(m.mul(rate, velocity), root));
+    Name moved = m.sub(m.part(0, i), m.mul(rate, m.div(velocity, root)));
     Name shrink = m.number(1 - e.real("norm_coefficient_post", 0.0f));
     m.result(0, i, m.mul(shrink, moved));
     m.result(1, i, velocity);

@@ -236,7 +236,7 @@ Value permutedConstant(OpBuilder &b, Value v, int64_t rank) {
   shape.append(type.getShape().begin(), type.getShape().end());
   if (type.getRank() < rank)
     v = create(b, v.getLoc(), "Reshape", {v, constantInts(b, v.getLoc(), shape)},
-               {RankedTensorType::get(shape, type.getElementType())}, {intAttr(b, "allowzero", 0)})
+               {RankedTensorType::get(shape, type.getElementType())}, {intAttr(b, "allowzero", 1)})
             ->getResult(0);
   return transpose(b, v.getLoc(), v, toLast(rank));
 }
@@ -441,7 +441,7 @@ private:
     bool free = to.hasStaticShape() && isFree(wasLast ? to : type);
     if (free)
       other = create(b, v.getLoc(), "Reshape", {v, constantInts(b, v.getLoc(), to.getShape())}, {to},
-                     {intAttr(b, "allowzero", 0)})
+                     {intAttr(b, "allowzero", 1)})
                   ->getResult(0);
     else
       other = transpose(b, v.getLoc(), v, perm);

@@ -1,13 +1,13 @@
 """Perturbs the ONNX backend tests: one dim, rank, attribute or constant at a time (mutate.py).
 
-    test/perturb/run [--filter PATTERN] [--sample N] [--jobs N] [--list OUTCOME,...] [--json FILE]
+    test/perturb/run [--filter PATTERN] [--mutants PATTERN] [--sample N] [--opt-level 0..3] [--jobs N] [--list OUTCOME,...] [--json FILE]
 
 Every model that comes of it has to end in one of two ways: it compiles, runs, and what it computes
 is what the ONNX reference evaluator or ONNX Runtime (unoptimised) computes; or it is refused, with
 an exit code of the user's and a message that names a node, an input or an attribute. Internal
 errors, signals, no answer in 10 s, and needing more than 4 GB are failures, whatever the model.
 
---filter takes tests whose name or operator matches, --sample every N-th mutant of each test (by a
+--filter takes tests whose name or operator matches, --mutants those of their mutants that match, --sample every N-th mutant of each test (by a
 hash of its name); of the "_expanded" tests, whose nodes recur in many, it is every 16 N-th. Outcomes: same, refused, lenient (runs where both references refuse), known
 (known.txt: differences that have a cause, with the cause), and those that fail: differs, unnamed,
 internal, crashed, timeout. --list prints the mutants of further outcomes. Last line:
@@ -26,6 +26,7 @@ import sys
 import time
 import zlib
 
+import numpy
 import onnx
 from onnx import numpy_helper
 
@@ -61,7 +62,7 @@ def read_case(folder):
     return model, inputs
 
 
-def mutants_of(root, names, sample):
+def mutants_of(root, names, sample, pattern):
     for name in names:
         try:
             model, inputs = read_case(os.path.join(root, "cases", name))
@@ -71,7 +72,7 @@ def mutants_of(root, names, sample):
             continue  # sequences and optionals have no form in the C interface
         for label, changed, given in mutate.mutants(model, inputs):
             every = sample * (EXPANDED if "_expanded" in name else 1)
-            if zlib.crc32(f"{name} {label}".encode()) % every == 0:
+            if zlib.crc32(f"{name} {label}".encode()) % every == 0 and fnmatch.fnmatchcase(label, pattern):
                 yield name, label, changed, given
 
 
@@ -94,6 +95,10 @@ def ask(compute, model, inputs, folder):
     """Writes what a reference computes; why it does not, if it does not."""
     try:
         values = compute(model, inputs)
+        for info, value in zip(model.graph.output, values):
+            wanted = info.type.tensor_type.elem_type
+            if wanted and numpy.asarray(value).dtype != onnx.helper.tensor_dtype_to_np_dtype(wanted):
+                return f"{info.name} has type {numpy.asarray(value).dtype}"
         if not references.write_values(os.path.join(folder, "test_data_set_0"), "output", values):
             return "no tensor"
         return ""
@@ -112,7 +117,7 @@ def run_tests(options, work, folders, seconds=SECONDS):
         os.remove(out)
     subprocess.run(
         [options.onnx_run, "testcase", "--list", listing, "--json", out, "--jobs=1", f"--timeout={seconds}",
-         "--memory=4", "--opt-level=1", "--quiet"],
+         "--memory=4", f"--opt-level={options.opt_level}", "--quiet"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )
     results = {}
@@ -162,7 +167,7 @@ def run_batch(options, worker, names):
     work = os.path.join(options.work, f"worker.{worker}")
     shutil.rmtree(work, ignore_errors=True)
     os.makedirs(work)
-    made = list(mutants_of(options.cases, names, options.sample))
+    made = list(mutants_of(options.cases, names, options.sample, options.mutants))
     folders = [os.path.join(work, f"m{i}") for i in range(len(made))]
 
     def first(i):
@@ -225,8 +230,10 @@ def main():
         prog="test/perturb/run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--filter", metavar="PATTERN")
+    parser.add_argument("--mutants", metavar="PATTERN", default="*")
     parser.add_argument("--sample", type=int, default=1, metavar="N")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--opt-level", choices=("0", "1", "2", "3"), default="1")
     parser.add_argument("--list", default="", metavar="OUTCOME,...")
     parser.add_argument("--json", metavar="FILE")
     parser.add_argument("--cases", default=os.path.join(ROOT, "build", "conformance"))

@@ -5,7 +5,8 @@ import re
 import numpy as np
 
 #: Ops of the ONNX reference that are wrong, on which it is no judge: name, or name and the newest opset that is wrong.
-WRONG_REFERENCE = {"Loop": 99, "Scan": 99, "GlobalMaxPool": 99, "BatchNormalization": 13, "MatMulInteger": 99, "Erf": 99, "Gelu": 99, "OneHot": 99}
+WRONG_REFERENCE = {"Loop": 99, "Scan": 99, "GlobalMaxPool": 99, "BatchNormalization": 13, "MatMulInteger": 99, "Erf": 99, "Gelu": 99, "OneHot": 99,
+                   "LRN": 99}
 
 
 def nodes_of(graph):
