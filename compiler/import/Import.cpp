@@ -44,8 +44,8 @@ void expandFunctions(ReadModel &model, const DeclaredTypes &declared,
   auto known = [&](const ::onnx::NodeProto &node) {
     return isDialectOp(node, context);
   };
-  checkFunctionOps(model.proto, [&](const ::onnx::NodeProto &node) { return !known(node); });
   for (int round = 0; round < maxExpansionRounds; ++round) {
+    checkFunctionOps(model.proto, [&](const ::onnx::NodeProto &node) { return !known(node); });
     if (!expandFunctionOps(model.proto, known))
       return;
     // Bodies of the next round may depend on types of this one's values.

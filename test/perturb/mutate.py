@@ -1,6 +1,6 @@
 """What is changed about a backend test: one thing at a time.
 
-mutants(model, inputs) yields (label, model, inputs) with
+mutants(model, inputs, wanted) yields (label, model, inputs) of the labels that are wanted, with
     input NAME dim K +1 | -1 | =0      the dims of an input, and its data with them
     input NAME rank +1 | -1            a dim of 1 more at the end, or the last one less
     input NAME absent                  an optional operand left out (and a required one)
@@ -77,15 +77,19 @@ def _places(count):
     return sorted(set(range(min(count, ELEMENTS))) | set(range(max(0, count - ELEMENTS), count)))
 
 
-def _input_mutants(model, inputs):
+def _input_mutants(model, inputs, wanted):
     for k, info in enumerate(model.graph.input):
         array = inputs.get(info.name)
         if array is None or not info.type.HasField("tensor_type"):
             continue
         for what, other in _shapes(array):
-            changed = _copy(model)
-            _declare(changed.graph.input[k], other)
-            yield f"input {info.name} {what}", changed, {**inputs, info.name: other}
+            label = f"input {info.name} {what}"
+            if wanted(label):
+                changed = _copy(model)
+                _declare(changed.graph.input[k], other)
+                yield label, changed, {**inputs, info.name: other}
+        if not wanted(f"input {info.name} absent"):
+            continue
         changed = _copy(model)
         del changed.graph.input[k]
         for node in changed.graph.node:
@@ -96,23 +100,25 @@ def _input_mutants(model, inputs):
             yield f"input {info.name} absent", changed, {n: v for n, v in inputs.items() if n != info.name}
 
 
-def _constant_mutants(model, inputs):
+def _constant_mutants(model, inputs, wanted):
     for k, info in enumerate(model.graph.input):
         array = inputs.get(info.name)
         if array is None or array.size > FEW or array.dtype not in (numpy.int32, numpy.int64):
             continue
         rest = {n: v for n, v in inputs.items() if n != info.name}
 
-        def constant(value):
+        def constant(label, value):
+            if not wanted(label):
+                return
             changed = _copy(model)
             if model.ir_version < 4:  # then every initializer is an input, too
                 _declare(changed.graph.input[k], value)
             else:
                 del changed.graph.input[k]
             changed.graph.initializer.append(numpy_helper.from_array(value, info.name))
-            return changed
+            yield label, changed, rest
 
-        yield f"const {info.name}", constant(array), rest
+        yield from constant(f"const {info.name}", array)
         limits = numpy.iinfo(array.dtype)
         for place in range(array.size):
             for value in INTS:
@@ -120,24 +126,27 @@ def _constant_mutants(model, inputs):
                     continue
                 other = array.copy()
                 other.reshape(-1)[place] = value
-                yield f"const {info.name}[{place}] = {value}", constant(other), rest
+                yield from constant(f"const {info.name}[{place}] = {value}", other)
         for what, other in _shapes(array):
-            yield f"const {info.name} {what}", constant(other), rest
+            yield from constant(f"const {info.name} {what}", other)
 
 
-def _initializer_mutants(model, inputs):
+def _initializer_mutants(model, inputs, wanted):
     for k, tensor in enumerate(model.graph.initializer):
         try:
             array = numpy_helper.to_array(tensor)
         except Exception:
             continue
         for what, other in _shapes(array):
+            label = f"initializer {tensor.name} {what}"
+            if not wanted(label):
+                continue
             changed = _copy(model)
             changed.graph.initializer[k].CopyFrom(numpy_helper.from_array(other, tensor.name))
             for info in changed.graph.input:
                 if info.name == tensor.name:
                     _declare(info, other)
-            yield f"initializer {tensor.name} {what}", changed, inputs
+            yield label, changed, inputs
 
 
 def _attribute_values(attribute):
@@ -190,14 +199,16 @@ def _attribute_values(attribute):
                     yield f"[{place}] = {value}", lambda a, other=other: a.t.CopyFrom(numpy_helper.from_array(other))
 
 
-def _attribute_mutants(model, inputs):
+def _attribute_mutants(model, inputs, wanted):
     for n, node in enumerate(nodes(model.graph)):
         for k, attribute in enumerate(node.attribute):
             for what, change in _attribute_values(attribute):
-                changed = _copy(model)
-                change(nodes(changed.graph)[n].attribute[k])
                 place = f"{n}." if n else ""
-                yield f"attr {place}{node.op_type}.{attribute.name}{what}", changed, inputs
+                label = f"attr {place}{node.op_type}.{attribute.name}{what}"
+                if wanted(label):
+                    changed = _copy(model)
+                    change(nodes(changed.graph)[n].attribute[k])
+                    yield label, changed, inputs
     # Integers that the test leaves at their default.
     versions = {opset.domain: opset.version for opset in model.opset_import}
     for n, node in enumerate(nodes(model.graph)):
@@ -210,24 +221,28 @@ def _attribute_mutants(model, inputs):
             if name in present or attribute.type != onnx.defs.OpSchema.AttrType.INT:
                 continue
             for value in INTS:
-                changed = _copy(model)
-                nodes(changed.graph)[n].attribute.append(helper.make_attribute(name, value))
                 place = f"{n}." if n else ""
-                yield f"attr {place}{node.op_type}.{name} = {value}", changed, inputs
+                label = f"attr {place}{node.op_type}.{name} = {value}"
+                if wanted(label):
+                    changed = _copy(model)
+                    nodes(changed.graph)[n].attribute.append(helper.make_attribute(name, value))
+                    yield label, changed, inputs
 
 
-def _output_mutants(model, inputs):
+def _output_mutants(model, inputs, wanted):
     for k, info in enumerate(model.graph.output):
         dims = info.type.tensor_type.shape.dim if info.type.HasField("tensor_type") else []
         for d, dim in enumerate(dims):
             if dim.HasField("dim_value"):
-                changed = onnx.ModelProto()
-                changed.CopyFrom(model)
-                changed.graph.output[k].type.tensor_type.shape.dim[d].dim_value += 1
-                yield f"output {info.name} declared dim {d} +1", changed, inputs
+                label = f"output {info.name} declared dim {d} +1"
+                if wanted(label):
+                    changed = onnx.ModelProto()
+                    changed.CopyFrom(model)
+                    changed.graph.output[k].type.tensor_type.shape.dim[d].dim_value += 1
+                    yield label, changed, inputs
                 break
 
 
-def mutants(model, inputs):
+def mutants(model, inputs, wanted=lambda label: True):
     for family in (_input_mutants, _constant_mutants, _initializer_mutants, _attribute_mutants, _output_mutants):
-        yield from family(model, inputs)
+        yield from family(model, inputs, wanted)

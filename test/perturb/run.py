@@ -1,17 +1,20 @@
 """Perturbs the ONNX backend tests: one dim, rank, attribute or constant at a time (mutate.py).
 
-    test/perturb/run [--filter PATTERN] [--mutants PATTERN] [--sample N] [--opt-level 0..3] [--jobs N] [--list OUTCOME,...] [--json FILE]
+    test/perturb/run [--filter PATTERN] [--mutants PATTERN] [--sample N [--part K]]
+                     [--opt-level 0..3] [--jobs N] [--list OUTCOME,...] [--json FILE]
 
 Every model that comes of it has to end in one of two ways: it compiles, runs, and what it computes
 is what the ONNX reference evaluator or ONNX Runtime (unoptimised) computes; or it is refused, with
 an exit code of the user's and a message that names a node, an input or an attribute. Internal
 errors, signals, no answer in 10 s, and needing more than 4 GB are failures, whatever the model.
 
---filter takes tests whose name or operator matches, --mutants those of their mutants that match, --sample every N-th mutant of each test (by a
-hash of its name); of the "_expanded" tests, whose nodes recur in many, it is every 16 N-th. Outcomes: same, refused, lenient (runs where both references refuse), known
-(known.txt: differences that have a cause, with the cause), and those that fail: differs, unnamed,
-internal, crashed, timeout. --list prints the mutants of further outcomes. Last line:
-"N passed, N failed". One run needs build/bin/onnx-run and the conformance cases.
+--filter takes tests whose name or operator matches, --mutants those of their mutants that match,
+--sample every N-th mutant (by a hash of its name) and --part the K-th such sample, so that parts 0
+to N-1 are all. Of the "_expanded" tests, whose nodes recur in many, it is one mutant in 16.
+Outcomes: same, refused, lenient (runs where both references refuse), known (known.txt: differences
+that have a cause, with the cause), and those that fail: differs, unnamed, internal, crashed,
+timeout. --list prints the mutants of further outcomes. Last line: "N passed, N failed". One run
+needs build/bin/onnx-run and the conformance cases.
 """
 
 import argparse
@@ -62,18 +65,23 @@ def read_case(folder):
     return model, inputs
 
 
-def mutants_of(root, names, sample, pattern):
+def mutants_of(options, names):
     for name in names:
         try:
-            model, inputs = read_case(os.path.join(root, "cases", name))
+            model, inputs = read_case(os.path.join(options.cases, "cases", name))
         except Exception:
             continue
         if sum(info.type.HasField("tensor_type") for info in model.graph.input) != len(inputs):
             continue  # sequences and optionals have no form in the C interface
-        for label, changed, given in mutate.mutants(model, inputs):
-            every = sample * (EXPANDED if "_expanded" in name else 1)
-            if zlib.crc32(f"{name} {label}".encode()) % every == 0 and fnmatch.fnmatchcase(label, pattern):
-                yield name, label, changed, given
+        one_in = EXPANDED if "_expanded" in name else 1
+
+        def wanted(label):
+            place = zlib.crc32(f"{name} {label}".encode())
+            return (place % one_in == 0 and place // one_in % options.sample == options.part
+                    and fnmatch.fnmatchcase(label, options.mutants))
+
+        for label, changed, given in mutate.mutants(model, inputs, wanted):
+            yield name, label, changed, given
 
 
 def prepare(folder, tolerances, name, model, inputs):
@@ -167,7 +175,7 @@ def run_batch(options, worker, names):
     work = os.path.join(options.work, f"worker.{worker}")
     shutil.rmtree(work, ignore_errors=True)
     os.makedirs(work)
-    made = list(mutants_of(options.cases, names, options.sample, options.mutants))
+    made = list(mutants_of(options, names))
     folders = [os.path.join(work, f"m{i}") for i in range(len(made))]
 
     def first(i):
@@ -233,6 +241,7 @@ def main():
     parser.add_argument("--mutants", metavar="PATTERN", default="*")
     parser.add_argument("--sample", type=int, default=1, metavar="N")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--part", type=int, default=0, metavar="K")
     parser.add_argument("--opt-level", choices=("0", "1", "2", "3"), default="1")
     parser.add_argument("--list", default="", metavar="OUTCOME,...")
     parser.add_argument("--json", metavar="FILE")

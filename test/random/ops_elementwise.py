@@ -35,9 +35,11 @@ def smooth(g):
     attributes = {}
     if name in ("Elu", "Celu", "LeakyRelu", "HardSigmoid") and g.chance(0.5):
         attributes["alpha"] = g.one((0.25, 0.5, 1.0))
+    err = slope * x.err
     if name == "Gelu" and g.chance(0.5):
         attributes["approximate"] = "tanh"
-    g.add(name, [x], [g.rounded(x.dtype, x.shape, bound(x.mag), slope * x.err)], **attributes)
+        err += 1e-7 * (x.mag + 1)  # the constants of the function body are f32, those of the text are not
+    g.add(name, [x], [g.rounded(x.dtype, x.shape, bound(x.mag), err)], **attributes)
 
 
 @op(4)

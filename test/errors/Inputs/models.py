@@ -123,6 +123,12 @@ def in_function():
     return model([groups], [value("x", [1, 4, 3, 3])], [value("y", None)], [scale], (("", 21),))
 
 
+def in_nested_function():
+    """What contradicts is seen in an op of the body that has a body itself."""
+    loss = node("SoftmaxCrossEntropyLoss", ["x", "labels"], ["y"], "loss", reduction="none")
+    return model([loss], [value("x", [3, 5]), value("labels", [2], TensorProto.INT64)], [value("y", None)], opsets=(("", 21),))
+
+
 def missing_group():
     """An optimiser without its gradient."""
     names = ["r", "t", "x", "", "h"]
@@ -210,8 +216,9 @@ def external_absolute():
 
 
 CASES = [good, dynamic, cyclic, self_reading, wrong_type, wrong_shape, wrong_output_type, mixed_types, unknown_type,
-         missing_attribute, wrong_attribute, wrong_output_shape, wrong_flag, in_function, missing_group, zero_stride, huge_kernel, huge_pad, huge_input, huge_temporary,
-         huge_constant, unknown_ops, no_lowering, sparse_text, nested, nested_too_deep, long_chain, external_missing, external_up,
+         missing_attribute, wrong_attribute, wrong_output_shape, wrong_flag, in_function, in_nested_function,
+         missing_group, zero_stride, huge_kernel, huge_pad, huge_input, huge_temporary, huge_constant,
+         unknown_ops, no_lowering, sparse_text, nested, nested_too_deep, long_chain, external_missing, external_up,
          external_absolute]
 
 
