@@ -7,6 +7,7 @@
 #include "compiler/import/Contrib.h"
 #include "compiler/import/DimOverrides.h"
 #include "compiler/import/FunctionAttributes.h"
+#include "compiler/import/FunctionOperands.h"
 #include "compiler/import/Functions.h"
 #include "compiler/import/GraphBuilder.h"
 #include "compiler/import/GraphUtil.h"
@@ -46,6 +47,7 @@ void expandFunctions(ReadModel &model, const DeclaredTypes &declared,
   };
   for (int round = 0; round < maxExpansionRounds; ++round) {
     checkFunctionOps(model.proto, [&](const ::onnx::NodeProto &node) { return !known(node); });
+    checkFunctionOperands(model.proto);
     if (!expandFunctionOps(model.proto, known))
       return;
     // Bodies of the next round may depend on types of this one's values.

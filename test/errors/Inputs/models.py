@@ -129,6 +129,25 @@ def in_nested_function():
     return model([loss], [value("x", [3, 5]), value("labels", [2], TensorProto.INT64)], [value("y", None)], opsets=(("", 21),))
 
 
+def rotary(dims=(1, 3, 2, 4), cache=(5, 2), **attributes):
+    names = ["x", "cos", "sin", "at"]
+    inputs = [value("x", dims), value("cos", cache), value("sin", cache), value("at", [1, 2], TensorProto.INT64)]
+    return model([node("RotaryEmbedding", names, ["y"], "turn", **attributes)], inputs, [value("y", None)], opsets=(("", 23),))
+
+
+def function_rank():
+    return rotary(cache=(5, 2, 1))
+
+
+def function_dim():
+    return rotary(cache=(5, 3))
+
+
+def function_attribute():
+    inputs = [value(name, [1, 2, 3, 4]) for name in "qkv"]
+    return model([node("Attention", list("qkv"), ["y"], "heads", softcap=-0.5)], inputs, [value("y", None)], opsets=(("", 23),))
+
+
 def missing_group():
     """An optimiser without its gradient."""
     names = ["r", "t", "x", "", "h"]
@@ -217,7 +236,7 @@ def external_absolute():
 
 CASES = [good, dynamic, cyclic, self_reading, wrong_type, wrong_shape, wrong_output_type, mixed_types, unknown_type,
          missing_attribute, wrong_attribute, wrong_output_shape, wrong_flag, in_function, in_nested_function,
-         missing_group, zero_stride, huge_kernel, huge_pad, huge_input, huge_temporary, huge_constant,
+         function_rank, function_dim, function_attribute, missing_group, zero_stride, huge_kernel, huge_pad, huge_input, huge_temporary, huge_constant,
          unknown_ops, no_lowering, sparse_text, nested, nested_too_deep, long_chain, external_missing, external_up,
          external_absolute]
 

@@ -418,6 +418,13 @@ def tree_that_is_its_own_child():
 
 # ---- functions -------------------------------------------------------------
 
+@case(0)
+def a_function_body_behind_another():
+    """ONNX's inference gives the result of the first no type."""
+    nodes = [node("GroupNormalization", ["x", "s", "s"], ["a"], num_groups=1), node("Relu", ["a"], ["b"]), node("CenterCropPad", ["b", "n"], ["y"])]
+    weights = [array("s", [1, 2, 3]), array("n", [2, 3, 4, 4], np.int64)]
+    return model(nodes, [value("x", [2, 3, 8, 5])], [value("y", [2, 3, 4, 4])], weights)
+
 
 def function(name, nodes, inputs=("a",), outputs=("b",), domain="local", opset=21):
     return helper.make_function(domain, name, list(inputs), list(outputs), nodes, [helper.make_opsetid("", opset), helper.make_opsetid("local", 1)])
