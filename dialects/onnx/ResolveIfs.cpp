@@ -239,6 +239,82 @@ private:
   SmallVector<Operation *> sunk;
 };
 
+// A Squeeze that names no axes drops the dims of size 1, so its rank hangs on
+// dims that only the run knows: an If on each. With more of them than
+// `maxUnknown` it stays as it is.
+class SqueezeByDims {
+public:
+  explicit SqueezeByDims(SqueezeOp op) : op(op), type(rankedType(op.getData())) {}
+
+  bool run() {
+    if (!type || isPresent(op.getAxes()))
+      return false;
+    for (int64_t d = 0; d < type.getRank(); ++d)
+      if (type.isDynamicDim(unsigned(d)))
+        unknown.push_back(d);
+      else if (type.getDimSize(unsigned(d)) == 1)
+        dropped.push_back(d);
+    if (unknown.empty() || unknown.size() > maxUnknown)
+      return false;
+    OpBuilder builder(op);
+    op.replaceAllUsesWith(decide(builder, 0));
+    op.erase();
+    return true;
+  }
+
+private:
+  static constexpr size_t maxUnknown = 3;
+
+  Value constant(OpBuilder &b, ArrayRef<int64_t> values) {
+    auto type = RankedTensorType::get({int64_t(values.size())}, b.getI64Type());
+    return ConstantOp::create(b, op.getLoc(), DenseIntElementsAttr::get(type, values));
+  }
+
+  // The operand without `dropped` and those dims from unknown[k] on that are 1.
+  Value decide(OpBuilder &b, size_t k) {
+    Location loc = op.getLoc();
+    Type open = k ? unrankedOf(type.getElementType()) : op.getType();
+    if (k == unknown.size()) {
+      if (dropped.empty())
+        return op.getData();
+      SmallVector<int64_t> axes(dropped);
+      llvm::sort(axes);
+      return SqueezeOp::create(b, loc, open, op.getData(), constant(b, axes));
+    }
+    int64_t d = unknown[k];
+    auto word = RankedTensorType::get({1}, b.getI64Type());
+    Value size = ShapeOp::create(b, loc, word, op.getData(), b.getI64IntegerAttr(d + 1),
+                                 b.getI64IntegerAttr(d));
+    Value isOne = EqualOp::create(b, loc, RankedTensorType::get({1}, b.getI1Type()), size,
+                                  constant(b, {1}));
+    auto made = IfOp::create(b, loc, TypeRange(open), isOne);
+    for (bool then : {true, false}) {
+      OpBuilder::InsertionGuard guard(b);
+      b.createBlock(then ? &made.getThenBranch() : &made.getElseBranch());
+      if (then)
+        dropped.push_back(d);
+      Value result = decide(b, k + 1);
+      if (then)
+        dropped.pop_back();
+      YieldOp::create(b, loc, result);
+    }
+    return made->getResult(0);
+  }
+
+  SqueezeOp op;
+  RankedTensorType type; // of the operand
+  SmallVector<int64_t> unknown, dropped;
+};
+
+bool splitSqueezes(func::FuncOp func) {
+  SmallVector<SqueezeOp> squeezes;
+  func.walk([&](SqueezeOp op) { squeezes.push_back(op); });
+  bool changed = false;
+  for (SqueezeOp op : squeezes)
+    changed |= SqueezeByDims(op).run();
+  return changed;
+}
+
 // One change, or none; innermost first.
 FailureOr<bool> step(func::FuncOp func) {
   SmallVector<IfOp> ifs;
@@ -283,6 +359,8 @@ FailureOr<bool> step(func::FuncOp func) {
 
 LogicalResult resolveIfs(func::FuncOp func) {
   while (true) {
+    if (splitSqueezes(func) && failed(inferShapes(func)))
+      return failure();
     FailureOr<bool> changed = step(func);
     if (failed(changed))
       return failure();

@@ -26,7 +26,8 @@ void setLiveBranch(IfOp op, const LiveBranch &live);
 
 /// Types are inferred. Afterwards an If with a known condition is its branch;
 /// an If of which one branch contradicts the model is the other one and an
-/// onnx.Require; results of an If have a rank wherever both branches lead to
+/// onnx.Require; a Squeeze that drops whatever dims are 1 is an If on those that
+/// are not known; results of an If have a rank wherever both branches lead to
 /// one again. Fails, with an error, where neither branch of an If is possible.
 llvm::LogicalResult resolveIfs(mlir::func::FuncOp func);
 

@@ -119,6 +119,21 @@ v = np.arange(6, dtype=f32).reshape(2, 3, 1)
 run("a consumer of one rank", line, dict(x=v), dict(y=v[..., 0].T))
 run("a consumer of the other rank than the dims have", line, dict(x=np.ones((2, 3, 2), f32)), words="squeeze")
 
+# A squeeze that names no axes drops what is 1 in the run.
+for dims in (["a", 1], ["a", "b"], [1, "a", 1, "b"]):
+    plain = [N("Squeeze", ["x"], ["o"], name="squeeze")]
+    m = model(plain + total, [("x", T.FLOAT, dims)], [("y", T.FLOAT, [])])
+    for shape in ((1, 1), (6, 1), (2, 3)):
+        if len(dims) == 4:
+            shape = (1, shape[0], 1, shape[1])
+        if all(isinstance(d, str) or d == s for d, s in zip(dims, shape)):
+            run(f"a squeeze of what is 1, {dims} at {shape}", m, dict(x=np.ones(shape, f32)), dict(y=np.prod(shape)))
+    for rank in (0, 1):
+        m = model(plain + [N("Sigmoid", ["o"], ["y"])], [("x", T.FLOAT, dims)], [("y", T.FLOAT, ["n"] * rank)])
+        if dims == ["a", 1]:
+            run(f"an output of rank {rank} decides what is squeezed", m, dict(x=np.zeros((3 if rank else 1, 1), f32)), dict(y=np.full([3] * rank, 0.5)))
+            run(f"sizes that give another rank than {rank}", m, dict(x=np.zeros((1 if rank else 3, 1), f32)), words="squeeze")
+
 whole = squeezed(["a", "b"], [N("Identity", ["o"], ["y"])], [("y", T.FLOAT, ["n"])])
 run("the rank of an output decides", whole, dict(x=np.ones((3, 1), f32)), dict(y=np.ones(3)))
 
