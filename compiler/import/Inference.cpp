@@ -46,17 +46,38 @@ static void forgetShape(TypeProto &type) {
     forgetShape(*type.mutable_optional_type()->mutable_elem_type());
 }
 
-// Clears all inferred types. What bodies declare of their inputs (a loop's
-// carried values) inference cannot find out; it is kept on request.
+// What the file says of a value that inference knows nothing of: its element
+// type and rank. A dim is not believed; the run finds it out.
+static TypeProto believed(TypeProto type) {
+  if (type.has_sequence_type())
+    *type.mutable_sequence_type()->mutable_elem_type() =
+        believed(type.sequence_type().elem_type());
+  else if (type.has_optional_type())
+    *type.mutable_optional_type()->mutable_elem_type() =
+        believed(type.optional_type().elem_type());
+  else if (type.has_tensor_type() && type.tensor_type().has_shape())
+    for (auto &dim : *type.mutable_tensor_type()->mutable_shape()->mutable_dim())
+      if (dim.has_dim_value())
+        dim.clear_dim_value();
+  return type;
+}
+
+// Clears all inferred types. The ranks that bodies declare of their inputs (a
+// loop's carried values) inference cannot find out; they are kept on request.
+// Their dims are often those of the first iteration alone: an exporter writes
+// what its example has.
 static void forgetTypes(ModelProto &model, bool keepBodyInputs) {
   bool main = true;
   walkGraphs(*model.mutable_graph(), [&](GraphProto &graph) {
     graph.clear_value_info();
     for (auto &output : *graph.mutable_output())
       forgetShape(*output.mutable_type());
-    if (!main && !keepBodyInputs)
+    if (!main)
       for (auto &input : *graph.mutable_input())
-        forgetShape(*input.mutable_type());
+        if (keepBodyInputs)
+          *input.mutable_type() = believed(input.type());
+        else
+          forgetShape(*input.mutable_type());
     main = false;
   });
 }
@@ -160,16 +181,6 @@ static bool spellOutputShapes(ModelProto &model) {
     }
   });
   return changed;
-}
-
-// What the file says of a value that inference knows nothing of: its element
-// type and rank. A dim is not believed; the run finds it out.
-static TypeProto believed(TypeProto type) {
-  if (type.has_tensor_type() && type.tensor_type().has_shape())
-    for (auto &dim : *type.mutable_tensor_type()->mutable_shape()->mutable_dim())
-      if (dim.has_dim_value())
-        dim.clear_dim_value();
-  return type;
 }
 
 void inferTypes(ModelProto &model, const DeclaredTypes &declared) {

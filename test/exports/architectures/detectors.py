@@ -1,7 +1,7 @@
 """Detectors of torchvision: non-maximum suppression, loops over levels, boxes of any number.
 
-The scores of random networks lie close together; `draw` spreads them. Rows of
-boxes are compared as sets.
+The scores of random networks lie close together; `draw` spreads them, and
+`settle` keeps boxes inside of the image. Rows of boxes are compared as sets.
 """
 
 import torch
@@ -20,9 +20,27 @@ class Detector(torch.nn.Module):
         return tuple(result[name] for name in ("boxes", "scores", "labels", "masks") if name in result)
 
 
+class PyramidDetector(Detector):
+    def settle(self, x):
+        """Divides the pyramid's features by their size: a random ResNet's grow, and then no box stays inside of the image."""
+        size = max(float(level.abs().mean()) for level in self.net.backbone(x).values())
+        for block in self.net.backbone.fpn.inner_blocks:
+            for p in block.parameters():
+                p /= size
+        for block in self.net.backbone.fpn.layer_blocks:
+            for layer in block:
+                layer.bias /= size
+
+
+def made(kind, side, config):
+    if "ssd" in kind:
+        return Detector(kind, **config)
+    return (PyramidDetector if "resnet50_fpn" in kind else Detector)(kind, min_size=side, max_size=side, **config)
+
+
 def detector(kind, side, outputs=3, **config):
-    add("tv_" + kind, lambda: Detector(kind, min_size=side, max_size=side, **config) if "ssd" not in kind else Detector(kind, **config),
-        lambda batch: image(1, side, side), sizes=(dict(batch=1), dict(batch=1)), outputs=outputs, compare="sets", exporters=("torchscript",), tolerance=2e-3)
+    add("tv_" + kind, lambda: made(kind, side, config),
+        lambda picture: image(1, side, side), sizes=(dict(picture=1), dict(picture=2)), outputs=outputs, compare="sets", exporters=("torchscript",), tolerance=2e-3)
 
 
 detector("fasterrcnn_mobilenet_v3_large_320_fpn", 128)

@@ -196,6 +196,18 @@ for label, nodes, first, second in (
         p, q = first(p, q), second(p, q)
     run("a loop that " + label, m, dict(a=given[0], b=given[1]), dict(x=p, y=q))
 
+# What a body declares of its inputs holds in the first trip alone: exporters write the dims of their example.
+for first, shape in ((0, [0, 3]), (2, [2, 3])):
+    body = h.make_graph([N("Concat", ["a", "x"], ["b"], axis=0), N("Identity", ["going"], ["on"])], "body",
+                        [h.make_tensor_value_info("i", T.INT64, []), h.make_tensor_value_info("going", T.BOOL, []), h.make_tensor_value_info("a", T.FLOAT, shape)],
+                        [h.make_tensor_value_info("on", T.BOOL, []), h.make_tensor_value_info("b", T.FLOAT, [first + 1, 3])])
+    for trips in (["trips"], [], ["m"]):
+        nodes = [constant("trips", 3), N("Loop", [*(trips or ["trips"]), "", "start"], ["y"], body=body)]
+        m = model(nodes, [("x", T.FLOAT, ["n", 3] if trips else [4, 3]), ("start", T.FLOAT, shape)] + [("m", T.INT64, [])] * (trips == ["m"]), [("y", T.FLOAT, ["k", 3])])
+        start = np.full((first, 3), 5, f32)
+        run(f"a state that grows from {first} rows, trips {trips}", m, dict(x=rows, start=start, **(dict(m=np.array(3)) if trips == ["m"] else {})),
+            dict(y=np.concatenate([start, rows, rows, rows])))
+
 # ---- pinned values ----------------------------------------------------------------------------------------------------------
 m = model([N("Reshape", ["x", "shape"], ["r"]), N("Mul", ["r", "by"], ["y"])],
           [("x", T.FLOAT, [2, 3]), ("shape", T.INT64, ["rank"]), ("by", T.FLOAT, [])], [("y", T.FLOAT, None)])
