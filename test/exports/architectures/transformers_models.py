@@ -64,7 +64,7 @@ text("albert", lambda: hf.AlbertModel(config("AlbertConfig", embedding_size=32, 
 text("mpnet", lambda: hf.MPNetModel(config("MPNetConfig", **ENCODER)), "last_hidden_state")
 text("deberta_v2", lambda: hf.DebertaV2Model(config("DebertaV2Config", relative_attention=True, pos_att_type=["p2c", "c2p"], **ENCODER)), "last_hidden_state")
 text("modernbert", lambda: hf.ModernBertModel(config("ModernBertConfig", pad_token_id=0, **ENCODER)), "last_hidden_state")
-text("nystromformer", lambda: hf.NystromformerModel(config("NystromformerConfig", num_landmarks=4, segment_means_seq_len=64, **ENCODER)), "last_hidden_state", sizes=(dict(batch=2, length=8), dict(batch=1, length=8)))
+text("nystromformer", lambda: hf.NystromformerModel(config("NystromformerConfig", num_landmarks=4, segment_means_seq_len=8, **ENCODER)), "last_hidden_state", sizes=(dict(batch=2, length=8), dict(batch=1, length=8)))
 text("gpt2", causal(lambda: hf.GPT2LMHeadModel(config("GPT2Config", vocab_size=200, n_embd=48, n_layer=2, n_head=4, n_positions=64))), "logits")
 text("gpt_neo", causal(lambda: hf.GPTNeoForCausalLM(config("GPTNeoConfig", vocab_size=200, hidden_size=48, num_layers=2, num_heads=4, attention_types=[[["global", "local"], 1]], max_position_embeddings=64))), "logits")
 text("gptj", causal(lambda: hf.GPTJForCausalLM(config("GPTJConfig", vocab_size=200, n_embd=48, n_layer=2, n_head=4, rotary_dim=4, n_positions=64))), "logits")
@@ -129,7 +129,7 @@ vision("mobilevit", lambda: hf.MobileViTModel(config("MobileViTConfig", image_si
 vision("regnet", lambda: hf.RegNetModel(config("RegNetConfig", embedding_size=16, hidden_sizes=[16, 32, 48, 64], depths=[1, 1, 1, 1], groups_width=8)), "last_hidden_state", side=64)
 vision("yolos", lambda: hf.YolosForObjectDetection(config("YolosConfig", hidden_size=48, num_hidden_layers=2, num_attention_heads=4, intermediate_size=96, image_size=[32, 32], patch_size=8, num_detection_tokens=10)), ("logits", "pred_boxes"))
 vision("dpt", lambda: hf.DPTForDepthEstimation(config("DPTConfig", hidden_size=48, num_hidden_layers=4, num_attention_heads=4, intermediate_size=96, image_size=32, patch_size=8, backbone_out_indices=[0, 1, 2, 3], neck_hidden_sizes=[16, 24, 32, 48], fusion_hidden_size=16)), "predicted_depth")
-vision("glpn", lambda: hf.GLPNForDepthEstimation(config("GLPNConfig", depths=[1, 1, 1, 1], hidden_sizes=[16, 32, 32, 48], decoder_hidden_size=16)), "predicted_depth", side=64)
+vision("glpn", lambda: hf.GLPNForDepthEstimation(config("GLPNConfig", depths=[1, 1, 1, 1], num_attention_heads=[1, 2, 4, 4], hidden_sizes=[16, 32, 32, 48], decoder_hidden_size=16)), "predicted_depth", side=64)
 vision("swin2sr", lambda: hf.Swin2SRForImageSuperResolution(config("Swin2SRConfig", image_size=32, embed_dim=24, depths=[2], num_heads=[2], window_size=8)), "reconstruction")
 vision("detr", lambda: hf.DetrForObjectDetection(config("DetrConfig", use_timm_backbone=False, use_pretrained_backbone=False, backbone=None, backbone_config=hf.ResNetConfig(embedding_size=16, hidden_sizes=[16, 32, 48, 64], depths=[1, 1, 1, 1], layer_type="basic", out_features=["stage4"]), d_model=32, encoder_layers=1, decoder_layers=1, encoder_attention_heads=4, decoder_attention_heads=4, encoder_ffn_dim=64, decoder_ffn_dim=64, num_queries=10)), ("logits", "pred_boxes"), side=64)
 
@@ -211,5 +211,5 @@ def pair(batch, length, target):
 
 
 for name, kind in (("t5", T5), ("bart", Bart)):
-    add("hf_" + name, kind, pair, dynamic=dict(**TOKENS, decoder_input_ids={0: "batch", 1: "target"}),
+    add("hf_" + name, lambda kind=kind: kind(), pair, dynamic=dict(**TOKENS, decoder_input_ids={0: "batch", 1: "target"}),
         sizes=(dict(batch=2, length=7, target=3), dict(batch=1, length=11, target=5)))
