@@ -183,4 +183,12 @@ std::string Lowering::operandName(Operation *op, unsigned i) {
   return "input " + std::to_string(i);
 }
 
+std::string Lowering::nameOf(Value lowered) {
+  if (currentOp)
+    for (auto [i, operand] : llvm::enumerate(currentOp->getOperands()))
+      if (get(operand) == lowered)
+        return operandName(currentOp, unsigned(i));
+  return "an operand";
+}
+
 } // namespace onnxc::lower

@@ -126,6 +126,8 @@ public:
   int64_t mostElements() const { return options.indexBits < 64 ? INT32_MAX : int64_t(1) << 47; }
   /// How messages name operand `i`: input 'x' of the model, or input 1.
   static std::string operandName(mlir::Operation *op, unsigned i);
+  /// operandName of the operand that `lowered` is of the node that is being lowered; "an operand" of what was made of them.
+  std::string nameOf(mlir::Value lowered);
 
   /// The checks of `op` once more, now that lowering knows the ranks of its
   /// operands; false when they fail, which is then recorded.

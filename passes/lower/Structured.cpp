@@ -34,7 +34,7 @@ Value Lowering::generic(ValueRange ins, Value init, ArrayRef<AffineMap> maps, Ar
         if (!extent)
           extent = mine;
         else if (!sameSize(mine, extent))
-          checkEqual(mine, extent, "dim " + Twine(i) + " of an operand");
+          checkEqual(mine, extent, "dim " + Twine(i) + " of " + nameOf(operand));
       }
   // Without elements there is no iteration; linalg refuses maps whose last index is -1.
   auto isEmpty = [](Value v) { return llvm::is_contained(cast<RankedTensorType>(v.getType()).getShape(), 0); };
@@ -76,7 +76,7 @@ Value Lowering::mapTo(ArrayRef<OpFoldResult> outDims, ValueRange ins, ArrayRef<T
         Value size = dim64(*this, mine), wanted = dim64(*this, outDims[d]);
         Value fits = b.createOrFold<arith::OrIOp>(loc(), cmp64(*this, arith::CmpIPredicate::eq, size, c64(*this, 1)),
                                                   cmp64(*this, arith::CmpIPredicate::eq, size, wanted));
-        check(fits, ONNXC_SHAPE_MISMATCH, "dim " + Twine(i) + " of an operand: got \1, wanted 1 or \2 to broadcast", size, wanted);
+        check(fits, ONNXC_SHAPE_MISMATCH, "dim " + Twine(i) + " of " + nameOf(in) + ": got \1, wanted 1 or \2 to broadcast", size, wanted);
       }
     }
     if (ambiguous) {
@@ -223,7 +223,7 @@ Value Lowering::reshape(Value in, ArrayRef<OpFoldResult> newDims, bool isChecked
   if (!isChecked && !sameProduct(dims(in), newDims)) {
     Value fits, got = productOf(newDims, fits), wanted = dim64(*this, product(dims(in)));
     Value same = b.createOrFold<arith::AndIOp>(loc(), fits, cmp64(*this, arith::CmpIPredicate::eq, got, wanted));
-    check(same, ONNXC_SHAPE_MISMATCH, "elements after a change of shape: got \1, wanted \2", got, wanted);
+    check(same, ONNXC_SHAPE_MISMATCH, "elements of " + nameOf(in) + " after a change of shape: got \1, wanted \2", got, wanted);
   }
   auto type = cast<RankedTensorType>(in.getType());
   SmallVector<int64_t> shape;
