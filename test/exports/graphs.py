@@ -62,6 +62,22 @@ def draw(about, shape, dtype, generator):
     return generator.integers(about["low"], about["high"] + 1, shape).astype(dtype)
 
 
+def shorten(graph, short):
+    """Exporters name a value by its whole way in the network: a number says as much here. Inputs' and outputs' names of the model stay."""
+    named = lambda name: short.setdefault(name, f"v{len(short)}") if name else ""  # noqa: E731
+    for tensor in graph.initializer:
+        tensor.name = named(tensor.name)
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        value.name = named(value.name)
+    for node in graph.node:
+        node.ClearField("name")
+        node.input[:] = [named(x) for x in node.input]
+        node.output[:] = [named(x) for x in node.output]
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                shorten(attribute.g, short)
+
+
 def strip(name, exporter):
     found = [os.path.dirname(path) for path in glob.glob(os.path.join(ROOT, "build", "exports", f"{name}.{exporter}.*", "row.json"))]
     if not found:
@@ -82,6 +98,7 @@ def strip(name, exporter):
     del model.graph.metadata_props[:]
     for value in model.graph.value_info:
         del value.metadata_props[:]
+    shorten(model.graph, {value.name: value.name for value in (*model.graph.input, *model.graph.output)})
     runs = []
     for path in sorted(glob.glob(os.path.join(folder, "in_*.npz"))):
         with numpy.load(path) as feeds:
