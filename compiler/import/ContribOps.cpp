@@ -1,7 +1,7 @@
 // ONNX Runtime's optimiser and quantiser write ops of the domain com.microsoft
 // into models. Semantics are those of ONNX Runtime's documentation of its
 // contributed operators.
-#include "compiler/import/Expansion.h"
+#include "compiler/import/ContribOps.h"
 
 namespace onnxc::import {
 
@@ -10,97 +10,6 @@ using ::onnx::TensorProto;
 namespace {
 
 using Name = Expansion::Name;
-
-Name dequantize(Expansion &e, int value) {
-  return e.op("DequantizeLinear", {e.in(value), e.in(value + 1), e.in(value + 2)});
-}
-
-void quantizeResult(Expansion &e, const Name &value, int scale) {
-  e.result(0, e.op("QuantizeLinear", {value, e.in(scale), e.in(scale + 1)}));
-}
-
-//===-- Quantised ops: dequantise, compute, quantise
-
-// "QLinearAdd" computes "Add".
-std::string floatOp(const Expansion &e) {
-  return e.node.op_type().substr(std::string("QLinear").size());
-}
-
-void quantizedBinary(Expansion &e) {
-  Name left = dequantize(e, 0), right = dequantize(e, 3);
-  quantizeResult(e, e.op(floatOp(e), {left, right}), 6);
-}
-
-void quantizedUnary(Expansion &e) {
-  Name value = dequantize(e, 0);
-  quantizeResult(e, e.keep(e.op(floatOp(e), {value}), {"alpha"}), 3);
-}
-
-Name toChannelsFirst(Expansion &e, const Name &value, int64_t spatial) {
-  std::vector<int64_t> order = {0, spatial + 1};
-  for (int64_t i = 1; i <= spatial; ++i)
-    order.push_back(i);
-  return e.with(e.op("Transpose", {value}), "perm", order);
-}
-
-Name toChannelsLast(Expansion &e, const Name &value, int64_t spatial) {
-  std::vector<int64_t> order = {0};
-  for (int64_t i = 2; i <= spatial + 1; ++i)
-    order.push_back(i);
-  order.push_back(1);
-  return e.with(e.op("Transpose", {value}), "perm", order);
-}
-
-void quantizedPool(Expansion &e, const char *op, int64_t spatial) {
-  bool last = e.integer("channels_last", 0) != 0;
-  Name value = dequantize(e, 0);
-  if (last)
-    value = toChannelsFirst(e, value, spatial);
-  value = e.keep(e.op(op, {value}), {"kernel_shape", "strides", "pads",
-                                     "auto_pad", "ceil_mode",
-                                     "count_include_pad"});
-  if (last)
-    value = toChannelsLast(e, value, spatial);
-  quantizeResult(e, value, 3);
-}
-
-void quantizedAveragePool(Expansion &e) {
-  auto kernel = intsAttribute(e.node, "kernel_shape");
-  if (!kernel)
-    e.step.fail("its kernel_shape is missing");
-  quantizedPool(e, "AveragePool", int64_t(kernel->size()));
-}
-
-void quantizedGlobalAveragePool(Expansion &e) {
-  auto rank = e.step.rank(0);
-  if (!rank && e.integer("channels_last", 0) != 0)
-    e.step.fail("the rank of its input is unknown");
-  quantizedPool(e, "GlobalAveragePool", rank.value_or(4) - 2);
-}
-
-void quantizedSoftmax(Expansion &e) {
-  int64_t opset = e.integer("opset", 13);
-  int64_t axis = e.integer("axis", -1);
-  Name value = dequantize(e, 0);
-  if (opset >= 13 || axis == -1) {
-    value = e.with(e.op("Softmax", {value}), "axis", axis);
-  } else {
-    Name shape = e.op("Shape", {value});
-    value = e.with(e.op("Flatten", {value}), "axis", axis);
-    value = e.with(e.op("Softmax", {value}), "axis", int64_t(-1));
-    value = e.op("Reshape", {value, shape});
-  }
-  quantizeResult(e, value, 3);
-}
-
-// Inputs: scale and zero point of the result, then three per part.
-void quantizedConcat(Expansion &e) {
-  std::vector<Name> parts;
-  for (int i = 2; i + 2 < e.node.input_size(); i += 3)
-    parts.push_back(dequantize(e, i));
-  Name joined = e.concat(parts, e.integer("axis", 0));
-  e.result(0, e.op("QuantizeLinear", {joined, e.in(0), e.in(1)}));
-}
 
 //===-- Activations
 
@@ -213,7 +122,7 @@ Name splitHeads(Expansion &e, const Name &value, int64_t heads) {
 // What is added to the scores [batch, heads, length, total]: the filter value
 // where the mask or, in a causal model, the order forbids to look; "" if none.
 Name attentionBias(Expansion &e, const Name &query, const Name &key,
-                   int type) {
+                   int type, int maskInput) {
   Name allowed;
   if (e.integer("unidirectional", 0) != 0) {
     Name length = e.op("Squeeze", {e.dim(query, 2)});
@@ -224,12 +133,12 @@ Name attentionBias(Expansion &e, const Name &query, const Name &key,
     rows = e.op("Unsqueeze", {rows, e.ints({1})});
     allowed = e.op("LessOrEqual", {columns, rows});
   }
-  if (e.has(3)) {
-    auto rank = e.step.rank(3);
+  if (e.has(maskInput)) {
+    auto rank = e.step.rank(maskInput);
     if (!rank || (*rank != 2 && *rank != 3))
       e.step.fail("its mask must have the dimensions batch, (length,) total; "
                   "others are not supported");
-    Name mask = e.cast(e.in(3), TensorProto::BOOL);
+    Name mask = e.cast(e.in(maskInput), TensorProto::BOOL);
     std::vector<int64_t> axes = {1};
     if (*rank == 2)
       axes.push_back(2);
@@ -243,19 +152,17 @@ Name attentionBias(Expansion &e, const Name &query, const Name &key,
                                       type)});
 }
 
-void attention(Expansion &e) {
+} // namespace
+
+void expandAttention(Expansion &e, const Name &projected, int type,
+                     const AttentionInputs &at) {
   int64_t heads = e.integer("num_heads", 0);
-  int type = e.step.elementType(1);
   if (heads <= 0)
     e.step.fail("its num_heads is missing");
-  if (intsAttribute(e.node, "qkv_hidden_sizes") || e.has(6) ||
-      e.integer("do_rotary", 0) != 0)
-    e.step.fail("unequal hidden sizes, rotary embedding and shared past are "
-                "not supported; export without ONNX Runtime's optimisations");
-  Name all = e.op("MatMul", {e.in(0), e.in(1)});
-  if (e.has(2))
-    all = e.op("Add", {all, e.in(2)});
-  e.op("Split", {all});
+  if (e.integer("do_rotary", 0) != 0)
+    e.step.fail("rotary embedding is not supported; export without ONNX "
+                "Runtime's optimisations");
+  e.op("Split", {projected});
   setAttribute(*e.last, "axis", int64_t(-1));
   setAttribute(*e.last, "num_outputs", int64_t(3));
   Name query = e.last->output(0);
@@ -265,9 +172,9 @@ void attention(Expansion &e) {
   query = splitHeads(e, query, heads);
   key = splitHeads(e, key, heads);
   value = splitHeads(e, value, heads);
-  if (e.has(4)) {
+  if (e.has(at.past)) {
     auto past = [&](int64_t which) {
-      return e.with(e.op("Gather", {e.in(4), e.intScalar(which)}), "axis",
+      return e.with(e.op("Gather", {e.in(at.past), e.intScalar(which)}), "axis",
                     int64_t(0));
     };
     Name pastKey = past(0), pastValue = past(1);
@@ -290,16 +197,28 @@ void attention(Expansion &e) {
     Name root = e.cast(e.op("Sqrt", {size}), type ? type : 1);
     scores = e.op("Div", {scores, root});
   }
-  Name bias = attentionBias(e, query, key, type);
+  Name bias = attentionBias(e, query, key, type, at.mask);
   if (!bias.empty())
     scores = e.op("Add", {scores, bias});
-  if (e.has(5))
-    scores = e.op("Add", {scores, e.in(5)});
+  if (e.has(at.bias))
+    scores = e.op("Add", {scores, e.in(at.bias)});
   Name weights = e.with(e.op("Softmax", {scores}), "axis", int64_t(-1));
   Name result = e.op("MatMul", {weights, value});
   result = e.with(e.op("Transpose", {result}), "perm",
                   std::vector<int64_t>{0, 2, 1, 3});
   e.result(0, e.op("Reshape", {result, e.ints({0, 0, -1})}));
+}
+
+namespace {
+
+void attention(Expansion &e) {
+  if (intsAttribute(e.node, "qkv_hidden_sizes") || e.has(6))
+    e.step.fail("unequal hidden sizes and shared past are not supported; "
+                "export without ONNX Runtime's optimisations");
+  Name all = e.op("MatMul", {e.in(0), e.in(1)});
+  if (e.has(2))
+    all = e.op("Add", {all, e.in(2)});
+  expandAttention(e, all, e.step.elementType(1), {3, 4, 5});
 }
 
 } // namespace
@@ -313,14 +232,6 @@ ExpansionRows contribExpansions() {
       {domain, "FastGelu", fastGelu},
       {domain, "FusedMatMul", fusedMatMul},
       {domain, "Gelu", gelu},
-      {domain, "QLinearAdd", quantizedBinary},
-      {domain, "QLinearAveragePool", quantizedAveragePool},
-      {domain, "QLinearConcat", quantizedConcat},
-      {domain, "QLinearGlobalAveragePool", quantizedGlobalAveragePool},
-      {domain, "QLinearLeakyRelu", quantizedUnary},
-      {domain, "QLinearMul", quantizedBinary},
-      {domain, "QLinearSigmoid", quantizedUnary},
-      {domain, "QLinearSoftmax", quantizedSoftmax},
       {domain, "QuickGelu", quickGelu},
       {domain, "SkipLayerNormalization", skipLayerNorm},
   };

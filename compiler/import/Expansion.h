@@ -35,7 +35,7 @@ public:
         *last->add_attribute() = *attribute;
     return value;
   }
-  bool has(int index) const { return step.hasInput(index); }
+  bool has(int index) const { return index >= 0 && step.hasInput(index); }
   Name in(int index) const {
     return index < node.input_size() ? node.input(index) : "";
   }
@@ -92,6 +92,7 @@ using ExpansionRows = std::vector<ExpansionRow>;
 
 // One per file.
 ExpansionRows contribExpansions();  // com.microsoft
+ExpansionRows contribQuantExpansions(); // com.microsoft, quantised
 ExpansionRows imageExpansions();    // ai.onnx, images
 ExpansionRows learningExpansions(); // ai.onnx.ml
 ExpansionRows textExpansions();     // ai.onnx, ops on texts as numbers

@@ -24,6 +24,7 @@ import onnxruntime
 from onnx import helper, numpy_helper
 
 import cases
+import contrib_cases  # noqa: F401  (adds to cases)
 
 # An opset that ONNX Runtime runs in full; no form used here changed since.
 RUNTIME_OPSET = 21
