@@ -254,6 +254,28 @@ void runChecker(const ReadModel &model) {
 
 } // namespace
 
+// ONNX Runtime's optimisers write some of their ops without a domain, and
+// LayerNormalization in opsets that did not have it yet.
+static void nameContribDomain(ModelProto &model) {
+  const char *domain = "com.microsoft";
+  int version = opsetVersion(model, "");
+  bool any = false;
+  walkNodes(*model.mutable_graph(), [&](NodeProto &node) {
+    if (!node.domain().empty() || ::onnx::OpSchemaRegistry::Instance()->GetSchema(node.op_type(), version, ""))
+      return;
+    node.set_domain(domain);
+    if (isContribOp(node))
+      any = true;
+    else
+      node.set_domain("");
+  });
+  if (any && !opsetVersion(model, domain)) {
+    auto &import = *model.add_opset_import();
+    import.set_domain(domain);
+    import.set_version(1);
+  }
+}
+
 void normalise(ModelProto &model) {
   if (!model.has_graph())
     throw ImportError("the file has no graph; it is not an ONNX model");
@@ -264,6 +286,7 @@ void normalise(ModelProto &model) {
     import.set_version(1);
   }
   walkNodes(*model.mutable_graph(), normaliseNode);
+  nameContribDomain(model);
   walkGraphs(*model.mutable_graph(), [](::onnx::GraphProto &graph) {
     for (auto *list : {graph.mutable_input(), graph.mutable_output(),
                        graph.mutable_value_info()})

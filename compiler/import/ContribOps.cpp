@@ -1,7 +1,7 @@
 // ONNX Runtime's optimiser and quantiser write ops of the domain com.microsoft
 // into models. Semantics are those of ONNX Runtime's documentation of its
 // contributed operators.
-#include "compiler/import/ContribOps.h"
+#include "compiler/import/Expansion.h"
 
 namespace onnxc::import {
 
@@ -65,6 +65,46 @@ void fusedMatMul(Expansion &e) {
 
 //===-- Transformers
 
+// y, z of the node: activation with its parameters, "" for none.
+Name activated(Expansion &e, const Name &value, const std::vector<float> &parameters) {
+  Name kind = e.text("activation", "");
+  if (kind.empty())
+    return value;
+  auto parameter = [&](size_t i, float standard) { return i < parameters.size() ? parameters[i] : standard; };
+  int type = e.step.elementType(0);
+  if (kind == "Clip")
+    return e.op("Clip", {value, e.step.scalar(parameter(0, -3.402823e38f), type), e.step.scalar(parameter(1, 3.402823e38f), type)});
+  Name result = e.op(kind, {value});
+  if (kind == "LeakyRelu" || kind == "Elu")
+    setAttribute(*e.last, "alpha", parameter(0, kind == "Elu" ? 1.0f : 0.01f));
+  if (kind == "HardSigmoid") {
+    setAttribute(*e.last, "alpha", parameter(0, 0.2f));
+    setAttribute(*e.last, "beta", parameter(1, 0.5f));
+  }
+  return result;
+}
+
+// activation(Conv(x, w, b) + z)
+void fusedConv(Expansion &e) {
+  std::vector<Name> inputs = {e.in(0), e.in(1)};
+  if (e.has(2))
+    inputs.push_back(e.in(2));
+  Name value = e.keep(e.op("Conv", inputs), {"auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"});
+  if (e.has(3))
+    value = e.op("Add", {value, e.in(3)});
+  e.result(0, activated(e, value, e.reals("activation_params")));
+}
+
+void fusedGemm(Expansion &e) {
+  std::vector<Name> inputs(e.node.input().begin(), e.node.input().end());
+  Name value = e.keep(e.op("Gemm", inputs), {"alpha", "beta", "transA", "transB"});
+  std::vector<float> parameters;
+  for (const char *name : {"activation_alpha", "activation_beta"})
+    if (auto given = floatAttribute(e.node, name))
+      parameters.push_back(*given);
+  e.result(0, activated(e, value, parameters));
+}
+
 Name layerNorm(Expansion &e, const Name &value, int gamma, int beta) {
   std::vector<Name> inputs = {value, e.in(gamma)};
   if (e.has(beta))
@@ -73,6 +113,23 @@ Name layerNorm(Expansion &e, const Name &value, int gamma, int beta) {
   setAttribute(*e.last, "axis", int64_t(-1));
   setAttribute(*e.last, "epsilon", e.real("epsilon", 1e-12f));
   return e.last->output(0);
+}
+
+// The standard op, before the standard had it.
+void layerNormalization(Expansion &e) {
+  std::vector<Name> inputs(e.node.input().begin(), e.node.input().end());
+  Name value = e.op("LayerNormalization", inputs);
+  auto *op = e.last;
+  for (int i : {1, 2})
+    if (e.step.hasOutput(i)) {
+      while (op->output_size() < i)
+        op->add_output("");
+      op->add_output(e.step.fresh(value));
+    }
+  e.keep(value, {"axis", "epsilon", "stash_type"});
+  for (int i = 0; i < op->output_size(); ++i)
+    if (!op->output(i).empty())
+      e.result(i, op->output(i));
 }
 
 // input + skip (+ bias), normalised; the sum is output 3.
@@ -85,6 +142,27 @@ void skipLayerNorm(Expansion &e) {
     sum = e.op("Add", {sum, e.in(4)});
   e.result(3, sum);
   e.result(0, layerNorm(e, sum, 2, 3));
+}
+
+// x / rms(x) * gamma; output 1 is for training.
+void simplifiedLayerNorm(Expansion &e) {
+  if (e.step.hasOutput(1))
+    e.step.fail("its output of deviations is for training; export for inference");
+  Name value = e.op("RMSNormalization", {e.in(0), e.in(1)});
+  e.result(0, e.keep(value, {"axis", "epsilon", "stash_type"}));
+}
+
+// input + skip (+ bias) as output 3, and that by its root mean square.
+void skipSimplifiedLayerNorm(Expansion &e) {
+  if (e.step.hasOutput(1) || e.step.hasOutput(2))
+    e.step.fail("its outputs of mean and deviation are for training; export "
+                "for inference");
+  Name sum = e.op("Add", {e.in(0), e.in(1)});
+  if (e.has(3))
+    sum = e.op("Add", {sum, e.in(3)});
+  e.result(3, sum);
+  Name value = e.op("RMSNormalization", {sum, e.in(2)});
+  e.result(0, e.with(value, "epsilon", e.real("epsilon", 1e-12f)));
 }
 
 // Inputs: ids, segment ids, word, position and segment tables, gamma, beta,
@@ -112,128 +190,24 @@ void embedLayerNorm(Expansion &e) {
   }
 }
 
-// [batch, length, heads * size] to [batch, heads, length, size].
-Name splitHeads(Expansion &e, const Name &value, int64_t heads) {
-  Name split = e.op("Reshape", {value, e.ints({0, 0, heads, -1})});
-  return e.with(e.op("Transpose", {split}), "perm",
-                std::vector<int64_t>{0, 2, 1, 3});
-}
-
-// What is added to the scores [batch, heads, length, total]: the filter value
-// where the mask or, in a causal model, the order forbids to look; "" if none.
-Name attentionBias(Expansion &e, const Name &query, const Name &key,
-                   int type, int maskInput) {
-  Name allowed;
-  if (e.integer("unidirectional", 0) != 0) {
-    Name length = e.op("Squeeze", {e.dim(query, 2)});
-    Name total = e.op("Squeeze", {e.dim(key, 2)});
-    Name zero = e.intScalar(0), one = e.intScalar(1);
-    Name rows = e.op("Range", {e.op("Sub", {total, length}), total, one});
-    Name columns = e.op("Range", {zero, total, one});
-    rows = e.op("Unsqueeze", {rows, e.ints({1})});
-    allowed = e.op("LessOrEqual", {columns, rows});
-  }
-  if (e.has(maskInput)) {
-    auto rank = e.step.rank(maskInput);
-    if (!rank || (*rank != 2 && *rank != 3))
-      e.step.fail("its mask must have the dimensions batch, (length,) total; "
-                  "others are not supported");
-    Name mask = e.cast(e.in(maskInput), TensorProto::BOOL);
-    std::vector<int64_t> axes = {1};
-    if (*rank == 2)
-      axes.push_back(2);
-    mask = e.op("Unsqueeze", {mask, e.ints(axes)});
-    allowed = allowed.empty() ? mask : e.op("And", {allowed, mask});
-  }
-  if (allowed.empty())
-    return "";
-  return e.op("Where", {allowed, e.step.scalar(0.0f, type),
-                        e.step.scalar(e.real("mask_filter_value", -10000.0f),
-                                      type)});
-}
-
-} // namespace
-
-void expandAttention(Expansion &e, const Name &projected, int type,
-                     const AttentionInputs &at) {
-  int64_t heads = e.integer("num_heads", 0);
-  if (heads <= 0)
-    e.step.fail("its num_heads is missing");
-  if (e.integer("do_rotary", 0) != 0)
-    e.step.fail("rotary embedding is not supported; export without ONNX "
-                "Runtime's optimisations");
-  e.op("Split", {projected});
-  setAttribute(*e.last, "axis", int64_t(-1));
-  setAttribute(*e.last, "num_outputs", int64_t(3));
-  Name query = e.last->output(0);
-  Name key = e.step.fresh(query), value = e.step.fresh(query);
-  e.last->add_output(key);
-  e.last->add_output(value);
-  query = splitHeads(e, query, heads);
-  key = splitHeads(e, key, heads);
-  value = splitHeads(e, value, heads);
-  if (e.has(at.past)) {
-    auto past = [&](int64_t which) {
-      return e.with(e.op("Gather", {e.in(at.past), e.intScalar(which)}), "axis",
-                    int64_t(0));
-    };
-    Name pastKey = past(0), pastValue = past(1);
-    key = e.concat({pastKey, key}, 2);
-    value = e.concat({pastValue, value}, 2);
-  }
-  if (e.step.hasOutput(1)) {
-    Name stackKey = e.op("Unsqueeze", {key, e.ints({0})});
-    Name stackValue = e.op("Unsqueeze", {value, e.ints({0})});
-    e.result(1, e.concat({stackKey, stackValue}, 0));
-  }
-
-  Name turned = e.with(e.op("Transpose", {key}), "perm",
-                       std::vector<int64_t>{0, 1, 3, 2});
-  Name scores = e.op("MatMul", {query, turned});
-  if (float scale = e.real("scale", 0.0f); scale != 0.0f) {
-    scores = e.op("Mul", {scores, e.step.scalar(scale, type)});
-  } else {
-    Name size = e.cast(e.op("Squeeze", {e.dim(query, 3)}), TensorProto::FLOAT);
-    Name root = e.cast(e.op("Sqrt", {size}), type ? type : 1);
-    scores = e.op("Div", {scores, root});
-  }
-  Name bias = attentionBias(e, query, key, type, at.mask);
-  if (!bias.empty())
-    scores = e.op("Add", {scores, bias});
-  if (e.has(at.bias))
-    scores = e.op("Add", {scores, e.in(at.bias)});
-  Name weights = e.with(e.op("Softmax", {scores}), "axis", int64_t(-1));
-  Name result = e.op("MatMul", {weights, value});
-  result = e.with(e.op("Transpose", {result}), "perm",
-                  std::vector<int64_t>{0, 2, 1, 3});
-  e.result(0, e.op("Reshape", {result, e.ints({0, 0, -1})}));
-}
-
-namespace {
-
-void attention(Expansion &e) {
-  if (intsAttribute(e.node, "qkv_hidden_sizes") || e.has(6))
-    e.step.fail("unequal hidden sizes and shared past are not supported; "
-                "export without ONNX Runtime's optimisations");
-  Name all = e.op("MatMul", {e.in(0), e.in(1)});
-  if (e.has(2))
-    all = e.op("Add", {all, e.in(2)});
-  expandAttention(e, all, e.step.elementType(1), {3, 4, 5});
-}
-
 } // namespace
 
 ExpansionRows contribExpansions() {
   const char *domain = "com.microsoft";
   return {
-      {domain, "Attention", attention},
       {domain, "BiasGelu", biasGelu},
       {domain, "EmbedLayerNormalization", embedLayerNorm},
       {domain, "FastGelu", fastGelu},
+      {domain, "FusedConv", fusedConv},
+      {domain, "FusedGemm", fusedGemm},
       {domain, "FusedMatMul", fusedMatMul},
       {domain, "Gelu", gelu},
+      {domain, "LayerNormalization", layerNormalization},
       {domain, "QuickGelu", quickGelu},
+      {domain, "SimplifiedLayerNormalization", simplifiedLayerNorm},
       {domain, "SkipLayerNormalization", skipLayerNorm},
+      {domain, "SkipSimplifiedLayerNormalization", skipSimplifiedLayerNorm},
+      {domain, "TransposeMatMul", fusedMatMul},
   };
 }
 

@@ -2,7 +2,7 @@
 // its tools for language models write them. Semantics are those of ONNX
 // Runtime's documentation of its contributed operators; where that leaves the
 // order of roundings open, those of its CPU kernels.
-#include "compiler/import/ContribOps.h"
+#include "compiler/import/ContribAttention.h"
 
 namespace onnxc::import {
 

@@ -92,7 +92,8 @@ using ExpansionRows = std::vector<ExpansionRow>;
 
 // One per file.
 ExpansionRows contribExpansions();  // com.microsoft
-ExpansionRows contribQuantExpansions(); // com.microsoft, quantised
+ExpansionRows contribAttentionExpansions(); // com.microsoft, attention
+ExpansionRows contribQuantExpansions();     // com.microsoft, quantised
 ExpansionRows imageExpansions();    // ai.onnx, images
 ExpansionRows learningExpansions(); // ai.onnx.ml
 ExpansionRows textExpansions();     // ai.onnx, ops on texts as numbers

@@ -213,3 +213,105 @@ for zero in (False, True):
 
     gather_block_quantized.__name__ = "gather_block_quantized" + "_with_zeros" * zero
     case([], [15])(gather_block_quantized)
+
+
+# ------------------------------------------------ what the optimisers fuse
+
+
+@case([], [15])
+def fused_conv():
+    w = {"w": data(4, 3, 3, 3, seed=1), "b": data(4, seed=2)}
+    nodes = [contrib("FusedConv", ["x", "w", "b"], [kind], activation=kind, pads=[1, 1, 1, 1], **more)
+             for kind, more in (("Relu", {}), ("LeakyRelu", {"activation_params": [0.2]}), ("Clip", {"activation_params": [-1.0, 2.0]}),
+                                ("HardSigmoid", {"activation_params": [0.3, 0.4]}), ("Tanh", {}))]
+    nodes += [contrib("FusedConv", ["x", "w", "b", "z"], ["sum"], activation="Relu", pads=[1, 1, 1, 1])]
+    return nodes, {"x": data(2, 3, 5, 6), "z": data(2, 4, 5, 6, seed=3)}, w, ["Relu", "LeakyRelu", "Clip", "HardSigmoid", "Tanh", "sum"]
+
+
+@case([], [15])
+def fused_gemm():
+    return ([contrib("FusedGemm", ["a", "b", "c"], ["y"], activation="Relu", transB=1, alpha=0.5),
+             contrib("FusedGemm", ["a", "b"], ["z"], activation="LeakyRelu", activation_alpha=0.3, transB=1)],
+            {"a": data(3, 5)}, {"b": data(4, 5, seed=1), "c": data(4, seed=2)}, ["y", "z"])
+
+
+@case([], [15])
+def simplified_layer_norms():
+    return ([node("SimplifiedLayerNormalization", ["x", "g"], ["a"], axis=-1, epsilon=1e-6),
+             contrib("SkipSimplifiedLayerNormalization", ["x", "k", "g", "b"], ["y", "", "", "sum"], epsilon=1e-5)],
+            {"x": data(2, 3, 8), "k": data(2, 3, 8, seed=1)}, {"g": data(8, seed=2), "b": data(8, seed=3)}, ["a", "y", "sum"])
+
+
+@case([], [15])
+def layer_norm_before_its_opset():
+    return [node("LayerNormalization", ["x", "g", "b"], ["y"], axis=-1, epsilon=1e-6)], {"x": data(2, 3, 8)}, {"g": data(8, seed=2), "b": data(8, seed=3)}, ["y"]
+
+
+@case([], [15])
+def multi_head_attention():
+    mask = np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]], np.int32)
+    return ([contrib("MultiHeadAttention", ["q", "k", "v", "b", "m"], ["y"], num_heads=2),
+             contrib("MultiHeadAttention", ["q", "k", "v", "", "", "a"], ["z"], num_heads=2, scale=0.3),
+             contrib("MultiHeadAttention", ["q", "q", "q", "", "", "", "p", "r"], ["c", "pk", "pv"], num_heads=2, unidirectional=1)],
+            {"q": data(2, 3, 8), "k": data(2, 5, 8, seed=1), "v": data(2, 5, 8, seed=2), "m": mask, "a": data(2, 2, 3, 5, seed=3),
+             "p": data(2, 2, 4, 4, seed=4), "r": data(2, 2, 4, 4, seed=5)},
+            {"b": data(24, seed=6)}, ["y", "z", "c", "pk", "pv"])
+
+
+def unpacked_attention():
+    nodes = []
+    for name, parts in (("p", 3), ("r", 2)):
+        nodes += [node("Split", [name], [f"{name}{i}" for i in range(parts)], axis=3)]
+        nodes += [node("Reshape", [f"{name}{i}", "three"], [f"{name}{i}r"]) for i in range(parts)]
+    return nodes + [contrib("MultiHeadAttention", ["p0r", "p1r", "p2r"], ["y"], num_heads=2), contrib("MultiHeadAttention", ["q", "r0r", "r1r"], ["z"], num_heads=2),
+                    contrib("MultiHeadAttention", ["q", "k", "v"], ["w"], num_heads=2)]
+
+
+@case([], [15], same_as=(15, unpacked_attention))
+def multi_head_attention_packed():
+    return ([contrib("MultiHeadAttention", ["p"], ["y"], num_heads=2), contrib("MultiHeadAttention", ["q", "r"], ["z"], num_heads=2),
+             contrib("MultiHeadAttention", ["q", "k", "v"], ["w"], num_heads=2)],
+            {"p": data(2, 3, 2, 3, 4), "q": data(2, 3, 8, seed=1), "r": data(2, 5, 2, 2, 4, seed=2), "k": data(2, 2, 5, 4, seed=3), "v": data(2, 2, 5, 4, seed=4)},
+            {"three": np.array([0, 0, 8])}, ["y", "z", "w"])
+
+
+@case([], [15])
+def rotary_embedding():
+    angles = np.arange(10, dtype=np.float32)[:, None] * np.array([1, 0.1], np.float32)
+    return ([contrib("RotaryEmbedding", ["x", "p", "c", "s"], ["y"]), contrib("RotaryEmbedding", ["x", "o", "c", "s"], ["z"], interleaved=1),
+             contrib("RotaryEmbedding", ["h", "p", "c", "s"], ["w"])],
+            {"x": data(2, 3, 8), "h": data(2, 2, 3, 4, seed=1), "p": np.array([[0, 1, 2], [4, 5, 6]]), "o": np.array([3])},
+            {"c": np.cos(angles), "s": np.sin(angles)}, ["y", "z", "w"])
+
+
+def group_query_attention(batch, length, past, last, room=None, packed=False, **attributes):
+    """`past` keys in a cache of `room` places, none without a cache; `last`: position of the last key by row of the batch."""
+    angles = np.arange(20, dtype=np.float32)[:, None] * (0.1 ** np.arange(8)).astype(np.float32)
+    feeds = {"q": data(batch, length, 128 if packed else 64), "n": np.array(last, np.int32), "t": np.array(max(last) + 1, np.int32)}
+    inputs = ["q", "", "", "", "", "n", "t", "c", "s"]
+    if not packed:
+        feeds |= {"k": data(batch, length, 32, seed=1), "v": data(batch, length, 32, seed=2)}
+        inputs[1:3] = "k", "v"
+    if past is not None:
+        shape = (batch, 2, room or past, 16)
+        feeds |= {"pk": data(*shape, seed=3), "pv": data(*shape, seed=4)}
+        inputs[3:5] = "pk", "pv"
+    # What lies in a cache behind the keys of a row is nobody's.
+    full = len(set(last)) == 1 and not room
+    return ([contrib("GroupQueryAttention", inputs, ["y", "k2", "v2"], num_heads=4, kv_num_heads=2, **attributes)],
+            feeds, {"c": np.cos(angles), "s": np.sin(angles)}, ["y", "k2", "v2"] if full else ["y"])
+
+
+for name, arguments in (("prompt", dict(batch=2, length=5, past=None, last=[4, 4])),
+                        ("prompt_rotary", dict(batch=1, length=5, past=None, last=[4], do_rotary=1, packed=True)),
+                        ("next", dict(batch=1, length=1, past=6, last=[6], do_rotary=1)),
+                        ("next_window", dict(batch=1, length=1, past=6, last=[6], do_rotary=1, local_window_size=3)),
+                        ("rows_of_a_batch", dict(batch=2, length=1, past=6, last=[4, 6], do_rotary=1)),
+                        ("room", dict(batch=2, length=1, past=6, last=[4, 6], room=10, do_rotary=1)),
+                        ("several", dict(batch=1, length=3, past=6, last=[8], do_rotary=1)),
+                        ("capped", dict(batch=1, length=4, past=None, last=[3], softcap=5.0, scale=0.2, rotary_interleaved=1, do_rotary=1))):
+    def grouped(arguments=arguments):
+        return group_query_attention(**arguments)
+
+    grouped.__name__ = "group_query_attention_" + name
+    case([], [15])(grouped)

@@ -1,6 +1,6 @@
 // Attention of com.microsoft, of which there is a float and a quantised op.
-#ifndef ONNXC_COMPILER_IMPORT_CONTRIBOPS_H
-#define ONNXC_COMPILER_IMPORT_CONTRIBOPS_H
+#ifndef ONNXC_COMPILER_IMPORT_CONTRIBATTENTION_H
+#define ONNXC_COMPILER_IMPORT_CONTRIBATTENTION_H
 
 #include "compiler/import/Expansion.h"
 
@@ -20,4 +20,4 @@ void expandAttention(Expansion &e, const Expansion::Name &projected, int type,
 
 } // namespace onnxc::import
 
-#endif // ONNXC_COMPILER_IMPORT_CONTRIBOPS_H
+#endif // ONNXC_COMPILER_IMPORT_CONTRIBATTENTION_H
