@@ -62,6 +62,9 @@ static ElementsAttr storedConstant(ElementsAttr attr) {
   return DenseElementsAttr::get(type, values);
 }
 
+/// One value repeated is written in the run from this size on, not kept in the file.
+constexpr int64_t kFilledBytes = 1 << 20;
+
 static LogicalResult lowerConstant(onnx::ConstantOp op, Lowering &l) {
   Type elem = op.getValue().getElementType();
   if (!elem.isIntOrFloat() && !isa<ComplexType>(elem))
@@ -69,6 +72,15 @@ static LogicalResult lowerConstant(onnx::ConstantOp op, Lowering &l) {
   ElementsAttr value = storedConstant(op.getValue());
   if (!value)
     return l.fail(op, "this encoding of a constant is not supported");
+  auto type = cast<RankedTensorType>(value.getShapedType());
+  auto dense = dyn_cast<DenseElementsAttr>(value);
+  if (dense && dense.isSplat() && elem.isIntOrFloat() &&
+      type.getNumElements() > kFilledBytes * 8 / int64_t(type.getElementTypeBitWidth())) {
+    Value v = arith::ConstantOp::create(l.b, l.loc(), cast<TypedAttr>(dense.getSplatValue<Attribute>()));
+    Value init = tensor::EmptyOp::create(l.b, l.loc(), type.getShape(), type.getElementType());
+    l.set(op, 0, linalg::FillOp::create(l.b, l.loc(), v, init).getResult(0));
+    return success();
+  }
   l.set(op, 0, arith::ConstantOp::create(l.b, l.loc(), value));
   return success();
 }

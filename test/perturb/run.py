@@ -1,6 +1,6 @@
 """Perturbs the ONNX backend tests: one dim, rank, attribute or constant at a time (mutate.py).
 
-    test/perturb/run [--filter PATTERN] [--mutants PATTERN] [--sample N [--part K]]
+    test/perturb/run [--filter PATTERN] [--mutants PATTERN] [--distinct] [--sample N [--part K]]
                      [--opt-level 0..3] [--jobs N] [--list OUTCOME,...] [--json FILE]
 
 Every model that comes of it has to end in one of two ways: it compiles, runs, and what it computes
@@ -11,6 +11,7 @@ errors, signals, no answer in 10 s, and needing more than 4 GB are failures, wha
 --filter takes tests whose name or operator matches, --mutants those of their mutants that match,
 --sample every N-th mutant (by a hash of its name) and --part the K-th such sample, so that parts 0
 to N-1 are all. Of the "_expanded" tests, whose nodes recur in many, it is one mutant in 16.
+--distinct takes each change to an operator once, in one of its tests, and no "_expanded" ones.
 Outcomes: same, refused, lenient (runs where both references refuse), known (known.txt: differences
 that have a cause, with the cause), and those that fail: differs, unnamed, internal, crashed,
 timeout. --list prints the mutants of further outcomes. Last line: "N passed, N failed". One run
@@ -65,17 +66,42 @@ def read_case(folder):
     return model, inputs
 
 
-def mutants_of(options, names):
+def readable(options, names):
     for name in names:
         try:
             model, inputs = read_case(os.path.join(options.cases, "cases", name))
         except Exception:
             continue
-        if sum(info.type.HasField("tensor_type") for info in model.graph.input) != len(inputs):
-            continue  # sequences and optionals have no form in the C interface
+        if sum(info.type.HasField("tensor_type") for info in model.graph.input) == len(inputs):
+            yield name, model, inputs  # sequences and optionals have no form in the C interface
+
+
+def each_once(options, names, index):
+    """{test: labels}: each change to an operator in one of its tests, which a hash decides."""
+    tests = {}
+    for name, model, inputs in readable(options, names):
+        if "_expanded" in name:
+            continue
+
+        def collect(label):
+            tests.setdefault((index[name]["subject"][1], label), []).append(name)
+            return False
+
+        list(mutate.mutants(model, inputs, collect))
+    chosen = {}
+    for (_, label), having in tests.items():
+        name = min(having, key=lambda name: zlib.crc32(f"{label} {name}".encode()))
+        chosen.setdefault(name, set()).add(label)
+    return chosen
+
+
+def mutants_of(options, names):
+    for name, model, inputs in readable(options, names):
         one_in = EXPANDED if "_expanded" in name else 1
 
         def wanted(label):
+            if options.chosen is not None and label not in options.chosen.get(name, ()):
+                return False
             place = zlib.crc32(f"{name} {label}".encode())
             return (place % one_in == 0 and place // one_in % options.sample == options.part
                     and fnmatch.fnmatchcase(label, options.mutants))
@@ -241,6 +267,7 @@ def main():
     parser.add_argument("--mutants", metavar="PATTERN", default="*")
     parser.add_argument("--sample", type=int, default=1, metavar="N")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--distinct", action="store_true", help="each change to an operator in one of its tests only")
     parser.add_argument("--part", type=int, default=0, metavar="K")
     parser.add_argument("--opt-level", choices=("0", "1", "2", "3"), default="1")
     parser.add_argument("--list", default="", metavar="OUTCOME,...")
@@ -254,6 +281,7 @@ def main():
         return 1
     index = cases.generate(options.cases)
     names = [name for name in sorted(index["cases"]) if is_selected(options, name, index["cases"][name])]
+    options.chosen = each_once(options, names, index["cases"]) if options.distinct else None
     known, listed = read_known(), set(options.list.split(",")) | set(FAILING)
     batches = [names[k : k + BATCH] for k in range(0, len(names), BATCH)]
     counts, causes, rows, started = collections.Counter(), collections.Counter(), [], time.monotonic()
