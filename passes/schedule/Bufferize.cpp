@@ -29,7 +29,8 @@ namespace onnxc {
 namespace {
 
 bool isView(Operation *op) {
-  return isa_and_present<tensor::ExtractSliceOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp>(op);
+  return isa_and_present<tensor::ExtractSliceOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp,
+                         tensor::ReshapeOp>(op);
 }
 
 /// `v` is `arg` updated in place: reached from it through destination operands.
@@ -116,6 +117,28 @@ void yieldDense(scf::YieldOp yield) {
     auto type = dyn_cast<RankedTensorType>(operand.get().getType());
     if (type && isStrided(operand.get()))
       operand.set(bufferization::AllocTensorOp::create(b, yield.getLoc(), type, ValueRange(), operand.get()));
+  }
+}
+
+/// The analysis takes the results of a loop for apart from one another. What it
+/// hands on twice, as a whole and as a part of another tensor, is a copy:
+///   %all = insert_slice %v into %more      // %v is computed in its place in %more
+///   scf.yield %v, %all
+void yieldApart(Operation *terminator) {
+  if (!isa<LoopLikeOpInterface>(terminator->getParentOp()))
+    return;
+  OpBuilder b(terminator);
+  llvm::SmallPtrSet<Value, 8> taken;
+  for (OpOperand &operand : terminator->getOpOperands()) {
+    auto type = dyn_cast<RankedTensorType>(operand.get().getType());
+    if (!type)
+      continue;
+    llvm::SmallPtrSet<Value, 2> origins;
+    originsOf(operand.get(), origins);
+    bool isTaken = llvm::any_of(origins, [&](Value v) { return taken.contains(v); });
+    taken.insert(origins.begin(), origins.end());
+    if (isTaken)
+      operand.set(bufferization::AllocTensorOp::create(b, terminator->getLoc(), type, ValueRange(), operand.get()));
   }
 }
 
@@ -300,6 +323,11 @@ struct BufferizePass : PassWrapper<BufferizePass, OperationPass<ModuleOp>> {
         if (failed(bufferization::eliminateEmptyTensors(rewriter, func)))
           return signalPassFailure();
         keepOutOfCallersBuffers(func);
+        func.walk(yieldDense); // of what now is computed in a part of another tensor
+        func.walk([](Operation *op) {
+          if (isa<scf::YieldOp, scf::ConditionOp>(op))
+            yieldApart(op);
+        });
       } else {
         func.walk(yieldDense);
         copyViews(func);

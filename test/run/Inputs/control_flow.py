@@ -208,6 +208,14 @@ for first, shape in ((0, [0, 3]), (2, [2, 3])):
         run(f"a state that grows from {first} rows, trips {trips}", m, dict(x=rows, start=start, **(dict(m=np.array(3)) if trips == ["m"] else {})),
             dict(y=np.concatenate([start, rows, rows, rows])))
 
+# A carried value that is stacked too, and changed behind the loop: the stack keeps it.
+for going in ("", "c"):
+    m = text("g (float[n] a, bool c) => (float[n] y, float[k, n] all) <int64 trips = {3}, int64[1] at = {0}, float[1] new = {9}> "
+             "{ last, all = Loop (trips, " + (going or '""') + ", a) <body: graph = body (int64 i, bool k, float[n] p) => (bool on, float[n] u, float[n] s) "
+             "{ on = Identity(k) u = Add(p, p) s = Identity(u) }> y = ScatterElements(last, at, new) }")
+    run("a stacked value that is changed later, " + (going or "counted"), m, dict(a=np.array([1, 2], f32), c=np.array(True)),
+        dict(y=[9, 16], all=[[2, 4], [4, 8], [8, 16]]))
+
 # ---- pinned values ----------------------------------------------------------------------------------------------------------
 m = model([N("Reshape", ["x", "shape"], ["r"]), N("Mul", ["r", "by"], ["y"])],
           [("x", T.FLOAT, [2, 3]), ("shape", T.INT64, ["rank"]), ("by", T.FLOAT, [])], [("y", T.FLOAT, None)])
