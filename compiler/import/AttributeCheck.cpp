@@ -19,7 +19,7 @@ constexpr int64_t mostDims = 1024;
 
 static bool isFlag(const std::string &name) {
   static const std::set<std::string> flags = {
-      "align_corners",   "allowzero",      "antialias",
+      "align_corners",   "allowzero",      "antialias", "broadcast",
       "ceil_mode",       "center_point_box", "count_include_pad",
       "detect_negative", "detect_positive", "exclude_outside",
       "exclusive",       "fmod",           "input_forget",

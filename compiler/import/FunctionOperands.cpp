@@ -61,6 +61,18 @@ public:
       fail(std::string("attribute '") + attribute + "'", shortText(got), "at least " + shortText(least));
   }
 
+  void wantPositive(const char *attribute) const {
+    float got = floatAttribute(node, attribute).value_or(1);
+    if (!(got > 0))
+      fail(std::string("attribute '") + attribute + "'", shortText(got), "more than 0");
+  }
+
+  void wantAtLeast(const char *attribute, int64_t least) const {
+    int64_t got = intAttribute(node, attribute).value_or(least);
+    if (got < least)
+      fail(std::string("attribute '") + attribute + "'", std::to_string(got), "at least " + std::to_string(least));
+  }
+
   int64_t integer(const char *name) const { return intAttribute(node, name).value_or(0); }
 
 private:
@@ -78,13 +90,23 @@ private:
   const TypeScope &scope;
 };
 
+void checkAffineGrid(const Operands &o) {
+  o.wantRank(0, 3, 3);
+  o.wantRank(1, 1, 1);
+}
+
 // Lengths of the sequences without padding: one per batch.
 void checkAttention(const Operands &o) {
   constexpr int query = 0, lengths = 6;
   o.wantRank(lengths, 1, 1);
   o.sameDim(lengths, 0, query, 0);
-  o.wantAtLeast("softcap", 0);
+  o.wantAtLeast("softcap", 0.0f);
 }
+
+// Of both signs, the formula and the function body of ONNX are two functions.
+void checkCelu(const Operands &o) { o.wantPositive("alpha"); }
+
+void checkGroupNormalization(const Operands &o) { o.wantAtLeast("num_groups", int64_t(1)); }
 
 // Caches hold a row per position, or per batch and place without positions.
 void checkRotaryEmbedding(const Operands &o) {
@@ -114,10 +136,20 @@ void checkRotaryEmbedding(const Operands &o) {
     }
 }
 
+void checkTfIdfVectorizer(const Operands &o) {
+  o.wantAtLeast("min_gram_length", int64_t(1));
+  o.wantAtLeast("max_gram_length", o.integer("min_gram_length"));
+  o.wantAtLeast("max_skip_count", int64_t(0));
+}
+
 using Rule = void (*)(const Operands &);
 const std::pair<const char *, Rule> rules[] = {
+    {"AffineGrid", checkAffineGrid},
     {"Attention", checkAttention},
+    {"Celu", checkCelu},
+    {"GroupNormalization", checkGroupNormalization},
     {"RotaryEmbedding", checkRotaryEmbedding},
+    {"TfIdfVectorizer", checkTfIdfVectorizer},
 };
 
 void checkGraph(const GraphProto &graph, const TypeScope *outer) {

@@ -1,4 +1,4 @@
-// What ops that become function bodies want of their operands, where ONNX's
+// What ops that become other ops on import (function bodies) want of their operands, where ONNX's
 // inference does not ask: their bodies broadcast and would take more.
 #ifndef ONNXC_COMPILER_IMPORT_FUNCTIONOPERANDS_H
 #define ONNXC_COMPILER_IMPORT_FUNCTIONOPERANDS_H

@@ -125,6 +125,7 @@ Prepared prepare(ReadModel &model, const ImportOptions &options,
   // Adapters need ranks and element types, in the old opset's terms.
   inferTypes(model.proto, declared);
   upgradeModel(model.proto);
+  checkFunctionOperands(model.proto);
   // Written in the newest opset's terms, so after the upgrade.
   expandContribOps(model.proto);
   checkRewritten(model, "the opset upgrade");

@@ -90,7 +90,10 @@ void adam(Expansion &e) {
 
 void momentum(Expansion &e) {
   Math m(e, 1);
-  bool nesterov = stringAttribute(e.node, "mode").value_or("") == "nesterov";
+  std::string mode = stringAttribute(e.node, "mode").value_or("standard");
+  bool nesterov = mode == "nesterov";
+  if (!nesterov && mode != "standard")
+    e.step.fail("its mode '" + mode + "' is neither standard nor nesterov");
   Name alpha = m.number(e.real("alpha", 0.0f));
   Name beta = m.later(m.number(e.real("beta", 1.0f)), m.number(1));
   for (int i = 0; i < m.count; ++i) {

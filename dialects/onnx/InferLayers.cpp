@@ -303,6 +303,8 @@ LogicalResult EyeLikeOp::inferShapes(TypeList &types) {
 LogicalResult RangeOp::inferShapes(TypeList &types) {
   Type elem = getElementTypeOrSelf(getStart());
   int64_t dim = kDynamic;
+  if (int64_t stash = getStashType(); stash != 1 && stash != 11) // the types of TensorProto
+    return emitOpError() << "stash_type: got " << stash << ", wanted 1 (FLOAT) or 11 (DOUBLE)";
   if (failed(wantScalar(*this, getStart(), "start")) ||
       failed(wantScalar(*this, getLimit(), "limit")) ||
       failed(wantScalar(*this, getDelta(), "delta")))

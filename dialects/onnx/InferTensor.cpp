@@ -251,8 +251,12 @@ LogicalResult PadOp::inferShapes(TypeList &types) {
   if (failed(checked))
     return failure();
   for (auto [k, axis] : llvm::enumerate(*checked)) {
-    int64_t &dim = dims[axis];
-    dim = addDims(dim, addDims((*pads)[k], (*pads)[k + axes.size()]));
+    int64_t &dim = dims[axis], low = (*pads)[k], high = (*pads)[k + axes.size()];
+    if (getMode() != "constant" && !isDynamic(dim) && !isDynamic(low) &&
+        !isDynamic(high) && (low > 0 || high > 0) &&
+        dim + std::min<int64_t>(low, 0) + std::min<int64_t>(high, 0) <= 0)
+      return emitOpError() << "dim " << axis << ": got no elements to pad from, wanted 1 or more";
+    dim = addDims(dim, addDims(low, high));
     if (!isDynamic(dim) && dim < 0)
       return emitOpError() << "dim " << axis << ": got " << dim
                            << " after padding, wanted 0 or more";

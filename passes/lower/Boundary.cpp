@@ -113,6 +113,10 @@ LogicalResult lowerModule(ModuleOp module, std::vector<Unsupported> &unsupported
     return failure();
   }
 
+  auto outputName = [&](size_t i) {
+    auto name = source.getResultAttrOfType<StringAttr>(i, "onnx.name");
+    return "output '" + (name ? shownName(name) : std::to_string(i)) + "': ";
+  };
   SmallVector<Attribute> outputTypes;
   for (auto [i, v] : llvm::enumerate(*results)) {
     auto type = cast<RankedTensorType>(v.getType());
@@ -121,7 +125,8 @@ LogicalResult lowerModule(ModuleOp module, std::vector<Unsupported> &unsupported
     auto promise = source.getResultAttrOfType<TypeAttr>(i, "onnx.declared");
     if (auto declared = dyn_cast<RankedTensorType>(promise ? promise.getValue() : source.getResultTypes()[i])) {
       if (declared.getRank() != type.getRank()) {
-        unsupported.push_back({"output", "Output", "graph output " + std::to_string(i) + " has another rank than declared"});
+        unsupported.push_back({"output", "Output", outputName(i) + "got rank " + std::to_string(type.getRank()) +
+                                                       ", wanted " + std::to_string(declared.getRank()) + " as it is declared"});
         return failure();
       }
       SmallVector<int64_t> shape(type.getShape());
@@ -129,8 +134,7 @@ LogicalResult lowerModule(ModuleOp module, std::vector<Unsupported> &unsupported
         if (ShapedType::isDynamic(d))
           d = w;
       auto merged = RankedTensorType::get(shape, type.getElementType());
-      auto name = source.getResultAttrOfType<StringAttr>(i, "onnx.name");
-      lowering.subject = "output '" + (name ? shownName(name) : std::to_string(i)) + "': ";
+      lowering.subject = outputName(i);
       lowering.checkShape(v, merged);
       if (!unsupported.empty())
         return failure();

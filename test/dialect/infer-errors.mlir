@@ -118,3 +118,21 @@ func.func @state(%s: tensor<2xf32>, %x: tensor<4x3xf32>) {
   } : (tensor<2xf32>, tensor<4x3xf32>) -> tensor<*xf32>
   return
 }
+
+// -----
+
+func.func @nothing_to_pad_from(%a: tensor<2x3xf32>) {
+  %none = onnx.NoValue
+  %pads = onnx.Constant dense<[0, 2, 0, -3]> : tensor<4xi64>
+  // expected-error @below {{'onnx.Pad' op dim 1: got no elements to pad from, wanted 1 or more}}
+  %0 = onnx.Pad %a, %pads, %none, %none {mode = "reflect"} : (tensor<2x3xf32>, tensor<4xi64>, none, none) -> tensor<*xf32>
+  return
+}
+
+// -----
+
+func.func @range_stash(%a: tensor<f32>) {
+  // expected-error @below {{'onnx.Range' op stash_type: got 7, wanted 1 (FLOAT) or 11 (DOUBLE)}}
+  %0 = onnx.Range %a, %a, %a {stash_type = 7} : (tensor<f32>, tensor<f32>, tensor<f32>) -> tensor<?xf32>
+  return
+}

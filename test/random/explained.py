@@ -26,6 +26,9 @@ def reference_judges(case):
             return False  # stacked outputs are concatenated
         if node.op_type == "MaxPool" and len(node.output) > 1:
             return False  # indices count within a channel
+        if node.op_type in ("MaxPool", "AveragePool", "LpPool") and any(
+                a.name == "pads" and list(a.ints[: len(a.ints) // 2]) != list(a.ints[len(a.ints) // 2 :]) for a in node.attribute):
+            return False  # of pads that differ at both ends it takes one
         if node.op_type == "Shape" and any(a.name == "end" and a.i < 0 for a in node.attribute):
             return False  # an end before the first dim counts from the last
         if node.op_type == "Conv" and has_odd_numbers(case):

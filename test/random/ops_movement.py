@@ -292,6 +292,8 @@ def scatter_nd(g):
     how = reduction_of(g, x)
     if how.get("reduction") == "mul" and not (x.exact and u.exact):
         raise Skip()
+    if how.get("reduction") in ("max", "min") and (x.special or u.special):
+        raise Skip()  # neither reference lets NaN win, as numpy does
     out = scattered(x, u)
     if how.get("reduction") == "mul":
         out.mag, out.frac = max(x.mag, 1) * max(u.mag, 1), None if out.frac is None else x.frac + u.frac
@@ -313,6 +315,8 @@ def scatter_elements(g):
     how = reduction_of(g, x)
     if how.get("reduction") == "mul" and not (x.exact and u.exact):
         raise Skip()
+    if how.get("reduction") in ("max", "min") and (x.special or u.special):
+        raise Skip()  # neither reference lets NaN win, as numpy does
     out = scattered(x, u)
     if how.get("reduction") == "mul":
         out.mag, out.frac = max(x.mag, 1) * max(u.mag, 1), None if out.frac is None else x.frac + u.frac

@@ -34,6 +34,13 @@ void padToInputs(NodeRewrite &step) {
 // 12 -> 13: Squeeze's and Unsqueeze's axes became an input.
 void axesToInput(NodeRewrite &step) { step.intsToInput("axes", 1); }
 
+// No axes are those that are not given: all of size 1.
+void squeezeAxesToInput(NodeRewrite &step) {
+  if (auto axes = intsAttribute(step.node, "axes"); axes && axes->empty())
+    removeAttribute(step.node, "axes");
+  axesToInput(step);
+}
+
 // 1 -> 2: the sizes could be an input.
 void splitSizesToAttribute(NodeRewrite &step) {
   if (!step.hasInput(1))
@@ -162,7 +169,7 @@ AdapterRows shapeAdapters() {
       {"Split", 1, splitSizesToAttribute},
       {"Split", 12, splitSizesToInput},
       {"Split", 17, splitCount},
-      {"Squeeze", 12, axesToInput},
+      {"Squeeze", 12, squeezeAxesToInput},
       {"Tile", 5, tileRepeats},
       {"Unsqueeze", 12, axesToInput},
   };

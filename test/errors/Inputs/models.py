@@ -148,6 +148,23 @@ def function_attribute():
     return model([node("Attention", list("qkv"), ["y"], "heads", softcap=-0.5)], inputs, [value("y", None)], opsets=(("", 23),))
 
 
+def function_sign():
+    return model([node("Celu", ["x"], ["y"], "celu", alpha=-1.0)])
+
+
+def function_number():
+    groups = node("GroupNormalization", ["x", "s", "s"], ["y"], "groups", num_groups=0)
+    scale = numpy_helper.from_array(np.ones(4, np.float32), "s")
+    return model([groups], [value("x", [1, 4, 3, 3])], [value("y", None)], [scale], (("", 21),))
+
+
+def unknown_mode():
+    step = helper.make_node("Momentum", ["r", "t", "x", "x", "x"], ["y", "z"], "step", domain="ai.onnx.preview.training",
+                            alpha=0.5, beta=0.5, norm_coefficient=0.0, mode="bogus")
+    inputs = [value("r", []), value("t", [], TensorProto.INT64), value("x", [2])]
+    return model([step], inputs, [value("y", [2]), value("z", [2])], opsets=(("", 17), ("ai.onnx.preview.training", 1)))
+
+
 def missing_group():
     """An optimiser without its gradient."""
     names = ["r", "t", "x", "", "h"]
@@ -236,7 +253,8 @@ def external_absolute():
 
 CASES = [good, dynamic, cyclic, self_reading, wrong_type, wrong_shape, wrong_output_type, mixed_types, unknown_type,
          missing_attribute, wrong_attribute, wrong_output_shape, wrong_flag, in_function, in_nested_function,
-         function_rank, function_dim, function_attribute, missing_group, zero_stride, huge_kernel, huge_pad, huge_input, huge_temporary, huge_constant,
+         function_rank, function_dim, function_attribute,
+         function_sign, function_number, unknown_mode, missing_group, zero_stride, huge_kernel, huge_pad, huge_input, huge_temporary, huge_constant,
          unknown_ops, no_lowering, sparse_text, nested, nested_too_deep, long_chain, external_missing, external_up,
          external_absolute]
 
