@@ -62,9 +62,19 @@ void originsOf(Value v, llvm::SmallPtrSetImpl<Value> &origins) {
   }
 }
 
+/// A loop that makes `v` in place of its destination reads `arg`.
+bool isMadeWhileReading(Value v, Value arg) {
+  for (; v; v = isView(v.getDefiningOp()) ? v.getDefiningOp()->getOperand(0) : destinationOf(v))
+    if (Operation *loop = v.getDefiningOp(); isa_and_present<LoopLikeOpInterface>(loop))
+      if (llvm::any_of(arg.getUsers(), [&](Operation *user) { return loop->isProperAncestor(user); }))
+        return true;
+  return false;
+}
+
 /// Yields of scf.for with a static shape write into the iteration argument.
 /// What lies in the memory of an argument that is written by then (a loop that
-/// swaps two), or is yielded twice, is copied before any of them is written.
+/// swaps two), or is yielded twice, is copied before any of them is written. So is
+/// what an inner loop makes of the argument: it cannot be made in its place.
 void tieLoopCarriedTensors(scf::ForOp loop) {
   auto yield = cast<scf::YieldOp>(loop.getBody()->getTerminator());
   OpBuilder b(yield);
@@ -78,7 +88,7 @@ void tieLoopCarriedTensors(scf::ForOp loop) {
     tied.push_back(i);
     llvm::SmallPtrSet<Value, 2> origins;
     originsOf(v, origins);
-    bool isTaken = llvm::any_of(origins, [&](Value o) { return written.contains(o); });
+    bool isTaken = isMadeWhileReading(v, arg) || llvm::any_of(origins, [&](Value o) { return written.contains(o); });
     written.insert(origins.begin(), origins.end());
     written.insert(arg);
     if (isTaken)

@@ -186,9 +186,10 @@ for label, nodes, first, second in (
         ("swaps two with a sum", "u = Identity(q) v = Add(p, q)", lambda p, q: q, lambda p, q: p + q),
         ("carries one value as two", "u = Max(p, p) v = Identity(u)", lambda p, q: p, lambda p, q: p),
         ("keeps what it updates", "u = ScatterElements(p, at, new) v = Identity(p)", lambda p, q: np.r_[9, p[1:]], lambda p, q: p),
+        ("sums what it carries", "u = CumSum(p, first) v = Add(p, q)", lambda p, q: np.cumsum(p), lambda p, q: p + q),
         ("swaps two views", "s = Reshape(q, flat) u = Reshape(s, all) t = Reshape(p, flat) v = Reshape(t, all)", lambda p, q: q, lambda p, q: p)):
     m = text("g (float[3] a, float[3] b) => (float[3] x, float[3] y) "
-             "<int64 n = {3}, bool c = {1}, int64[1] at = {0}, float[1] new = {9}, int64[2] flat = {1, 3}, int64[1] all = {3}> "
+             "<int64 n = {3}, bool c = {1}, int64 first = {0}, int64[1] at = {0}, float[1] new = {9}, int64[2] flat = {1, 3}, int64[1] all = {3}> "
              "{ x, y = Loop (n, c, a, b) <body: graph = body (int64 i, bool k, float[3] p, float[3] q) => (bool on, float[3] u, float[3] v) "
              "{ on = Identity(k) " + nodes + " }> }")
     p, q = given = np.array([1, 2, 3], f32), np.array([4, 5, 6], f32)
