@@ -18,6 +18,16 @@ Name splitHeads(Expansion &e, const Name &value, int64_t heads) {
                 std::vector<int64_t>{0, 2, 1, 3});
 }
 
+// The mask [batch, (length,) total] of input `input` as a bool [batch, 1, length or 1, total].
+Name mayLook(Expansion &e, int input) {
+  auto rank = e.step.rank(input);
+  if (!rank || (*rank != 2 && *rank != 3))
+    e.step.fail("its mask must have the dimensions batch, (length,) total; "
+                "others are not supported");
+  Name mask = e.cast(e.in(input), TensorProto::BOOL);
+  return e.op("Unsqueeze", {mask, *rank == 2 ? e.ints({1, 2}) : e.ints({1})});
+}
+
 // What is added to the scores [batch, heads, length, total]: the filter value
 // where the mask or, in a causal model, the order forbids to look; "" if none.
 Name attentionBias(Expansion &e, const Name &query, const Name &key,
@@ -33,15 +43,7 @@ Name attentionBias(Expansion &e, const Name &query, const Name &key,
     allowed = e.op("LessOrEqual", {columns, rows});
   }
   if (e.has(maskInput)) {
-    auto rank = e.step.rank(maskInput);
-    if (!rank || (*rank != 2 && *rank != 3))
-      e.step.fail("its mask must have the dimensions batch, (length,) total; "
-                  "others are not supported");
-    Name mask = e.cast(e.in(maskInput), TensorProto::BOOL);
-    std::vector<int64_t> axes = {1};
-    if (*rank == 2)
-      axes.push_back(2);
-    mask = e.op("Unsqueeze", {mask, e.ints(axes)});
+    Name mask = mayLook(e, maskInput);
     allowed = allowed.empty() ? mask : e.op("And", {allowed, mask});
   }
   if (allowed.empty())
@@ -143,12 +145,7 @@ Name packedPart(Expansion &e, const Name &value, int64_t which, int64_t axis) {
 Name additiveMask(Expansion &e, int maskInput, int biasInput, int type) {
   Name sum;
   if (e.has(maskInput)) {
-    auto rank = e.step.rank(maskInput);
-    if (!rank || (*rank != 2 && *rank != 3))
-      e.step.fail("its mask must have the dimensions batch, (length,) total; "
-                  "others are not supported");
-    Name mask = e.cast(e.in(maskInput), TensorProto::BOOL);
-    mask = e.op("Unsqueeze", {mask, *rank == 2 ? e.ints({1, 2}) : e.ints({1})});
+    Name mask = mayLook(e, maskInput);
     sum = e.op("Where", {mask, e.step.scalar(0.0f, type),
                          e.step.scalar(e.real("mask_filter_value", -10000.0f), type)});
   }

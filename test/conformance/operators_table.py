@@ -1,6 +1,7 @@
 """Renders docs/operators.md: per operator, how many backend tests pass and why the others do not."""
 
 import collections
+import pathlib
 import re
 
 HEADER = """# Operators
@@ -18,6 +19,19 @@ it is about.
 | operator | passed | failed | unsupported | why not |
 |---|--:|--:|--:|---|
 """
+
+
+CONTRIBUTED = """
+Operators of com.microsoft, which ONNX Runtime's optimisers, quantiser and generator write, are spelled out in standard
+ones and compared with ONNX Runtime (`test/adapters/contrib_cases.py`): {}. A form of one that is not supported is
+refused with its reason.
+"""
+
+
+def _contributed():
+    """Their names, from the importer's tables."""
+    here = pathlib.Path(__file__).resolve().parents[2] / "compiler" / "import"
+    return sorted({name for file in here.glob("Contrib*.cpp") for name in re.findall(r'\{domain, "(\w+)"', file.read_text())}, key=str.lower)
 
 
 def _reason(result):
@@ -84,4 +98,4 @@ def render(index, results):
         text += f"| {shown} | {row['passed']} | {row['failed']} | {row['unsupported']} | {why} |\n"
     text += "\nOperators without a backend test: "
     text += ", ".join(n if d == "ai.onnx" else f"{d}.{n}" for d, n in untested) + ".\n"
-    return text
+    return text + CONTRIBUTED.format(", ".join(_contributed()))
