@@ -27,7 +27,7 @@ import torch  # noqa: E402
 import architectures  # noqa: E402
 
 
-def draw_weights(net):
+def draw_weights(net, gain=1.0):
     """Every parameter and running statistic from the generator: no layer scale of 1e-6, no head of zeros."""
     for module in net.modules():
         norm = "Norm" in type(module).__name__
@@ -39,7 +39,7 @@ def draw_weights(net):
                     p.uniform_(0.5, 1.5)
                 elif p.dim() > 1:
                     fan = p[0].numel()
-                    p.normal_(0, (1.4 / max(fan, 1)) ** 0.5)
+                    p.normal_(0, gain * (1.4 / max(fan, 1)) ** 0.5)
                 elif norm and name == "weight":
                     p.uniform_(0.8, 1.2)
                 elif name in ("A_log", "dt_bias", "D"):
@@ -56,7 +56,7 @@ def export(row, exporter, folder, path):
     net.eval()
     inputs = row.inputs(**row.sizes[0])
     if row.draw:
-        draw_weights(net)
+        draw_weights(net, row.gain)
         if hasattr(net, "settle"):  # what a network of drawn weights needs that its outputs say something
             with torch.no_grad():
                 net.settle(*inputs.values())

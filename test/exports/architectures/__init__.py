@@ -28,6 +28,7 @@ class Row:
     exporters: tuple = EXPORTERS
     tolerance: float = 2e-4  # of the largest value of an output
     draw: bool = True  # all weights anew from the seed, so that none is a trivial 0 or 1
+    gain: float = 1.0  # of drawn weights; below 1 where a network would make of rounding errors large ones (sharp softmax)
     compare: str = "values"  # or "sets": rows of outputs in any order (detectors)
     options: tuple = ()  # of onnx-compile
     note: str = ""
@@ -35,9 +36,13 @@ class Row:
     def key(self, exporter):
         """Of the cache: changes with what the row says."""
         text = [exporter, self.name, repr(self.sizes), repr(self.dynamic), str(self.opset), str(self.draw), str(self.outputs)]
+        if self.gain != 1:
+            text.append(str(self.gain))
         for function in (self.make, self.inputs):
             text.append(inspect.getsource(function))
-            text += [repr(cell.cell_contents) for cell in function.__closure__ or () if not callable(cell.cell_contents)]
+            for cell in function.__closure__ or ():
+                kept = cell.cell_contents
+                text.append(inspect.getsource(kept) if inspect.isfunction(kept) else repr(kept) if not callable(kept) else "")
         return hashlib.sha256("\n".join(text).encode()).hexdigest()[:12]
 
 
