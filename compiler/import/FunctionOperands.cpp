@@ -90,9 +90,15 @@ private:
   const TypeScope &scope;
 };
 
+// theta is (batch, spatial dims, spatial dims + 1), the sizes those of an image.
 void checkAffineGrid(const Operands &o) {
-  o.wantRank(0, 3, 3);
-  o.wantRank(1, 1, 1);
+  constexpr int theta = 0, sizes = 1;
+  o.wantRank(theta, 3, 3);
+  o.wantRank(sizes, 1, 1);
+  if (auto spatial = o.dim(theta, 1)) {
+    o.wantDim(theta, 2, *spatial + 1, " for " + std::to_string(*spatial) + " spatial dims");
+    o.wantDim(sizes, 0, *spatial + 2, " for " + std::to_string(*spatial) + " spatial dims");
+  }
 }
 
 // Lengths of the sequences without padding: one per batch.

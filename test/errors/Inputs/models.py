@@ -143,6 +143,11 @@ def function_dim():
     return rotary(cache=(5, 3))
 
 
+def function_vector():
+    inputs = [value("theta", [1, 2, 3]), value("size", [5], TensorProto.INT64)]
+    return model([node("AffineGrid", ["theta", "size"], ["y"], "grid")], inputs, [value("y", None)], opsets=(("", 20),))
+
+
 def function_attribute():
     inputs = [value(name, [1, 2, 3, 4]) for name in "qkv"]
     return model([node("Attention", list("qkv"), ["y"], "heads", softcap=-0.5)], inputs, [value("y", None)], opsets=(("", 23),))
@@ -253,7 +258,7 @@ def external_absolute():
 
 CASES = [good, dynamic, cyclic, self_reading, wrong_type, wrong_shape, wrong_output_type, mixed_types, unknown_type,
          missing_attribute, wrong_attribute, wrong_output_shape, wrong_flag, in_function, in_nested_function,
-         function_rank, function_dim, function_attribute,
+         function_rank, function_dim, function_vector, function_attribute,
          function_sign, function_number, unknown_mode, missing_group, zero_stride, huge_kernel, huge_pad, huge_input, huge_temporary, huge_constant,
          unknown_ops, no_lowering, sparse_text, nested, nested_too_deep, long_chain, external_missing, external_up,
          external_absolute]
