@@ -23,6 +23,53 @@ using namespace mlir;
 namespace onnxc {
 namespace {
 
+/// Moves checks up to where their operands are known: types may have told a
+/// kernel before a check what only the check makes true, as the declared size of an output.
+/// Checks of the same place keep their order, in which one may rely on the other.
+class Places {
+public:
+  void raise(rt::CheckOp op) {
+    Block *block = op->getBlock();
+    if (blocks.insert(block).second)
+      for (auto [i, each] : llvm::enumerate(*block))
+        place[&each] = i + 1;
+    llvm::SetVector<Operation *> moving; // operands first
+    Operation *last = nullptr;           // of what stays where it is
+    auto visit = [&](auto &&self, Value v) -> void {
+      Operation *made = v.getDefiningOp();
+      if (!made || made->getBlock() != block || moving.contains(made))
+        return;
+      if (isPure(made) && made->getNumRegions() == 0) {
+        for (Value operand : made->getOperands())
+          self(self, operand);
+        moving.insert(made);
+      } else if (!last || place[last] < place[made]) {
+        last = made;
+      }
+    };
+    for (Value operand : op->getOperands())
+      visit(visit, operand);
+    moving.insert(op);
+    size_t here = last ? place[last] : 0;
+    Operation *&behind = end.try_emplace({block, here}, last).first->second;
+    for (Operation *each : moving) {
+      if (place[each] <= here)
+        continue;
+      if (behind)
+        each->moveAfter(behind);
+      else
+        each->moveBefore(block, block->begin());
+      place[each] = here;
+      behind = each;
+    }
+  }
+
+private:
+  llvm::DenseSet<Block *> blocks;                                 ///< whose operations have a place
+  llvm::DenseMap<Operation *, size_t> place;                      ///< number in its block at first, of what it was moved behind later
+  llvm::DenseMap<std::pair<Block *, size_t>, Operation *> end;    ///< the last check that was moved behind an operation
+};
+
 struct LowerChecksPass : PassWrapper<LowerChecksPass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(LowerChecksPass)
   explicit LowerChecksPass(std::vector<RunCheck> &checks) : checks(checks) {}
@@ -45,50 +92,19 @@ struct LowerChecksPass : PassWrapper<LowerChecksPass, OperationPass<ModuleOp>> {
     fail.setPrivate();
     Value frame = main.getBody().front().getArguments().back();
     llvm::MapVector<std::pair<Attribute, Attribute>, int> numbers;
-    llvm::DenseSet<Operation *> raised;
+    Places places;
     for (rt::CheckOp op : ops)
-      raise(op, raised);
+      places.raise(op);
+    SmallVector<int> which;
     for (rt::CheckOp op : ops) {
       auto [it, isNew] = numbers.try_emplace({op.getTextAttr(), op.getStatusAttr()}, int(checks.size()));
       if (isNew)
         checks.push_back({int32_t(op.getStatus()), op.getNode().str(), op.getText().str()});
-      lower(b, op, fail, frame, it->second);
+      which.push_back(it->second);
     }
-  }
-
-  /// Moves a check up to where its operands are known: types may have told a
-  /// kernel before it what only the check makes true, as the declared size of an output.
-  /// Checks of the same place keep their order, in which one may rely on the other:
-  /// `raised` holds what was moved for those before it.
-  static void raise(rt::CheckOp op, llvm::DenseSet<Operation *> &raised) {
-    Block *block = op->getBlock();
-    llvm::SetVector<Operation *> moving; // operands first
-    Operation *last = nullptr;           // of what stays where it is
-    auto visit = [&](auto &&self, Value v) -> void {
-      Operation *made = v.getDefiningOp();
-      if (!made || made->getBlock() != block || moving.contains(made))
-        return;
-      if (isPure(made) && made->getNumRegions() == 0) {
-        for (Value operand : made->getOperands())
-          self(self, operand);
-        moving.insert(made);
-      } else if (!last || last->isBeforeInBlock(made)) {
-        last = made;
-      }
-    };
-    for (Value operand : op->getOperands())
-      visit(visit, operand);
-    moving.insert(op);
-    Operation *place = last ? last->getNextNode() : &block->front();
-    while (raised.contains(place))
-      place = place->getNextNode();
-    raised.insert(moving.begin(), moving.end());
-    for (Operation *each : moving) {
-      if (each == place)
-        place = place->getNextNode();
-      else if (place->isBeforeInBlock(each))
-        each->moveBefore(place);
-    }
+    // From the last to the first: each split moves what is up to the next one.
+    for (auto [op, number] : llvm::reverse(llvm::zip_equal(ops, which)))
+      lower(b, op, fail, frame, number);
   }
 
   void lower(OpBuilder &b, rt::CheckOp op, func::FuncOp fail, Value frame, int number) {

@@ -9,6 +9,7 @@
 #include "onnx/defs/schema.h"
 
 #include <map>
+#include <set>
 
 namespace onnxc::import {
 
@@ -72,6 +73,14 @@ void expandGraph(GraphProto &graph, const TypeScope *outer, FreshNames &names,
       failures.push_back(unsupportedLine(*node, 1, error.what()));
       continue;
     }
+    std::set<std::string> results;
+    for (const NodeProto &made : step.nodesBefore)
+      results.insert(made.output().begin(), made.output().end());
+    for (int i = 0; i < node->output_size(); ++i)
+      if (!node->output(i).empty() && !results.count(node->output(i))) {
+        failures.push_back(unsupportedLine(*node, 1, "it has no output " + std::to_string(i) + " ('" + node->output(i) + "') with these inputs; take it out, or give the inputs it is made of"));
+        break;
+      }
     for (NodeProto &made : step.nodesBefore) {
       std::string missing = missingInput(made);
       if (!missing.empty()) {

@@ -8,6 +8,7 @@
 #include "onnx/shape_inference/implementation.h"
 
 #include <algorithm>
+#include <array>
 #include <unordered_map>
 
 namespace onnxc::import {
@@ -83,41 +84,109 @@ static void forgetTypes(ModelProto &model, bool keepBodyInputs) {
 }
 
 // Whether ONNX's propagation of small integer tensors stays small. It spells out
-// every element, and a row of Concats, each of one value twice, doubles them.
+// every element of what is a vector, also where it knows only the length, and a row
+// of Concats, each of one value twice, doubles them. `model` has types inferred without it.
 static bool propagatesLittle(ModelProto &model) {
   constexpr uint64_t most = 1 << 20;
-  std::unordered_map<std::string, uint64_t> lengths;
-  uint64_t total = 0;
+  int64_t version = 1;
+  for (const auto &opset : model.opset_import())
+    if (isDefaultDomain(opset.domain()))
+      version = opset.version();
+  std::unordered_map<std::string, uint64_t> lengths; // of vectors; 0: of other ranks
+  uint64_t total = 0, largest = 0;                   // `largest`: what a length may turn out to be
+  auto learn = [&](const auto &values) {
+    for (const auto &value : values)
+      if (value.type().has_tensor_type() && value.type().tensor_type().has_shape()) {
+        const auto &dims = value.type().tensor_type().shape().dim();
+        for (const auto &dim : dims)
+          largest = std::max(largest, uint64_t(std::max<int64_t>(dim.dim_value(), 0)));
+        if (dims.size() != 1 || dims[0].has_dim_value())
+          lengths[value.name()] = dims.size() == 1 ? uint64_t(std::max<int64_t>(dims[0].dim_value(), 0)) : 0;
+      }
+  };
   walkGraphs(*model.mutable_graph(), [&](GraphProto &graph) {
+    learn(graph.input());
+    learn(graph.value_info());
+    learn(graph.output());
     for (const auto &tensor : graph.initializer())
-      if (tensor.dims_size() == 1)
-        lengths[tensor.name()] = uint64_t(std::max<int64_t>(tensor.dims(0), 0));
+      lengths[tensor.name()] = tensor.dims_size() == 1 ? uint64_t(std::max<int64_t>(tensor.dims(0), 0)) : 0;
+  });
+  walkGraphs(*model.mutable_graph(), [&](GraphProto &graph) {
     for (const NodeProto &node : graph.node()) {
-      uint64_t sum = 0, largest = 1;
+      const auto *schema = isDefaultDomain(node.domain()) ? ::onnx::OpSchemaRegistry::Schema(node.op_type(), int(version)) : nullptr;
+      bool propagates = schema && schema->has_data_propagation_function();
+      uint64_t sum = 0, longest = 1;
       for (const std::string &name : node.input()) {
         auto found = lengths.find(name);
-        uint64_t length = found == lengths.end() ? 1 : found->second;
+        uint64_t length = std::min(found == lengths.end() ? 1 : found->second, 2 * most);
         sum += length;
-        largest = std::max(largest, length);
+        longest = std::max(longest, length);
       }
-      uint64_t length = std::min(node.op_type() == "Concat" ? sum : largest, 2 * most);
+      if (propagates)
+        total += sum;
+      uint64_t length = node.op_type() == "Concat" ? sum : !propagates && largest > most ? largest : longest;
       for (const std::string &name : node.output())
-        lengths[name] = length;
-      if (node.op_type() == "Concat")
-        total += length;
+        lengths.try_emplace(name, std::min(length, 2 * most));
     }
   });
   return total <= most;
 }
 
+// What is wrong with the equation of an Einsum, of whose operands ONNX's rule reads
+// nothing but letters, spaces and one "..." each, without an end otherwise.
+static std::string badEquation(const ModelProto &model) {
+  std::string error;
+  auto check = [&](const NodeProto &node) {
+    auto equation = stringAttribute(node, "equation");
+    if (node.op_type() != "Einsum" || !equation || !error.empty())
+      return;
+    size_t dots = std::string::npos;
+    for (size_t k = 0, arrow = equation->find("->"); k < equation->size(); ++k) {
+      char c = (*equation)[k];
+      bool isLetter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+      bool isNext = c == ',' && k < arrow;
+      if (isNext)
+        dots = std::string::npos;
+      if (k == arrow)
+        dots = std::string::npos, ++k;
+      else if (equation->compare(k, 3, "...") == 0 && dots == std::string::npos)
+        dots = k, k += 2;
+      else if (!isLetter && !isNext && c != ' ') {
+        error = describe(node) + ": equation '" + *equation + "': got '" + c + "', wanted letters and at most one '...' for each operand";
+        return;
+      }
+    }
+  };
+  walkNodes(model.graph(), check);
+  for (const auto &function : model.functions())
+    for (const NodeProto &node : function.node())
+      check(node);
+  return error;
+}
+
 static std::string runInference(ModelProto &model, int strictness) {
-  ::onnx::shape_inference::DataValueMap data;
-  try {
+  if (std::string error = badEquation(model); !error.empty())
+    return error;
+  auto infer = [&](int strictness, bool propagate) {
+    ::onnx::shape_inference::DataValueMap data;
     ::onnx::shape_inference::InferShapes(
         model, ::onnx::OpSchemaRegistry::Instance(),
-        ::onnx::ShapeInferenceOptions(/*check_type=*/false, strictness,
-                                      /*data_prop=*/propagatesLittle(model)),
-        &data);
+        ::onnx::ShapeInferenceOptions(/*check_type=*/false, strictness, propagate), &data);
+  };
+  try {
+    // Without a trace: what is known already is part of what a strict inference says.
+    std::vector<std::array<google::protobuf::RepeatedPtrField<::onnx::ValueInfoProto>, 3>> known;
+    walkGraphs(*model.mutable_graph(), [&](GraphProto &graph) { known.push_back({graph.value_info(), graph.output(), graph.input()}); });
+    infer(/*strictness=*/0, /*propagate=*/false);
+    bool propagate = propagatesLittle(model);
+    size_t next = 0;
+    walkGraphs(*model.mutable_graph(), [&](GraphProto &graph) {
+      auto &[values, outputs, inputs] = known[next++];
+      graph.mutable_value_info()->Swap(&values);
+      graph.mutable_output()->Swap(&outputs);
+      graph.mutable_input()->Swap(&inputs);
+    });
+    infer(strictness, propagate);
     return "";
   } catch (const std::exception &error) {
     std::string text = error.what();

@@ -125,6 +125,12 @@ std::string NodeRewrite::scalar(float value, int elementType) {
     number.convert(semantics, llvm::APFloat::rmNearestTiesToEven, &lost);
     return int32_t(number.bitcastToAPInt().getZExtValue());
   };
+  // For integers.
+  auto between = [&](double low, double end) {
+    if (!(value >= low && value < end))
+      fail("the attribute or default " + std::to_string(value) + " is no number of its element type");
+    return value;
+  };
   switch (tensor.data_type()) {
   case TensorProto::FLOAT:
     tensor.add_float_data(value);
@@ -139,11 +145,11 @@ std::string NodeRewrite::scalar(float value, int elementType) {
     tensor.add_int32_data(bits(llvm::APFloat::BFloat()));
     break;
   case TensorProto::INT64:
-    tensor.add_int64_data(int64_t(value));
+    tensor.add_int64_data(int64_t(between(-0x1p63, 0x1p63)));
     break;
   case TensorProto::UINT32:
   case TensorProto::UINT64:
-    tensor.add_uint64_data(uint64_t(value));
+    tensor.add_uint64_data(uint64_t(between(0, 0x1p64)));
     break;
   case TensorProto::INT32:
   case TensorProto::INT16:
@@ -151,7 +157,7 @@ std::string NodeRewrite::scalar(float value, int elementType) {
   case TensorProto::UINT16:
   case TensorProto::UINT8:
   case TensorProto::BOOL:
-    tensor.add_int32_data(int32_t(value));
+    tensor.add_int32_data(int32_t(between(-0x1p31, 0x1p31)));
     break;
   default:
     fail("its element type has no constant of this form");

@@ -116,6 +116,26 @@ def wrong_flag():
     return model([node("ReduceMax", ["x"], ["y"], "largest", keepdims=-1)], outputs=[value("y", None)])
 
 
+def wrong_equation():
+    return model([node("Einsum", ["x"], ["y"], "sum", equation="i{ -> i")], outputs=[value("y", None)])
+
+
+def huge_attribute():
+    """Of an optimiser of integers."""
+    names = ["r", "t", "x", "g", "v"]
+    step = node("Momentum", names, ["y", "z"], "step", domain="ai.onnx.preview.training", alpha=1e38, beta=1.0, mode="standard", norm_coefficient=1e38)
+    inputs = [value("r", []), value("t", [], TensorProto.INT64), *(value(n, [2], TensorProto.INT32) for n in "xgv")]
+    outputs = [value("y", None, TensorProto.INT32), value("z", None, TensorProto.INT32)]
+    return model([step], inputs, outputs, opsets=(("", 17), ("ai.onnx.preview.training", 1)))
+
+
+def outputs_without_inputs():
+    """An optimiser of one tensor, by its inputs, and of two, by its outputs."""
+    step = node("Adagrad", ["r", "t", "x", "x", "x"], ["y", "u", "v", "w"], "step", domain="ai.onnx.preview.training")
+    inputs = [value("r", []), value("t", [], TensorProto.INT64), value("x", [2])]
+    return model([step], inputs, [value(n, [2]) for n in "yuvw"], opsets=(("", 17), ("ai.onnx.preview.training", 1)))
+
+
 def in_function():
     """The body of the op has another node that finds the fault."""
     groups = node("GroupNormalization", ["x", "s", "s"], ["y"], "groups", num_groups=2)
@@ -257,7 +277,8 @@ def external_absolute():
 
 
 CASES = [good, dynamic, cyclic, self_reading, wrong_type, wrong_shape, wrong_output_type, mixed_types, unknown_type,
-         missing_attribute, wrong_attribute, wrong_output_shape, wrong_flag, in_function, in_nested_function,
+         missing_attribute, wrong_attribute, wrong_output_shape, wrong_flag, wrong_equation, huge_attribute, outputs_without_inputs,
+         in_function, in_nested_function,
          function_rank, function_dim, function_vector, function_attribute,
          function_sign, function_number, unknown_mode, missing_group, zero_stride, huge_kernel, huge_pad, huge_input, huge_temporary, huge_constant,
          unknown_ops, no_lowering, sparse_text, nested, nested_too_deep, long_chain, external_missing, external_up,
