@@ -88,7 +88,8 @@ Range SizeBounds::dimRange(Value memref, unsigned dim) {
     return rangeOf(view.getMixedSizes()[dim]);
   if (auto collapse = dyn_cast<memref::CollapseShapeOp>(op)) {
     int64_t most = 1;
-    for (int64_t part : collapse.getReassociationIndices()[dim]) {
+    auto groups = collapse.getReassociationIndices();
+    for (int64_t part : groups[dim]) {
       Range extent = dimRange(collapse.getSrc(), unsigned(part));
       if (!extent || llvm::MulOverflow(most, std::max<int64_t>(0, extent->smax().getSExtValue()), most))
         return std::nullopt;
