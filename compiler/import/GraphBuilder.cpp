@@ -74,6 +74,16 @@ public:
         function.setArgAttr(i, "onnx.dim_names", names);
     }
     for (int i = 0; i < graph.output_size(); ++i) {
+      // ONNX's check leaves out what is an input as well.
+      const auto &type = graph.output(i).type();
+      auto said = type.has_tensor_type() && type.tensor_type().elem_type() ? dyn_cast_or_null<TensorType>(valueType(type, *builder.getContext())) : TensorType();
+      auto made = dyn_cast<TensorType>(results[size_t(i)].getType());
+      if (said && made && said.getElementType() != made.getElementType()) {
+        std::string text;
+        llvm::raw_string_ostream(text) << "graph output '" << graph.output(i).name() << "': the model declares elements of type "
+                                       << said.getElementType() << ", but computes " << made.getElementType() << "; correct the declared type";
+        throw ImportError(text);
+      }
       function.setResultAttr(i, "onnx.name",
                              builder.getStringAttr(graph.output(i).name()));
       info.outputs.push_back(

@@ -116,6 +116,11 @@ def wrong_flag():
     return model([node("ReduceMax", ["x"], ["y"], "largest", keepdims=-1)], outputs=[value("y", None)])
 
 
+def wrong_passed_type():
+    """Of an output that is an input as well."""
+    return model([node("Relu", ["x"], ["y"], "relu")], outputs=[value("y", None), value("x", [2, 3], TensorProto.INT64)])
+
+
 def wrong_equation():
     return model([node("Einsum", ["x"], ["y"], "sum", equation="i{ -> i")], outputs=[value("y", None)])
 
@@ -277,7 +282,7 @@ def external_absolute():
 
 
 CASES = [good, dynamic, cyclic, self_reading, wrong_type, wrong_shape, wrong_output_type, mixed_types, unknown_type,
-         missing_attribute, wrong_attribute, wrong_output_shape, wrong_flag, wrong_equation, huge_attribute, outputs_without_inputs,
+         missing_attribute, wrong_attribute, wrong_output_shape, wrong_flag, wrong_passed_type, wrong_equation, huge_attribute, outputs_without_inputs,
          in_function, in_nested_function,
          function_rank, function_dim, function_vector, function_attribute,
          function_sign, function_number, unknown_mode, missing_group, zero_stride, huge_kernel, huge_pad, huge_input, huge_temporary, huge_constant,
