@@ -12,11 +12,14 @@ import numpy as np
 from onnx import TensorProto, helper
 
 CASES = {}
+COMPILED_ONLY = set()  # cases whose newest form ONNX Runtime does not run
 
 
-def case(rows, opsets, same_as=None):
+def case(rows, opsets, same_as=None, compiled_only=False):
     def add(function):
         CASES[function.__name__] = (function, rows, opsets, same_as)
+        if compiled_only:
+            COMPILED_ONLY.add(function.__name__)
         return function
 
     return add
