@@ -159,6 +159,19 @@ for then, other, label in (
         o = (source.T if c else source) if "transpose" in label else source[1:3] if "later" in label and c else source[:1] if "later" in label else source[:, 1:3] if c else source[:, :1]
         run(f"{label}, {c}", m, dict(c=np.array(c), x=rows), dict(y=2 * o, z=2 * rows, raw=o))
 
+# A result that is the memory of one branch or the other, kept while other values come and go.
+kept = [N("Abs", ["k"], ["v"]),
+        N("If", ["c"], ["y"], then_branch=graph([N("Sub", ["v", "v"], ["t"])], [("t", T.INT64)]), else_branch=graph([N("Identity", ["v"], ["e"])], [("e", T.INT64)])),
+        N("Softmax", ["x"], ["s"], axis=1), N("Transpose", ["s"], ["u"]), N("MatMul", ["s", "u"], ["p"]), N("MatMul", ["p", "s"], ["q"]),
+        N("Softmax", ["q"], ["z"], axis=0)]
+for dims in ([4, 3], ["n", 3]):
+    m = model(kept, [("c", T.BOOL, []), ("x", T.FLOAT, dims), ("k", T.INT64, dims)], [("y", T.INT64, dims), ("z", T.FLOAT, dims)])
+    s = np.exp(rows) / np.exp(rows).sum(1, keepdims=True)
+    q = np.exp(s @ s.T @ s)
+    for c in (True, False):
+        run(f"memory of one branch or the other, {dims}, {c}", m, dict(c=np.array(c), x=rows, k=-np.arange(12).reshape(4, 3)),
+            dict(y=0 * rows if c else rows, z=q / q.sum(0)))
+
 # A loop that carries a slice of what it carries.
 loop = h.make_graph([constant("k0", [0]), constant("k1", [1]), N("Slice", ["a", "k1", "end", "k0"], ["b"]), N("Identity", ["going"], ["on"])], "body",
                     [h.make_tensor_value_info("i", T.INT64, []), h.make_tensor_value_info("going", T.BOOL, []), h.make_tensor_value_info("a", T.FLOAT, None)],
