@@ -56,7 +56,15 @@ static void optimize(Module &m, TargetMachine &machine, bool smallCode, int optL
   tuning.SLPVectorization = false;
   // Tiles are unrolled already; flash is dearer than the last loop counter.
   tuning.LoopUnrolling = !smallCode;
-  PassBuilder builder(&machine, tuning);
+  // Its time grows with the cube of the conditions that hold at a place: in a
+  // function that checks hundreds of sizes it is all of the compile time.
+  constexpr size_t manyBlocks = 256;
+  PassInstrumentationCallbacks callbacks;
+  callbacks.registerShouldRunOptionalPassCallback([](StringRef pass, Any unit) {
+    const auto *function = any_cast<const Function *>(&unit);
+    return pass != "ConstraintEliminationPass" || !function || (*function)->size() <= manyBlocks;
+  });
+  PassBuilder builder(&machine, tuning, std::nullopt, &callbacks);
   builder.registerModuleAnalyses(mam);
   builder.registerCGSCCAnalyses(cgam);
   builder.registerFunctionAnalyses(fam);

@@ -11,6 +11,7 @@
 #include "llvm/ADT/STLExtras.h"
 
 #include <unordered_map>
+#include <unordered_set>
 
 namespace onnxc {
 
@@ -22,6 +23,7 @@ llvm::ArrayRef<LimitInfo> limitTable() {
       {"tensor-bytes", &ImportLimits::tensorBytes, "one tensor of the model"},
       {"rank", &ImportLimits::rank, "dimensions of a tensor"},
       {"node-inputs", &ImportLimits::nodeInputs, "inputs or outputs of one node"},
+      {"graph-inputs", &ImportLimits::graphInputs, "inputs or outputs of the model"},
       {"fold-bytes", &ImportLimits::foldBytes, "one constant made when compiling"},
   };
   return table;
@@ -73,6 +75,13 @@ public:
   explicit LimitCheck(const ImportLimits &limits) : limits(limits) {}
 
   void run(const ModelProto &model) {
+    std::unordered_set<std::string> constants;
+    for (const TensorProto &tensor : model.graph().initializer())
+      constants.insert(tensor.name());
+    uint64_t inputs = llvm::count_if(model.graph().input(), [&](const auto &input) { return !constants.count(input.name()); });
+    for (auto [count, what] : {std::pair(inputs, " inputs, "), {uint64_t(model.graph().output_size()), " outputs, "}})
+      if (count > limits.graphInputs)
+        throw ImportError("the model has " + std::to_string(count) + what + beyondLimit(limits, &ImportLimits::graphInputs));
     graph(model.graph(), 1);
     for (const auto &function : model.functions())
       for (const NodeProto &node : function.node())

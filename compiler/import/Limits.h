@@ -24,6 +24,8 @@ struct ImportLimits {
   uint64_t rank = 64;
   // Inputs and outputs of one node.
   uint64_t nodeInputs = uint64_t(1) << 16;
+  // Inputs and outputs of the model, without inputs that are initializers.
+  uint64_t graphInputs = uint64_t(1) << 11;
   // Bytes of one constant that is made when compiling: out of a sparse tensor, or
   // by evaluation of a node where it is larger than the node's operands (beyond
   // the limit the node is left for the run).

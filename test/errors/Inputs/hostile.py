@@ -58,6 +58,11 @@ def wide():
     return model([node("Sum", ["x"] * 6, ["y"], "sum")])
 
 
+def many_inputs():
+    names = [f"x{i}" for i in range(5000)]
+    return model([node("Sum", names, ["y"], "sum")], [value(name, [1]) for name in names])
+
+
 def sparse():
     values = numpy_helper.from_array(np.ones(1, np.float32), "w")
     indices = numpy_helper.from_array(np.array([[0, 0]], np.int64), "w_at")
@@ -102,7 +107,7 @@ def hard_link():
     return model([node("MatMul", ["x", "w"], ["y"], "product")], outputs=[value("y", [2, 500])], weights=[tensor])
 
 
-CASES = [chain, nested, weight, high_rank, wide, sparse, folded, long_name, long_names, terminal, reserved, hard_link]
+CASES = [chain, nested, weight, high_rank, wide, many_inputs, sparse, folded, long_name, long_names, terminal, reserved, hard_link]
 
 
 def main(folder):
