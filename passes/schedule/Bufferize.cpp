@@ -62,11 +62,14 @@ void originsOf(Value v, llvm::SmallPtrSetImpl<Value> &origins) {
   }
 }
 
-/// A loop that makes `v` in place of its destination reads `arg`.
+/// A loop makes `v` in place of its destination, and `arg` is read in it or behind it.
 bool isMadeWhileReading(Value v, Value arg) {
   for (; v; v = isView(v.getDefiningOp()) ? v.getDefiningOp()->getOperand(0) : destinationOf(v))
     if (Operation *loop = v.getDefiningOp(); isa_and_present<LoopLikeOpInterface>(loop))
-      if (llvm::any_of(arg.getUsers(), [&](Operation *user) { return loop->isProperAncestor(user); }))
+      if (llvm::any_of(arg.getUsers(), [&](Operation *user) {
+            Operation *inBlock = loop->getBlock()->findAncestorOpInBlock(*user);
+            return !inBlock || !inBlock->isBeforeInBlock(loop);
+          }))
         return true;
   return false;
 }

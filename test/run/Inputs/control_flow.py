@@ -210,6 +210,13 @@ for label, nodes, first, second in (
         p, q = first(p, q), second(p, q)
     run("a loop that " + label, m, dict(a=given[0], b=given[1]), dict(x=p, y=q))
 
+# An inner loop (CumSum) makes the next value while the one of this trip is still to be stacked.
+m = text("g (float[3] a) => (float[3] x, float[3, 3] y) <int64 n = {3}, bool c = {1}, int64 first = {0}> "
+         "{ x, y = Loop (n, c, a) <body: graph = body (int64 i, bool k, float[3] p) => (bool on, float[3] u, float[3] v) "
+         "{ on = Identity(k) u = CumSum(a, first) v = Identity(p) }> }")
+a = np.array([1, 2, 3], f32)
+run("a loop that stacks what it had before an inner loop", m, dict(a=a), dict(x=a.cumsum(), y=[a, a.cumsum(), a.cumsum()]))
+
 # What a body declares of its inputs holds in the first trip alone: exporters write the dims of their example.
 for first, shape in ((0, [0, 3]), (2, [2, 3])):
     body = h.make_graph([N("Concat", ["a", "x"], ["b"], axis=0), N("Identity", ["going"], ["on"])], "body",
