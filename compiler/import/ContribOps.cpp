@@ -65,7 +65,7 @@ void fusedMatMul(Expansion &e) {
 
 //===-- Transformers
 
-// y, z of the node: activation with its parameters, "" for none.
+// `value` through the function that the attribute `activation` names; as it is without one.
 Name activated(Expansion &e, const Name &value, const std::vector<float> &parameters) {
   Name kind = e.text("activation", "");
   if (kind.empty())
@@ -132,15 +132,20 @@ void layerNormalization(Expansion &e) {
       e.result(i, op->output(i));
 }
 
-// input + skip (+ bias), normalised; the sum is output 3.
-void skipLayerNorm(Expansion &e) {
+// input + skip (+ the input `bias`): output 3, and what is normalised.
+Name skipSum(Expansion &e, int bias) {
   if (e.step.hasOutput(1) || e.step.hasOutput(2))
     e.step.fail("its outputs of mean and deviation are for training; export "
                 "for inference");
   Name sum = e.op("Add", {e.in(0), e.in(1)});
-  if (e.has(4))
-    sum = e.op("Add", {sum, e.in(4)});
+  if (e.has(bias))
+    sum = e.op("Add", {sum, e.in(bias)});
   e.result(3, sum);
+  return sum;
+}
+
+void skipLayerNorm(Expansion &e) {
+  Name sum = skipSum(e, 4);
   e.result(0, layerNorm(e, sum, 2, 3));
 }
 
@@ -152,16 +157,8 @@ void simplifiedLayerNorm(Expansion &e) {
   e.result(0, e.keep(value, {"axis", "epsilon", "stash_type"}));
 }
 
-// input + skip (+ bias) as output 3, and that by its root mean square.
 void skipSimplifiedLayerNorm(Expansion &e) {
-  if (e.step.hasOutput(1) || e.step.hasOutput(2))
-    e.step.fail("its outputs of mean and deviation are for training; export "
-                "for inference");
-  Name sum = e.op("Add", {e.in(0), e.in(1)});
-  if (e.has(3))
-    sum = e.op("Add", {sum, e.in(3)});
-  e.result(3, sum);
-  Name value = e.op("RMSNormalization", {sum, e.in(2)});
+  Name value = e.op("RMSNormalization", {skipSum(e, 3), e.in(2)});
   e.result(0, e.with(value, "epsilon", e.real("epsilon", 1e-12f)));
 }
 

@@ -135,7 +135,7 @@ void linearQuantization(Expansion &e) {
 
 //===-- Products of integers
 
-// a, b and their zero points (input numbers; -1: none) to floats, times both scales.
+// The product of a and b less their zero points (empty: none) as floats of `type`, times `scale`.
 Name scaledProduct(Expansion &e, const Name &a, const Name &b, const Name &aZero,
                    const Name &bZero, const Name &scale, int type) {
   Name sum = e.op("MatMulInteger", {a, b, aZero, bZero});
