@@ -8,24 +8,24 @@
 include "dialects/onnx/OpBase.td"
 
 def Onnx_EluOp
-    : Onnx_UnaryElementwiseOp<"Elu", "x, or alpha * (exp(x) - 1) below zero"> {
+    : Onnx_UnaryFunctionOp<"Elu", "x, or alpha * (exp(x) - 1) below zero"> {
   let attrs = (ins Onnx_Float<"1.0f">:$alpha);
 }
 
 def Onnx_GeluOp
-    : Onnx_UnaryElementwiseOp<"Gelu",
+    : Onnx_UnaryFunctionOp<"Gelu",
       "Gaussian error linear unit, exact or by tanh"> {
   let attrs = (ins Onnx_Str<"none">:$approximate);
 }
 
 def Onnx_HardSigmoidOp
-    : Onnx_UnaryElementwiseOp<"HardSigmoid",
+    : Onnx_UnaryFunctionOp<"HardSigmoid",
       "max(0, min(1, alpha * x + beta))"> {
   let attrs = (ins Onnx_Float<"0.2f">:$alpha, Onnx_Float<"0.5f">:$beta);
 }
 
 def Onnx_HardSwishOp
-    : Onnx_UnaryElementwiseOp<"HardSwish",
+    : Onnx_UnaryFunctionOp<"HardSwish",
       "x * HardSigmoid(x) with alpha = 1/6, beta = 1/2">;
 
 def Onnx_LeakyReluOp
@@ -33,9 +33,9 @@ def Onnx_LeakyReluOp
   let attrs = (ins Onnx_Float<"0.01f">:$alpha);
 }
 
-def Onnx_MishOp : Onnx_UnaryElementwiseOp<"Mish", "x * tanh(softplus(x))">;
+def Onnx_MishOp : Onnx_UnaryFunctionOp<"Mish", "x * tanh(softplus(x))">;
 
-def Onnx_PReluOp : Onnx_PureOp<"PRelu"> {
+def Onnx_PReluOp : Onnx_PureOp<"PRelu", [Onnx_Elementwise]> {
   let summary = "x, or slope * x below zero; slope broadcasts to X";
   let arguments = (ins AnyTensor:$X, AnyTensor:$slope);
   let results = (outs AnyTensor:$Y);
@@ -44,7 +44,7 @@ def Onnx_PReluOp : Onnx_PureOp<"PRelu"> {
 def Onnx_ReluOp : Onnx_UnaryElementwiseOp<"Relu", "max(0, x)">;
 
 def Onnx_SeluOp
-    : Onnx_UnaryElementwiseOp<"Selu",
+    : Onnx_UnaryFunctionOp<"Selu",
       "gamma * (x, or alpha * (exp(x) - 1) below zero)"> {
   let attrs = (ins
     Onnx_Float<"1.67326319217681884765625f">:$alpha, Onnx_Float<"1.05070102214813232421875f">:$gamma);
@@ -57,12 +57,12 @@ def Onnx_ShrinkOp
   let attrs = (ins Onnx_Float<"0.0f">:$bias, Onnx_Float<"0.5f">:$lambd);
 }
 
-def Onnx_SoftplusOp : Onnx_UnaryElementwiseOp<"Softplus", "log(1 + exp(x))">;
+def Onnx_SoftplusOp : Onnx_UnaryFunctionOp<"Softplus", "log(1 + exp(x))">;
 
 def Onnx_SoftsignOp
-    : Onnx_UnaryElementwiseOp<"Softsign", "x / (1 + |x|)", "input", "output">;
+    : Onnx_UnaryFunctionOp<"Softsign", "x / (1 + |x|)", "input", "output">;
 
-def Onnx_SwishOp : Onnx_UnaryElementwiseOp<"Swish", "x * sigmoid(alpha * x)"> {
+def Onnx_SwishOp : Onnx_UnaryFunctionOp<"Swish", "x * sigmoid(alpha * x)"> {
   let attrs = (ins Onnx_Float<"1.0f">:$alpha);
 }
 

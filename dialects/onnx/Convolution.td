@@ -7,7 +7,9 @@
 
 include "dialects/onnx/OpBase.td"
 
-def Onnx_ConvOp : Onnx_PureOp<"Conv"> {
+def Onnx_ConvOp
+    : Onnx_PureOp<"Conv",
+      [Onnx_ComputesChannelsLast]> {
   let summary = "Convolution";
   let shapeRule = "inferConv";
   let hasVerifier = 1;
@@ -16,7 +18,9 @@ def Onnx_ConvOp : Onnx_PureOp<"Conv"> {
   let results = (outs AnyTensor:$Y);
 }
 
-def Onnx_ConvTransposeOp : Onnx_PureOp<"ConvTranspose"> {
+def Onnx_ConvTransposeOp
+    : Onnx_PureOp<"ConvTranspose",
+      [Onnx_ComputesChannelsLast]> {
   let summary = "Transposed convolution";
   let hasVerifier = 1;
   let arguments = !con((ins

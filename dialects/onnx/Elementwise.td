@@ -13,70 +13,70 @@ include "dialects/onnx/OpBase.td"
 def Onnx_AbsOp : Onnx_UnaryElementwiseOp<"Abs", "Absolute value">;
 
 def Onnx_AcosOp
-    : Onnx_UnaryElementwiseOp<"Acos", "Inverse cosine", "input", "output">;
+    : Onnx_UnaryFunctionOp<"Acos", "Inverse cosine", "input", "output">;
 
 def Onnx_AcoshOp
-    : Onnx_UnaryElementwiseOp<"Acosh",
+    : Onnx_UnaryFunctionOp<"Acosh",
       "Inverse hyperbolic cosine", "input", "output">;
 
 def Onnx_AsinOp
-    : Onnx_UnaryElementwiseOp<"Asin", "Inverse sine", "input", "output">;
+    : Onnx_UnaryFunctionOp<"Asin", "Inverse sine", "input", "output">;
 
 def Onnx_AsinhOp
-    : Onnx_UnaryElementwiseOp<"Asinh",
+    : Onnx_UnaryFunctionOp<"Asinh",
       "Inverse hyperbolic sine", "input", "output">;
 
 def Onnx_AtanOp
-    : Onnx_UnaryElementwiseOp<"Atan", "Inverse tangent", "input", "output">;
+    : Onnx_UnaryFunctionOp<"Atan", "Inverse tangent", "input", "output">;
 
 def Onnx_AtanhOp
-    : Onnx_UnaryElementwiseOp<"Atanh",
+    : Onnx_UnaryFunctionOp<"Atanh",
       "Inverse hyperbolic tangent", "input", "output">;
 
 def Onnx_CeilOp
     : Onnx_UnaryElementwiseOp<"Ceil", "Round towards positive infinity">;
 
-def Onnx_CosOp : Onnx_UnaryElementwiseOp<"Cos", "Cosine", "input", "output">;
+def Onnx_CosOp : Onnx_UnaryFunctionOp<"Cos", "Cosine", "input", "output">;
 
 def Onnx_CoshOp
-    : Onnx_UnaryElementwiseOp<"Cosh", "Hyperbolic cosine", "input", "output">;
+    : Onnx_UnaryFunctionOp<"Cosh", "Hyperbolic cosine", "input", "output">;
 
 def Onnx_ErfOp
-    : Onnx_UnaryElementwiseOp<"Erf", "Gauss error function", "input", "output">;
+    : Onnx_UnaryFunctionOp<"Erf", "Gauss error function", "input", "output">;
 
 def Onnx_ExpOp
-    : Onnx_UnaryElementwiseOp<"Exp", "Exponential", "input", "output">;
+    : Onnx_UnaryFunctionOp<"Exp", "Exponential", "input", "output">;
 
 def Onnx_FloorOp
     : Onnx_UnaryElementwiseOp<"Floor", "Round towards negative infinity">;
 
 def Onnx_LogOp
-    : Onnx_UnaryElementwiseOp<"Log", "Natural logarithm", "input", "output">;
+    : Onnx_UnaryFunctionOp<"Log", "Natural logarithm", "input", "output">;
 
 def Onnx_NegOp : Onnx_UnaryElementwiseOp<"Neg", "Negation">;
 
-def Onnx_ReciprocalOp : Onnx_UnaryElementwiseOp<"Reciprocal", "1 / x">;
+def Onnx_ReciprocalOp : Onnx_UnaryFunctionOp<"Reciprocal", "1 / x">;
 
 def Onnx_RoundOp
     : Onnx_UnaryElementwiseOp<"Round", "Round to nearest, ties to even">;
 
-def Onnx_SigmoidOp : Onnx_UnaryElementwiseOp<"Sigmoid", "1 / (1 + exp(-x))">;
+def Onnx_SigmoidOp : Onnx_UnaryFunctionOp<"Sigmoid", "1 / (1 + exp(-x))">;
 
 def Onnx_SignOp
     : Onnx_UnaryElementwiseOp<"Sign",
       "-1, 0 or 1 by the sign of x", "input", "output">;
 
-def Onnx_SinOp : Onnx_UnaryElementwiseOp<"Sin", "Sine", "input", "output">;
+def Onnx_SinOp : Onnx_UnaryFunctionOp<"Sin", "Sine", "input", "output">;
 
 def Onnx_SinhOp
-    : Onnx_UnaryElementwiseOp<"Sinh", "Hyperbolic sine", "input", "output">;
+    : Onnx_UnaryFunctionOp<"Sinh", "Hyperbolic sine", "input", "output">;
 
-def Onnx_SqrtOp : Onnx_UnaryElementwiseOp<"Sqrt", "Square root">;
+def Onnx_SqrtOp : Onnx_UnaryFunctionOp<"Sqrt", "Square root">;
 
-def Onnx_TanOp : Onnx_UnaryElementwiseOp<"Tan", "Tangent", "input", "output">;
+def Onnx_TanOp : Onnx_UnaryFunctionOp<"Tan", "Tangent", "input", "output">;
 
 def Onnx_TanhOp
-    : Onnx_UnaryElementwiseOp<"Tanh", "Hyperbolic tangent", "input", "output">;
+    : Onnx_UnaryFunctionOp<"Tanh", "Hyperbolic tangent", "input", "output">;
 
 //===-- Binary with numpy broadcasting.
 
@@ -120,7 +120,7 @@ def Onnx_BitCastOp : Onnx_PureOp<"BitCast"> {
   let results = (outs AnyTensor:$output);
 }
 
-def Onnx_CastOp : Onnx_PureOp<"Cast"> {
+def Onnx_CastOp : Onnx_PureOp<"Cast", [Onnx_Elementwise]> {
   let summary = "Convert to the element type `to` (a TensorProto.DataType)";
   let hasVerifier = 1;
   let arguments = (ins
@@ -137,14 +137,14 @@ def Onnx_CastLikeOp : Onnx_PureOp<"CastLike"> {
   let results = (outs AnyTensor:$output);
 }
 
-def Onnx_ClipOp : Onnx_PureOp<"Clip"> {
+def Onnx_ClipOp : Onnx_PureOp<"Clip", [Onnx_Elementwise]> {
   let summary = "Limit to [min, max]; a missing bound is open";
   let arguments = (ins
     AnyTensor:$input, Onnx_OptionalTensor:$min, Onnx_OptionalTensor:$max);
   let results = (outs AnyTensor:$output);
 }
 
-def Onnx_WhereOp : Onnx_PureOp<"Where"> {
+def Onnx_WhereOp : Onnx_PureOp<"Where", [Onnx_Elementwise]> {
   let summary = "Select X where the condition holds, else Y";
   let arguments = (ins AnyTensor:$condition, AnyTensor:$X, AnyTensor:$Y);
   let results = (outs AnyTensor:$output);

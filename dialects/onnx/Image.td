@@ -31,7 +31,10 @@ def Onnx_MaxRoiPoolOp : Onnx_PureOp<"MaxRoiPool"> {
   let results = (outs AnyTensor:$Y);
 }
 
-def Onnx_ResizeOp : Onnx_PureOp<"Resize"> {
+def Onnx_ResizeOp
+    : Onnx_PureOp<"Resize",
+      [DeclareOpInterfaceMethods<Onnx_DimOrder, ["acceptsDimOrder"]>,
+       DeclareOpInterfaceMethods<Onnx_PassesQuantized, ["passesQuantized"]>]> {
   let summary = "Resample to other sizes";
   let arguments = (ins
     AnyTensor:$X, Onnx_OptionalTensor:$roi, Onnx_OptionalTensor:$scales,

@@ -7,7 +7,9 @@
 
 include "dialects/onnx/OpBase.td"
 
-def Onnx_CompressOp : Onnx_PureOp<"Compress"> {
+def Onnx_CompressOp
+    : Onnx_PureOp<"Compress",
+      [Onnx_PassesQuantized]> {
   let summary = "Slices along `axis` where the condition holds";
   let hasVerifier = 1;
   let arguments = (ins
@@ -15,21 +17,27 @@ def Onnx_CompressOp : Onnx_PureOp<"Compress"> {
   let results = (outs AnyTensor:$output);
 }
 
-def Onnx_GatherOp : Onnx_PureOp<"Gather"> {
+def Onnx_GatherOp
+    : Onnx_PureOp<"Gather",
+      [Onnx_PassesQuantized]> {
   let summary = "Slices along `axis` picked by `indices`";
   let hasVerifier = 1;
   let arguments = (ins AnyTensor:$data, AnyTensor:$indices, Onnx_Int<0>:$axis);
   let results = (outs AnyTensor:$output);
 }
 
-def Onnx_GatherElementsOp : Onnx_PureOp<"GatherElements"> {
+def Onnx_GatherElementsOp
+    : Onnx_PureOp<"GatherElements",
+      [Onnx_PassesQuantized]> {
   let summary = "One element per index along `axis`";
   let hasVerifier = 1;
   let arguments = (ins AnyTensor:$data, AnyTensor:$indices, Onnx_Int<0>:$axis);
   let results = (outs AnyTensor:$output);
 }
 
-def Onnx_GatherNDOp : Onnx_PureOp<"GatherND"> {
+def Onnx_GatherNDOp
+    : Onnx_PureOp<"GatherND",
+      [Onnx_PassesQuantized]> {
   let summary = "Slices picked by index tuples";
   let arguments = (ins
     AnyTensor:$data, AnyTensor:$indices, Onnx_Int<0>:$batch_dims);
@@ -60,7 +68,9 @@ def Onnx_OneHotOp : Onnx_PureOp<"OneHot"> {
   let results = (outs AnyTensor:$output);
 }
 
-def Onnx_ReverseSequenceOp : Onnx_PureOp<"ReverseSequence"> {
+def Onnx_ReverseSequenceOp
+    : Onnx_PureOp<"ReverseSequence",
+      [Onnx_PassesQuantized]> {
   let summary = "Reverse the head of every sequence in a batch";
   let arguments = (ins
     AnyTensor:$input, AnyTensor:$sequence_lens, Onnx_Int<1>:$batch_axis,

@@ -6,13 +6,16 @@
 #define ONNXC_DIALECTS_ONNX_ONNX_H
 
 #include "dialects/onnx/OnnxDialect.h"
+#include "dialects/onnx/Traits.h"
 
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/Builders.h"
 #include "mlir/IR/OpDefinition.h"
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
+#include "dialects/onnx/DimOrder.h"
 #include "dialects/onnx/Interfaces.h.inc"
 #include "dialects/onnx/ShapeRules.h"
 

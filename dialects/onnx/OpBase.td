@@ -36,12 +36,14 @@ class Onnx_Op<string mnemonic, list<Trait> traits = []>
     : Onnx_BaseOp<mnemonic, !listconcat(
         [DeclareOpInterfaceMethods<Onnx_InferShapes>], traits)> {
   string shapeRule = "";
+  // Methods of further interfaces, where a class of ops has them in common.
+  code moreDefinitions = "";
   let extraClassDefinition = !if(!empty(shapeRule), "", [{
     ::llvm::LogicalResult
     $cppClass::inferShapes(::llvm::SmallVectorImpl<::mlir::Type> &types) {
       return ::onnxc::onnx::}] # shapeRule # [{(*this, types);
     }
-  }]);
+  }]) # moreDefinitions;
 }
 
 class Onnx_PureOp<string mnemonic, list<Trait> traits = []>
@@ -58,8 +60,8 @@ class Onnx_RegionOp<string mnemonic, list<Trait> traits = []>
 
 // The result has the type of the operand.
 class Onnx_UnaryElementwiseOp<string mnemonic, string text, string from = "X",
-                              string to = "Y">
-    : Onnx_PureOp<mnemonic> {
+                              string to = "Y", list<Trait> traits = []>
+    : Onnx_PureOp<mnemonic, !listconcat([Onnx_Elementwise], traits)> {
   dag attrs = (ins);
   let summary = text;
   let shapeRule = "inferLikeOperand";
@@ -67,9 +69,14 @@ class Onnx_UnaryElementwiseOp<string mnemonic, string text, string from = "X",
   let results = !dag(outs, [AnyTensor], [to]);
 }
 
+// One that takes many instructions.
+class Onnx_UnaryFunctionOp<string mnemonic, string text, string from = "X",
+                           string to = "Y">
+    : Onnx_UnaryElementwiseOp<mnemonic, text, from, to, [Onnx_CostlyFunction]>;
+
 // The result has the shape of the operand and element type i1.
 class Onnx_UnaryPredicateOp<string mnemonic, string text>
-    : Onnx_PureOp<mnemonic> {
+    : Onnx_PureOp<mnemonic, [Onnx_Elementwise]> {
   dag attrs = (ins);
   let summary = text;
   let shapeRule = "inferPredicate";
@@ -80,7 +87,7 @@ class Onnx_UnaryPredicateOp<string mnemonic, string text>
 // Broadcast of both operands; element type of the first.
 class Onnx_BinaryBroadcastOp<string mnemonic, string text, string lhs = "A",
                              string rhs = "B", string out = "C">
-    : Onnx_PureOp<mnemonic> {
+    : Onnx_PureOp<mnemonic, [Onnx_Elementwise]> {
   dag attrs = (ins);
   let summary = text;
   let shapeRule = "inferBroadcast";
@@ -90,7 +97,7 @@ class Onnx_BinaryBroadcastOp<string mnemonic, string text, string lhs = "A",
 
 // Broadcast of both operands; element type i1.
 class Onnx_BinaryPredicateOp<string mnemonic, string text>
-    : Onnx_PureOp<mnemonic> {
+    : Onnx_PureOp<mnemonic, [Onnx_Elementwise]> {
   let summary = text;
   let shapeRule = "inferPredicate";
   let arguments = (ins AnyTensor:$A, AnyTensor:$B);
@@ -99,7 +106,7 @@ class Onnx_BinaryPredicateOp<string mnemonic, string text>
 
 // Broadcast of any number of operands of one element type.
 class Onnx_VariadicBroadcastOp<string mnemonic, string text, string out>
-    : Onnx_PureOp<mnemonic> {
+    : Onnx_PureOp<mnemonic, [Onnx_Elementwise]> {
   let summary = text;
   let shapeRule = "inferBroadcast";
   let arguments = (ins Variadic<AnyTensor>:$data_0);
@@ -109,7 +116,19 @@ class Onnx_VariadicBroadcastOp<string mnemonic, string text, string out>
 //===-- Reductions
 
 // Reduction over `axes`, a constant or computed operand; over all without.
-class Onnx_ReductionOp<string mnemonic, string text> : Onnx_PureOp<mnemonic> {
+class Onnx_ReductionOp<string mnemonic, string text>
+    : Onnx_PureOp<mnemonic, [DeclareOpInterfaceMethods<Onnx_DimOrder,
+      ["acceptsDimOrder", "resultsShareDims"]>]> {
+  let moreDefinitions = [{
+    bool $cppClass::acceptsDimOrder() {
+      return ::onnxc::onnx::reductionAcceptsDimOrder(*this);
+    }
+    void $cppClass::permuteDims(::mlir::OpBuilder &builder,
+                                ::llvm::ArrayRef<int64_t> place) {
+      ::onnxc::onnx::renameAxesOperand(*this, 1, builder, place);
+    }
+    bool $cppClass::resultsShareDims() { return getKeepdims() != 0; }
+  }];
   let summary = text;
   let shapeRule = "inferReduction";
   let arguments = (ins AnyTensor:$data, Onnx_OptionalTensor:$axes,
@@ -135,7 +154,14 @@ class Onnx_CumulativeOp<string mnemonic, string text> : Onnx_PureOp<mnemonic> {
   let results = (outs AnyTensor:$y);
 }
 
-class Onnx_SoftmaxOp<string mnemonic, string text> : Onnx_PureOp<mnemonic> {
+class Onnx_SoftmaxOp<string mnemonic, string text>
+    : Onnx_PureOp<mnemonic, [DeclareOpInterfaceMethods<Onnx_DimOrder>]> {
+  let moreDefinitions = [{
+    void $cppClass::permuteDims(::mlir::OpBuilder &,
+                                ::llvm::ArrayRef<int64_t> place) {
+      setAxis(::onnxc::onnx::renamedAxis(getAxis(), place));
+    }
+  }];
   let summary = text;
   let shapeRule = "inferLikeOperand";
   let hasVerifier = 1;
@@ -151,7 +177,8 @@ defvar Onnx_ConvAttrs = (ins Onnx_Str<"NOTSET">:$auto_pad,
   OptionalAttr<DenseI64ArrayAttr>:$pads,
   OptionalAttr<DenseI64ArrayAttr>:$strides, Onnx_LayoutAttr:$layout);
 
-class Onnx_PoolOp<string mnemonic, string text> : Onnx_PureOp<mnemonic> {
+class Onnx_PoolOp<string mnemonic, string text>
+    : Onnx_PureOp<mnemonic, [Onnx_ComputesChannelsLast]> {
   dag attrs = (ins);
   let summary = text;
   let shapeRule = "inferPool";
@@ -163,8 +190,9 @@ class Onnx_PoolOp<string mnemonic, string text> : Onnx_PureOp<mnemonic> {
   let results = (outs AnyTensor:$Y);
 }
 
-class Onnx_GlobalPoolOp<string mnemonic, string text>
-    : Onnx_PureOp<mnemonic> {
+class Onnx_GlobalPoolOp<string mnemonic, string text,
+                        list<Trait> traits = []>
+    : Onnx_PureOp<mnemonic, !listconcat([Onnx_ComputesChannelsLast], traits)> {
   dag attrs = (ins);
   let summary = text;
   let shapeRule = "inferGlobalPool";

@@ -20,13 +20,17 @@ def Onnx_GlobalLpPoolOp
 }
 
 def Onnx_GlobalMaxPoolOp
-    : Onnx_GlobalPoolOp<"GlobalMaxPool", "Maximum over all spatial dims">;
+    : Onnx_GlobalPoolOp<"GlobalMaxPool", "Maximum over all spatial dims",
+      [Onnx_PassesQuantized]>;
 
 def Onnx_LpPoolOp : Onnx_PoolOp<"LpPool", "Lp norm of every window"> {
   let attrs = (ins Onnx_Int<2>:$p);
 }
 
-def Onnx_MaxPoolOp : Onnx_PureOp<"MaxPool"> {
+def Onnx_MaxPoolOp
+    : Onnx_PureOp<"MaxPool",
+      [Onnx_ComputesChannelsLast,
+       DeclareOpInterfaceMethods<Onnx_PassesQuantized, ["passesQuantized"]>]> {
   let summary = "Maximum of every window and, on request, its flat index";
   let hasVerifier = 1;
   let arguments = (ins

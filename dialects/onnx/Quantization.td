@@ -7,7 +7,9 @@
 
 include "dialects/onnx/OpBase.td"
 
-def Onnx_ConvIntegerOp : Onnx_PureOp<"ConvInteger"> {
+def Onnx_ConvIntegerOp
+    : Onnx_PureOp<"ConvInteger",
+      [Onnx_ComputesChannelsLast]> {
   let summary = "Convolution of integers with zero points, result i32";
   let shapeRule = "inferConv";
   let hasVerifier = 1;
@@ -17,7 +19,9 @@ def Onnx_ConvIntegerOp : Onnx_PureOp<"ConvInteger"> {
   let results = (outs AnyTensor:$y);
 }
 
-def Onnx_DequantizeLinearOp : Onnx_PureOp<"DequantizeLinear"> {
+def Onnx_DequantizeLinearOp
+    : Onnx_PureOp<"DequantizeLinear",
+      [DeclareOpInterfaceMethods<Onnx_DimOrder, ["acceptsDimOrder"]>]> {
   let summary = "(x - zero point) * scale";
   let arguments = (ins
     AnyTensor:$x, AnyTensor:$x_scale, Onnx_OptionalTensor:$x_zero_point,
@@ -34,7 +38,9 @@ def Onnx_MatMulIntegerOp : Onnx_PureOp<"MatMulInteger"> {
   let results = (outs AnyTensor:$Y);
 }
 
-def Onnx_QLinearConvOp : Onnx_PureOp<"QLinearConv"> {
+def Onnx_QLinearConvOp
+    : Onnx_PureOp<"QLinearConv",
+      [Onnx_ComputesChannelsLast]> {
   let summary = "Convolution of quantised tensors";
   let shapeRule = "inferConv";
   let hasVerifier = 1;
@@ -55,7 +61,9 @@ def Onnx_QLinearMatMulOp : Onnx_PureOp<"QLinearMatMul"> {
   let results = (outs AnyTensor:$y);
 }
 
-def Onnx_QuantizeLinearOp : Onnx_PureOp<"QuantizeLinear"> {
+def Onnx_QuantizeLinearOp
+    : Onnx_PureOp<"QuantizeLinear",
+      [DeclareOpInterfaceMethods<Onnx_DimOrder, ["acceptsDimOrder"]>]> {
   let summary = "saturate(round(x / scale) + zero point)";
   let arguments = (ins
     AnyTensor:$x, AnyTensor:$y_scale, Onnx_OptionalTensor:$y_zero_point,

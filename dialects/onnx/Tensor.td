@@ -7,7 +7,10 @@
 
 include "dialects/onnx/OpBase.td"
 
-def Onnx_IdentityOp : Onnx_PureOp<"Identity"> {
+def Onnx_IdentityOp
+    : Onnx_PureOp<"Identity",
+      [Onnx_Elementwise,
+       DeclareOpInterfaceMethods<Onnx_PassesQuantized, ["axisBehind"]>]> {
   let summary = "The operand itself";
   let shapeRule = "inferLikeOperand";
   let arguments = (ins AnyType:$input);
@@ -31,27 +34,35 @@ def Onnx_SizeOp : Onnx_PureOp<"Size"> {
 
 //===-- Reinterpretation of the same elements.
 
-def Onnx_FlattenOp : Onnx_PureOp<"Flatten"> {
+def Onnx_FlattenOp
+    : Onnx_PureOp<"Flatten",
+      [Onnx_PassesQuantized]> {
   let summary = "Matrix: dims before `axis` by dims from `axis`";
   let hasVerifier = 1;
   let arguments = (ins AnyTensor:$input, Onnx_Int<1>:$axis);
   let results = (outs AnyTensor:$output);
 }
 
-def Onnx_ReshapeOp : Onnx_PureOp<"Reshape"> {
+def Onnx_ReshapeOp
+    : Onnx_PureOp<"Reshape",
+      [Onnx_PassesQuantized]> {
   let summary = "Other dims, same elements; 0 keeps a dim, -1 is derived";
   let arguments = (ins
     AnyTensor:$data, AnyTensor:$shape, Onnx_Int<0>:$allowzero);
   let results = (outs AnyTensor:$reshaped);
 }
 
-def Onnx_SqueezeOp : Onnx_PureOp<"Squeeze"> {
+def Onnx_SqueezeOp
+    : Onnx_PureOp<"Squeeze",
+      [Onnx_PassesQuantized]> {
   let summary = "Drop unit dims";
   let arguments = (ins AnyTensor:$data, Onnx_OptionalTensor:$axes);
   let results = (outs AnyTensor:$squeezed);
 }
 
-def Onnx_UnsqueezeOp : Onnx_PureOp<"Unsqueeze"> {
+def Onnx_UnsqueezeOp
+    : Onnx_PureOp<"Unsqueeze",
+      [Onnx_PassesQuantized]> {
   let summary = "Insert unit dims";
   let arguments = (ins AnyTensor:$data, AnyTensor:$axes);
   let results = (outs AnyTensor:$expanded);
@@ -59,14 +70,19 @@ def Onnx_UnsqueezeOp : Onnx_PureOp<"Unsqueeze"> {
 
 //===-- Movement.
 
-def Onnx_ConcatOp : Onnx_PureOp<"Concat"> {
+def Onnx_ConcatOp
+    : Onnx_PureOp<"Concat",
+      [DeclareOpInterfaceMethods<Onnx_DimOrder, ["operandsShareDims"]>,
+       DeclareOpInterfaceMethods<Onnx_PassesQuantized, ["joinsOperands", "axisBehind"]>]> {
   let summary = "Concatenation along `axis`";
   let hasVerifier = 1;
   let arguments = (ins Variadic<AnyTensor>:$inputs, I64Attr:$axis);
   let results = (outs AnyTensor:$concat_result);
 }
 
-def Onnx_DepthToSpaceOp : Onnx_PureOp<"DepthToSpace"> {
+def Onnx_DepthToSpaceOp
+    : Onnx_PureOp<"DepthToSpace",
+      [Onnx_PassesQuantized]> {
   let summary = "Move channels into blocks of space";
   let hasVerifier = 1;
   let arguments = (ins
@@ -75,13 +91,18 @@ def Onnx_DepthToSpaceOp : Onnx_PureOp<"DepthToSpace"> {
   let results = (outs AnyTensor:$output);
 }
 
-def Onnx_ExpandOp : Onnx_PureOp<"Expand"> {
+def Onnx_ExpandOp
+    : Onnx_PureOp<"Expand",
+      [Onnx_PassesQuantized]> {
   let summary = "Broadcast to a shape";
   let arguments = (ins AnyTensor:$input, AnyTensor:$shape);
   let results = (outs AnyTensor:$output);
 }
 
-def Onnx_PadOp : Onnx_PureOp<"Pad"> {
+def Onnx_PadOp
+    : Onnx_PureOp<"Pad",
+      [DeclareOpInterfaceMethods<Onnx_DimOrder, ["acceptsDimOrder"]>,
+       DeclareOpInterfaceMethods<Onnx_PassesQuantized, ["fillOperand"]>]> {
   let summary = "Add (or, negative, drop) elements at the borders";
   let arguments = (ins
     AnyTensor:$data, AnyTensor:$pads, Onnx_OptionalTensor:$constant_value,
@@ -89,7 +110,10 @@ def Onnx_PadOp : Onnx_PureOp<"Pad"> {
   let results = (outs AnyTensor:$output);
 }
 
-def Onnx_SliceOp : Onnx_PureOp<"Slice"> {
+def Onnx_SliceOp
+    : Onnx_PureOp<"Slice",
+      [DeclareOpInterfaceMethods<Onnx_DimOrder, ["acceptsDimOrder"]>,
+       Onnx_PassesQuantized]> {
   let summary = "Every `steps`-th element of [starts, ends) per axis";
   let arguments = (ins
     AnyTensor:$data, AnyTensor:$starts, AnyTensor:$ends,
@@ -97,7 +121,9 @@ def Onnx_SliceOp : Onnx_PureOp<"Slice"> {
   let results = (outs AnyTensor:$output);
 }
 
-def Onnx_SpaceToDepthOp : Onnx_PureOp<"SpaceToDepth"> {
+def Onnx_SpaceToDepthOp
+    : Onnx_PureOp<"SpaceToDepth",
+      [Onnx_PassesQuantized]> {
   let summary = "Move blocks of space into channels";
   let hasVerifier = 1;
   let arguments = (ins
@@ -106,7 +132,10 @@ def Onnx_SpaceToDepthOp : Onnx_PureOp<"SpaceToDepth"> {
   let results = (outs AnyTensor:$output);
 }
 
-def Onnx_SplitOp : Onnx_PureOp<"Split"> {
+def Onnx_SplitOp
+    : Onnx_PureOp<"Split",
+      [DeclareOpInterfaceMethods<Onnx_DimOrder>,
+       Onnx_PassesQuantized]> {
   let summary = "Cut into parts along `axis`";
   let hasVerifier = 1;
   let arguments = (ins
@@ -115,13 +144,17 @@ def Onnx_SplitOp : Onnx_PureOp<"Split"> {
   let results = (outs Variadic<AnyTensor>:$outputs);
 }
 
-def Onnx_TileOp : Onnx_PureOp<"Tile"> {
+def Onnx_TileOp
+    : Onnx_PureOp<"Tile",
+      [Onnx_PassesQuantized]> {
   let summary = "Repeat along every axis";
   let arguments = (ins AnyTensor:$input, AnyTensor:$repeats);
   let results = (outs AnyTensor:$output);
 }
 
-def Onnx_TransposeOp : Onnx_PureOp<"Transpose"> {
+def Onnx_TransposeOp
+    : Onnx_PureOp<"Transpose",
+      [DeclareOpInterfaceMethods<Onnx_PassesQuantized, ["axisBehind"]>]> {
   let summary = "Permutation of the dims; reversed without `perm`";
   let hasVerifier = 1;
   let arguments = (ins AnyTensor:$data, OptionalAttr<DenseI64ArrayAttr>:$perm);

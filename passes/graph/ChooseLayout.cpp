@@ -10,11 +10,11 @@
 // becomes
 //   Transpose -> Conv -> Add -> Relu -> Conv -> ...
 // Transposes in the model from or to channels-last cancel with ours.
+#include "dialects/onnx/Onnx.h"
 #include "mlir/Pass/Pass.h"
 #include "passes/graph/GraphPasses.h"
 #include "passes/graph/GraphUtil.h"
 #include "passes/graph/MinCut.h"
-#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 
@@ -47,7 +47,6 @@ SmallVector<int64_t> toFirst(int64_t rank) {
 }
 /// Position in channels-last order of channels-first dim `axis`.
 int64_t axisInLast(int64_t axis, int64_t rank) {
-  axis = axis < 0 ? axis + rank : axis;
   return axis == 0 ? 0 : axis == 1 ? rank - 1 : axis - 1;
 }
 
@@ -81,27 +80,13 @@ int64_t transposeCost(RankedTensorType type) {
 
 //===-- Kinds of ops
 
-/// Computes channels-last in any case; operand 0 and result 0 are images.
-bool isAnchor(Operation *op) {
-  static const llvm::StringSet<> names{
-      "onnx.Conv",          "onnx.ConvTranspose", "onnx.MaxPool",  "onnx.AveragePool", "onnx.GlobalAveragePool",
-      "onnx.GlobalMaxPool", "onnx.GlobalLpPool",  "onnx.LpPool",   "onnx.QLinearConv", "onnx.ConvInteger"};
-  if (!names.contains(op->getName().getStringRef()) || !isImage(op->getOperand(0).getType()) ||
-      !isImage(op->getResult(0).getType()))
-    return false;
-  return !is(op, "MaxPool") || !present(op->getResult(1)) || op->getResult(1).use_empty();
-}
+bool isElementwise(Operation *op) { return op->hasTrait<onnx::Elementwise>(); }
 
-bool isElementwise(Operation *op) {
-  static const llvm::StringSet<> names{
-      "Relu",       "LeakyRelu",  "Elu",     "Selu",      "Celu",      "Gelu",     "Sigmoid",     "HardSigmoid",
-      "HardSwish",  "Swish",      "Mish",    "Softplus",  "Softsign",  "Tanh",     "Erf",         "Exp",
-      "Log",        "Sqrt",       "Neg",     "Abs",       "Sign",      "Floor",    "Ceil",        "Round",
-      "Reciprocal", "Sin",        "Cos",     "Not",       "IsNaN",     "IsInf",    "Cast",        "Identity",
-      "Clip",       "Add",        "Sub",     "Mul",       "Div",       "Pow",      "Mod",         "Max",
-      "Min",        "Sum",        "Mean",    "PRelu",     "Where",     "Equal",    "Greater",     "Less",
-      "And",        "Or",         "Xor",     "LessOrEqual", "GreaterOrEqual", "ThresholdedRelu", "Shrink"};
-  return names.contains(op->getName().stripDialect());
+/// Computes channels-last in any case; further results would be in the model's order.
+bool isAnchor(Operation *op) {
+  return op->hasTrait<onnx::ComputesChannelsLast>() && isImage(op->getOperand(0).getType()) &&
+         isImage(op->getResult(0).getType()) &&
+         llvm::all_of(op->getResults().drop_front(), [](Value v) { return !present(v) || v.use_empty(); });
 }
 
 bool hasOneElement(Value v) {
@@ -120,63 +105,13 @@ bool elementwiseFits(Operation *op) {
   });
 }
 
-/// Operands from `first` on are absent or constant.
-bool constantsFrom(Operation *op, unsigned first) {
-  return llvm::all_of(op->getOperands().drop_front(std::min(first, op->getNumOperands())),
-                      [](Value v) { return !present(v) || constantOf(v); });
-}
-
-bool isReduction(Operation *op) {
-  static const llvm::StringSet<> names{"ReduceMean", "ReduceSum", "ReduceMax",       "ReduceMin",      "ReduceProd",
-                                       "ReduceL1",   "ReduceL2",  "ReduceSumSquare", "ReduceLogSumExp"};
-  return names.contains(op->getName().stripDialect());
-}
-
-int64_t intOf(Operation *op, StringRef name, int64_t def) {
-  auto attr = op->getAttrOfType<IntegerAttr>(name);
-  return attr ? attr.getInt() : def;
-}
-
-/// The axes of a reduction with dims dropped leave the other dims in the same
-/// order either way.
-bool reductionFits(Operation *op) {
-  auto type = ranked(op->getOperand(0));
-  auto axes = intsOf(constantOf(op->getOperand(1)));
-  if (!axes || axes->empty())
-    return false;
-  if (intOf(op, "keepdims", 1))
-    return true;
-  llvm::SmallVector<bool> gone(type.getRank(), false);
-  for (int64_t a : *axes)
-    gone[a < 0 ? a + type.getRank() : a] = true;
-  int64_t spatial = 0;
-  for (int64_t i = 2; i < type.getRank(); ++i)
-    spatial += gone[i];
-  return gone[1] || spatial == type.getRank() - 2;
-}
-
 /// Runs in either order after its axes are renamed.
 bool isFlexible(Operation *op) {
-  if (op->getName().getDialectNamespace() != "onnx" || op->getNumResults() == 0 || op->getNumRegions() != 0 ||
-      op->getNumOperands() == 0 || !isImage(op->getOperand(0).getType()))
-    return isElementwise(op) && op->getNumResults() == 1 && isImage(op->getResult(0).getType()) && elementwiseFits(op);
   if (isElementwise(op))
-    return isImage(op->getResult(0).getType()) && elementwiseFits(op);
-  if (is(op, "Concat") || is(op, "Split"))
-    return llvm::all_of(op->getResultTypes(), isImage);
-  if (is(op, "Softmax") || is(op, "LogSoftmax"))
-    return true;
-  if (is(op, "Pad"))
-    return constantsFrom(op, 1);
-  if (is(op, "Slice"))
-    return constantsFrom(op, 1) && present(op->getOperand(3));
-  if (is(op, "Resize"))
-    return constantsFrom(op, 1) && isImage(op->getResult(0).getType());
-  if (isReduction(op))
-    return reductionFits(op);
-  if (is(op, "QuantizeLinear") || is(op, "DequantizeLinear"))
-    return intOf(op, "block_size", 0) == 0;
-  return false;
+    return op->getNumResults() == 1 && isImage(op->getResult(0).getType()) && elementwiseFits(op);
+  auto order = dyn_cast<onnx::DimOrder>(op);
+  return order && isImage(op->getOperand(0).getType()) && order.acceptsDimOrder() &&
+         (!order.resultsShareDims() || llvm::all_of(op->getResultTypes(), isImage));
 }
 
 /// A transpose of the model from channels-last to channels-first.  With three
@@ -197,37 +132,7 @@ bool isToLast(Operation *op) {
 
 //===-- Renaming axes of a flexible op
 
-Value reorderedInts(OpBuilder &b, Operation *op, Value v, llvm::function_ref<void(std::vector<int64_t> &)> change) {
-  auto values = intsOf(constantOf(v));
-  if (!values)
-    return v;
-  change(*values);
-  return constantInts(b, op->getLoc(), *values);
-}
-
-/// Entries given per dim, in `parts` runs of `rank`, move with their dims.
-template <typename T>
-void moveEntries(std::vector<T> &values, int64_t rank, int64_t parts) {
-  if (int64_t(values.size()) != rank * parts)
-    return;
-  std::vector<T> old(values);
-  for (int64_t p = 0; p < parts; ++p)
-    for (int64_t i = 0; i < rank; ++i)
-      values[p * rank + axisInLast(i, rank)] = old[p * rank + i];
-}
-
-void renameAxisValues(OpBuilder &b, Operation *op, unsigned operand, int64_t rank) {
-  op->setOperand(operand, reorderedInts(b, op, op->getOperand(operand), [&](std::vector<int64_t> &axes) {
-                   for (int64_t &a : axes)
-                     a = axisInLast(a, rank);
-                 }));
-}
-
-void renameAxisAttr(OpBuilder &b, Operation *op, int64_t def, int64_t rank) {
-  op->setAttr("axis", b.getI64IntegerAttr(axisInLast(intOf(op, "axis", def), rank)));
-}
-
-/// A constant operand of an elementwise op, channels-last.
+/// A constant image, channels-last; dims that are missing in front have extent 1.
 Value permutedConstant(OpBuilder &b, Value v, int64_t rank) {
   auto type = ranked(v);
   if (type.getNumElements() == 1)
@@ -241,55 +146,23 @@ Value permutedConstant(OpBuilder &b, Value v, int64_t rank) {
   return transpose(b, v.getLoc(), v, toLast(rank));
 }
 
-void renameResize(OpBuilder &b, Operation *op, int64_t rank) {
-  if (auto axes = op->getAttrOfType<DenseI64ArrayAttr>("axes"); axes && !axes.empty()) {
-    SmallVector<int64_t> renamed;
-    for (int64_t a : axes.asArrayRef())
-      renamed.push_back(axisInLast(a, rank));
-    op->setAttr("axes", b.getDenseI64ArrayAttr(renamed));
-    return;
-  }
-  op->setOperand(3, reorderedInts(b, op, op->getOperand(3), [&](auto &v) { moveEntries(v, rank, 1); }));
-  for (unsigned i : {1u, 2u})
-    if (ElementsAttr attr = constantOf(op->getOperand(i)))
-      if (auto values = floatsOf(attr); values && attr.getElementType().isF32() && !values->empty()) {
-        moveEntries(*values, rank, i == 1 ? 2 : 1);
-        op->setOperand(i, constant(b, op->getLoc(), f32Constant(b.getContext(), {int64_t(values->size())}, *values)));
-      }
-}
-
 /// All operands are images, and renameAxes() sees to those that are constant.
-bool permutesConstants(Operation *op) { return isElementwise(op) || is(op, "Concat"); }
+bool permutesConstants(Operation *op) {
+  auto order = dyn_cast<onnx::DimOrder>(op);
+  return isElementwise(op) || (order && order.operandsShareDims());
+}
 
 void renameAxes(Operation *op, int64_t rank) {
   OpBuilder b(op);
-  if (isElementwise(op)) {
+  if (permutesConstants(op))
     for (OpOperand &operand : op->getOpOperands())
       if (present(operand.get()) && constantOf(operand.get()))
         operand.set(permutedConstant(b, operand.get(), rank));
-  } else if (is(op, "Concat")) {
-    renameAxisAttr(b, op, 1, rank);
-    for (OpOperand &operand : op->getOpOperands())
-      if (constantOf(operand.get()))
-        operand.set(permutedConstant(b, operand.get(), rank));
-  } else if (is(op, "Split")) {
-    renameAxisAttr(b, op, 0, rank);
-  } else if (is(op, "Softmax") || is(op, "LogSoftmax")) {
-    renameAxisAttr(b, op, -1, rank);
-  } else if (is(op, "QuantizeLinear") || is(op, "DequantizeLinear")) {
-    renameAxisAttr(b, op, 1, rank);
-  } else if (isReduction(op)) {
-    renameAxisValues(b, op, 1, rank);
-  } else if (is(op, "Slice")) {
-    renameAxisValues(b, op, 3, rank);
-  } else if (is(op, "Pad")) {
-    if (present(op->getOperand(3)))
-      renameAxisValues(b, op, 3, rank);
-    else
-      op->setOperand(1, reorderedInts(b, op, op->getOperand(1), [&](auto &v) { moveEntries(v, rank, 2); }));
-  } else if (is(op, "Resize")) {
-    renameResize(b, op, rank);
-  }
+  SmallVector<int64_t> place;
+  for (int64_t i = 0; i < rank; ++i)
+    place.push_back(axisInLast(i, rank));
+  if (auto order = dyn_cast<onnx::DimOrder>(op))
+    order.permuteDims(b, place);
 }
 
 //===-- The pass
@@ -350,7 +223,8 @@ private:
     if (isToFirst(op))
       return Last;
     auto it = nodes.find(op);
-    if (it == nodes.end() || (isReduction(op) && !intOf(op, "keepdims", 1)))
+    auto order = dyn_cast<onnx::DimOrder>(op);
+    if (it == nodes.end() || (order && !order.resultsShareDims()))
       return First;
     return it->second;
   }

@@ -93,3 +93,26 @@ func.func @constant(%w: tensor<2x3x3x3xf32>) -> tensor<1x2x2x3xf32> {
   %c = onnx.Conv %image, %w, %none : (tensor<1x3x4x5xf32>, tensor<2x3x3x3xf32>, none) -> tensor<1x2x2x3xf32>
   return %c : tensor<1x2x2x3xf32>
 }
+
+// What is elementwise, or renames its axes, says so in its record.
+// CHECK-LABEL: func.func @records
+// CHECK: onnx.Conv
+// CHECK-NOT: onnx.Transpose {{.*}}xf32
+// CHECK: onnx.Tan {{.*}} -> tensor<1x4x4x8xf32>
+// CHECK: onnx.Pad
+// CHECK-SAME: -> tensor<1x6x4x8xf32>
+// CHECK: onnx.LogSoftmax {{.*}}axis = 3 : i64
+// CHECK: onnx.Split {{.*}}axis = 1 : i64
+// CHECK: onnx.Conv
+func.func @records(%x: tensor<1x3x4x4xf32>, %w: tensor<8x3x1x1xf32>, %v: tensor<8x8x1x1xf32>) -> tensor<1x8x3x4xf32> {
+  %none = onnx.NoValue
+  %pads = onnx.Constant dense<[0, 0, 1, 0, 0, 0, 1, 0]> : tensor<8xi64>
+  %a = onnx.Conv %x, %w, %none : (tensor<1x3x4x4xf32>, tensor<8x3x1x1xf32>, none) -> tensor<1x8x4x4xf32>
+  %b = onnx.Tan %a : (tensor<1x8x4x4xf32>) -> tensor<1x8x4x4xf32>
+  %c = onnx.Pad %b, %pads, %none, %none : (tensor<1x8x4x4xf32>, tensor<8xi64>, none, none) -> tensor<1x8x6x4xf32>
+  %d = onnx.LogSoftmax %c {axis = 1 : i64} : (tensor<1x8x6x4xf32>) -> tensor<1x8x6x4xf32>
+  %e:2 = onnx.Split %d, %none {axis = 2 : i64, num_outputs = 2 : i64} : (tensor<1x8x6x4xf32>, none) -> (tensor<1x8x3x4xf32>, tensor<1x8x3x4xf32>)
+  %f = onnx.Add %e#0, %e#1 : (tensor<1x8x3x4xf32>, tensor<1x8x3x4xf32>) -> tensor<1x8x3x4xf32>
+  %g = onnx.Conv %f, %v, %none : (tensor<1x8x3x4xf32>, tensor<8x8x1x1xf32>, none) -> tensor<1x8x3x4xf32>
+  return %g : tensor<1x8x3x4xf32>
+}
