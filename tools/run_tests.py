@@ -1,6 +1,6 @@
 """Runs every test of a built tree and sums up: unit tests, lit, opset adapters,
 conformance, random graphs, perturbed tests, bad inputs between guard pages, models,
-exported graphs, firmware, the GPU simulator.
+quantised models, exported graphs, firmware, the GPU simulator.
 
 Called by tools/test. Counts: a conformance test counts when it is on the pass
 list; sanitised code, other targets than the host's, and GPUs, run a tenth of their list, in an
@@ -178,6 +178,10 @@ def table_run(folder, *arguments):
     return passed, failed if failed or not code else 1, skipped
 
 
+def quantised_tests():
+    return table_run("quantized", "--small", "--runs", "3", "--step-runs", "2")
+
+
 def export_tests():
     report = os.path.join(REPORTS, "exports.json")
     code, said = call([sys.executable, os.path.join(ROOT, "test", "exports", "graphs.py"), "--json", report])
@@ -215,6 +219,7 @@ SUITES = (
     ("conformance on other targets", target_tests),
     ("bad inputs between guard pages", guard_tests),
     ("models", model_tests),
+    ("quantised models", quantised_tests),
     ("exported graphs", export_tests),
     ("firmware", firmware_tests),
     ("GPU", gpu_tests),
