@@ -1,4 +1,4 @@
-// Old opsets become the newest: each node carries the opset version whose form
+// Old opsets become newer ones, mostly the newest: each node carries the opset version whose form
 // it has; while the table has a row for its op at that version or later, the
 // row's adapter rewrites it into the form of the next version. Ops whose form
 // never changed need no row.
@@ -41,19 +41,20 @@ const Table &adapterTable() {
   return table;
 }
 
-const AdapterRow *nextRow(const std::string &op, int version) {
+// The row for the form of `version`, unless that form lasts until `to`.
+const AdapterRow *nextRow(const std::string &op, int version, int to) {
   auto found = adapterTable().find(op);
   if (found == adapterTable().end())
     return nullptr;
   for (const AdapterRow &row : found->second)
     if (row.lastOldVersion >= version)
-      return &row;
+      return row.lastOldVersion < to ? &row : nullptr;
   return nullptr;
 }
 
 class Upgrader {
 public:
-  Upgrader(FreshNames &names) : names(names) {}
+  Upgrader(FreshNames &names, int to) : names(names), to(to) {}
 
   void graph(GraphProto &graph, int version, const TypeScope *outer) {
     TypeScope scope(graph, outer);
@@ -83,7 +84,7 @@ private:
       if (attribute.has_g() && !bodiesDone)
         graph(*attribute.mutable_g(), version, &scope);
     const AdapterRow *row =
-        node->domain().empty() ? nextRow(node->op_type(), version) : nullptr;
+        node->domain().empty() ? nextRow(node->op_type(), version, to) : nullptr;
     if (!row) {
       if (node->op_type() == "Constant" && node->output_size() == 1)
         if (const auto *value = findAttribute(*node, "value"))
@@ -115,14 +116,16 @@ private:
   }
 
   FreshNames &names;
+  const int to;
 };
 
 } // namespace
 
-void upgradeModel(ModelProto &model) {
+void upgradeModel(ModelProto &model, int to) {
+  to = to ? to : newestOpset();
   int version = opsetVersion(model, "");
   FreshNames names(model);
-  Upgrader upgrader(names);
+  Upgrader upgrader(names, to);
   if (version)
     upgrader.graph(*model.mutable_graph(), version, nullptr);
   for (auto &function : *model.mutable_functions())
@@ -130,17 +133,17 @@ void upgradeModel(ModelProto &model) {
       if (import.domain().empty()) {
         TypeScope none;
         upgrader.nodes(*function.mutable_node(), int(import.version()), none);
-        import.set_version(newestOpset());
+        import.set_version(std::max<int64_t>(import.version(), to));
       }
   if (!upgrader.failures.empty())
     throwUnsupported(upgrader.failures);
   for (auto &import : *model.mutable_opset_import())
     if (import.domain().empty())
-      import.set_version(newestOpset());
+      import.set_version(std::max<int64_t>(import.version(), to));
   if (version == 0) {
     auto &import = *model.add_opset_import();
     import.set_domain("");
-    import.set_version(newestOpset());
+    import.set_version(to);
   }
 }
 
@@ -149,7 +152,7 @@ void upgradeFunction(::onnx::FunctionProto &function, int from,
   ModelProto shell;
   *shell.add_functions() = function;
   FreshNames names(shell);
-  Upgrader upgrader(names);
+  Upgrader upgrader(names, newestOpset());
   TypeScope none;
   upgrader.nodes(*function.mutable_node(), from, none);
   if (!upgrader.failures.empty())
