@@ -1,7 +1,7 @@
 # Configuration of the lit tests: which files are tests, which tools they may call.
 #
 # Files ending in .mlir or .test under test/ (not conformance, models, firmware and unit)
-# are tests; they find onnx-compile, onnx-compile-opt, onnx-run, gpu-sim-translate, FileCheck, not
+# are tests; they find onnx-compile, onnx-compile-opt, onnx-quantize, onnx-run, gpu-sim-translate, FileCheck, not
 # and count on PATH. %python is the interpreter of build/venv (onnx, numpy,
 # onnxruntime), %cc the C compiler, %include_dir the public C headers, %build_dir the
 # build tree.
@@ -40,7 +40,7 @@ if os.geteuid() == 0:
 can_mount = ["unshare", "--mount", "--map-root-user", "mount", "-t", "tmpfs", "none", "/mnt"]
 if shutil.which("unshare") and subprocess.run(can_mount, capture_output=True).returncode == 0:
     config.available_features.add("mounts")
-for tool in ("gpu-sim-translate", "onnx-compile", "onnx-compile-opt", "onnx-run", "onnx-run-asan"):
+for tool in ("gpu-sim-translate", "onnx-compile", "onnx-compile-opt", "onnx-quantize", "onnx-run", "onnx-run-asan"):
     if os.path.exists(os.path.join(config.onnxc_build_dir, "bin", tool)):
         config.available_features.add(tool)
 cross_tools = ("arm-none-eabi-gcc", "aarch64-linux-gnu-gcc", "riscv64-linux-gnu-gcc", "qemu-system-arm", "qemu-aarch64", "qemu-riscv64")

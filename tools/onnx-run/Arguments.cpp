@@ -7,6 +7,11 @@
 
 namespace onnxc::run {
 
+/// "onnx-run verify", or the program alone.
+static std::string fullName(llvm::StringRef command) {
+  return (programName() + (command.empty() ? "" : " ") + command).str();
+}
+
 static llvm::Error unknownOption(llvm::StringRef command,
                                  llvm::ArrayRef<OptionSpec> specs,
                                  llvm::StringRef name) {
@@ -19,9 +24,9 @@ static llvm::Error unknownOption(llvm::StringRef command,
       hint = std::string("; did you mean --") + spec.name + "?";
     }
   }
-  return userError("unknown option --" + name + " of '" + command + "'" +
-                   (hint.empty() ? "; see onnx-run " + command + " --help"
-                                 : llvm::Twine(hint)));
+  if (hint.empty())
+    hint = "; see " + fullName(command) + " --help";
+  return userError("unknown option --" + name + " of '" + (command.empty() ? programName() : command) + "'" + hint);
 }
 
 llvm::Expected<Arguments> Arguments::parse(llvm::StringRef command,
@@ -30,7 +35,11 @@ llvm::Expected<Arguments> Arguments::parse(llvm::StringRef command,
   Arguments result;
   for (size_t i = 0; i < argv.size(); ++i) {
     llvm::StringRef word = argv[i];
-    if (!word.consume_front("--")) {
+    bool isLetter = word.size() == 2 && word.front() == '-' &&
+                    llvm::any_of(specs, [&](const OptionSpec &spec) { return word.drop_front() == spec.name; });
+    if (isLetter)
+      word = word.drop_front();
+    else if (!word.consume_front("--")) {
       result.words.push_back(word.str());
       continue;
     }
@@ -44,7 +53,9 @@ llvm::Expected<Arguments> Arguments::parse(llvm::StringRef command,
       return unknownOption(command, specs, name);
     if (!spec->value && hasValue)
       return userError("--" + name + " takes no value, got '" + value + "'");
-    if (spec->value && !hasValue) {
+    llvm::StringRef wanted = spec->value ? spec->value : "";
+    bool isOptional = wanted.starts_with("[") && wanted.ends_with("]");
+    if (spec->value && !hasValue && !isOptional) {
       if (++i == argv.size())
         return userError("--" + name + " needs a value: --" + name + "=" +
                          spec->value);
@@ -99,9 +110,10 @@ Arguments::number(llvm::StringRef name) const {
 /// Prints one line per option.
 static void printOptions(llvm::ArrayRef<OptionSpec> specs) {
   for (const OptionSpec &spec : specs) {
-    std::string left = std::string("--") + spec.name;
+    llvm::StringRef name = spec.name;
+    std::string left = (name.size() == 1 ? "-" : "--") + name.str();
     if (spec.value)
-      left += std::string("=") + spec.value;
+      left += (name.size() == 1 ? " " : "=") + std::string(spec.value);
     llvm::outs() << llvm::format("  %-26s %s\n", left.c_str(), spec.help);
   }
 }
@@ -115,7 +127,7 @@ int runSubcommand(llvm::StringRef command, llvm::StringRef usage,
     return reportError(arguments.takeError());
   if (!arguments->has("help"))
     return run(*arguments);
-  llvm::outs() << "onnx-run " << command << " " << usage << "\n";
+  llvm::outs() << fullName(command) << " " << usage << "\n";
   printOptions(specs);
   return ExitOk;
 }

@@ -15,7 +15,8 @@
 namespace onnxc::run {
 
 /// An option that a subcommand knows. Flags have a null `value`; for the
-/// others it names the value in the help text.
+/// others it names the value in the help text, in brackets as a whole where it
+/// may be left out. An option of one letter is written -o VALUE.
 struct OptionSpec {
   const char *name;
   const char *value;
@@ -41,13 +42,15 @@ public:
   /// A number >= 0, or nothing when the option is absent.
   llvm::Expected<std::optional<double>> number(llvm::StringRef name) const;
   llvm::ArrayRef<std::string> positionals() const { return words; }
+  /// As if the option had been given last.
+  void set(llvm::StringRef name, llvm::StringRef value) { values[name.str()].push_back(value.str()); }
 
 private:
   std::map<std::string, std::vector<std::string>, std::less<>> values;
   std::vector<std::string> words;
 };
 
-/// A subcommand: parses its words and runs it. --help prints `usage` and the
+/// A subcommand, or with an empty `command` the whole program: parses its words and runs it. --help prints `usage` and the
 /// options instead. Returns the exit code.
 int runSubcommand(llvm::StringRef command, llvm::StringRef usage,
                   llvm::ArrayRef<OptionSpec> specs,

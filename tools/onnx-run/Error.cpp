@@ -1,9 +1,14 @@
-// Errors of onnx-run.
+// Errors of the tools.
 #include "Error.h"
 #include "compiler/driver/Readable.h"
 #include "llvm/Support/raw_ostream.h"
 
 namespace onnxc::run {
+
+static llvm::StringRef program = "onnx-run";
+
+void setProgramName(llvm::StringRef name) { program = name; }
+llvm::StringRef programName() { return program; }
 
 char RunError::ID = 0;
 
@@ -29,17 +34,17 @@ int reportError(llvm::Error error) {
       std::move(error),
       [&](const RunError &e) {
         code = e.Code;
-        llvm::errs() << "onnx-run: error: " << readable(e.Message) << "\n";
+        llvm::errs() << program << ": error: " << readable(e.Message) << "\n";
       },
       [&](const llvm::ErrorInfoBase &e) {
         code = ExitInternal;
-        llvm::errs() << "onnx-run: error: " << readable(e.message()) << "\n";
+        llvm::errs() << program << ": error: " << readable(e.message()) << "\n";
       });
   return code;
 }
 
 void note(const llvm::Twine &message) {
-  llvm::errs() << "onnx-run: note: " << readable(message.str()) << "\n";
+  llvm::errs() << program << ": note: " << readable(message.str()) << "\n";
 }
 
 } // namespace onnxc::run

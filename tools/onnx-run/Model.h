@@ -123,6 +123,9 @@ public:
   /// written past the arena or a static output, and no input was changed.
   llvm::Error runChecked();
 
+  /// The outputs of the last run where they lie; a next run overwrites them.
+  llvm::ArrayRef<onnxc_tensor> lastOutputs() const { return out; }
+
   /// Copies of the outputs of the last run.
   llvm::Expected<NamedTensors> outputs() const;
 

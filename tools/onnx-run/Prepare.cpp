@@ -429,7 +429,8 @@ llvm::Expected<Request> Request::parse(const Arguments &arguments,
   auto values = parseValues(arguments);
   if (!values)
     return values.takeError();
-  return Request{arguments.positionals().front(), std::move(*shapes), std::move(*ranges), *seed,
+  const std::string &path = arguments.positionals().front();
+  return Request{path, path, std::move(*shapes), std::move(*ranges), *seed,
                  std::move(given), std::move(*values), std::move(*work)};
 }
 
@@ -461,7 +462,7 @@ llvm::Expected<Prepared> Request::prepare(const Arguments &arguments) const {
         port.hasDefault = false;
     if (!arguments.has("keep-dynamic"))
       if (llvm::Error error =
-              pinDims(path, *info, shapes, given ? &*given : nullptr,
+              pinDims(label, *info, shapes, given ? &*given : nullptr,
                       values, options->dims))
         return error;
     auto start = std::chrono::steady_clock::now();
@@ -475,7 +476,7 @@ llvm::Expected<Prepared> Request::prepare(const Arguments &arguments) const {
   auto runner = runnerOf(arguments);
   if (!runner)
     return runner.takeError();
-  auto model = openModel(library, path, *runner, static_cast<int>(*threads));
+  auto model = openModel(library, label, *runner, static_cast<int>(*threads));
   if (!model)
     return model.takeError();
   result.loadMs = milliseconds(start);

@@ -13,7 +13,7 @@
 namespace onnxc::run {
 
 /// A folder of our own that goes away with everything in it: with this object,
-/// at a signal that ends the process, or else when onnx-run starts the next time.
+/// at a signal that ends the process, or else when a tool that makes one starts the next time.
 class WorkFolder {
 public:
   static llvm::Expected<WorkFolder> create();
@@ -69,6 +69,7 @@ struct Prepared {
 /// from a file or random.
 struct Request {
   std::string path;
+  std::string label; ///< what messages call the model
   Shapes shapes;
   Ranges ranges;
   int64_t seed;

@@ -27,7 +27,9 @@ def prepare(folder):
         if not os.path.islink(link):
             os.symlink(os.path.join(ROOT, name), link)
     value = lambda name: helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 4])
-    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", [value("x")], [value("y")])
+    weights = onnx.numpy_helper.from_array(np.eye(4, dtype=np.float32), "w")
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["h"]), helper.make_node("Relu", ["h"], ["y"])]
+    graph = helper.make_graph(nodes, "g", [value("x")], [value("y")], [weights])
     onnx.save(helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)]),
               os.path.join(folder, "model.onnx"))
     np.savez(os.path.join(folder, "in.npz"), x=np.arange(-2, 2, dtype=np.float32).reshape(1, 4))

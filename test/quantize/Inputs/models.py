@@ -1,0 +1,156 @@
+"""Float models and calibration data for the tests of onnx-quantize, into a folder."""
+
+import os
+import sys
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+FOLDER = sys.argv[1]
+os.makedirs(FOLDER, exist_ok=True)
+RNG = np.random.default_rng(7)
+
+
+def constant(name, array):
+    return numpy_helper.from_array(np.asarray(array), name)
+
+
+def weights(name, *dims):
+    fan = int(np.prod(dims[1:])) or 1
+    return constant(name, (RNG.standard_normal(dims) / np.sqrt(fan)).astype(np.float32))
+
+
+def save(name, nodes, inputs, outputs, constants=(), opset=17, types=()):
+    types = dict(types)
+    values = lambda pairs: [
+        helper.make_tensor_value_info(n, types.get(n, TensorProto.FLOAT), dims) for n, dims in pairs
+    ]
+    graph = helper.make_graph(nodes, name, values(inputs), values(outputs), list(constants))
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, os.path.join(FOLDER, name + ".onnx"))
+
+
+def node(op, inputs, outputs, **attributes):
+    return helper.make_node(op, inputs.split(), outputs.split(), name=outputs.split()[0] + "_node", **attributes)
+
+
+def network(name, opset):
+    """A bit of everything that convolutional networks have."""
+    norm = lambda n, c: [
+        constant(n + "_g", RNG.uniform(0.5, 1.5, c).astype(np.float32)),
+        constant(n + "_b", RNG.uniform(-0.5, 0.5, c).astype(np.float32)),
+        constant(n + "_m", RNG.uniform(-0.5, 0.5, c).astype(np.float32)),
+        constant(n + "_v", RNG.uniform(0.5, 1.5, c).astype(np.float32)),
+    ]
+    clip = (
+        [node("Clip", "c2", "r2", min=0.0, max=6.0)] if opset < 11 else [node("Clip", "c2 zero six", "r2")]
+    )
+    nodes = [
+        node("Conv", "x w1", "c1", pads=[1, 1, 1, 1]),
+        node("BatchNormalization", "c1 n1_g n1_b n1_m n1_v", "n1"),
+        node("Relu", "n1", "r1"),
+        node("Conv", "r1 w2 b2", "c2", pads=[1, 1, 1, 1], group=8),
+        *clip,
+        node("Add", "r1 r2", "s"),
+        node("MaxPool", "s", "p", kernel_shape=[2, 2], strides=[2, 2]),
+        node("ConvTranspose", "p w3 b3", "t", kernel_shape=[2, 2], strides=[2, 2], group=2),
+        node("BatchNormalization", "t n2_g n2_b n2_m n2_v", "n2"),
+        node("Sigmoid", "n2", "g"),
+        node("Mul", "n2 g", "m"),
+        node("Concat", "m s", "j", axis=1),
+        node("GlobalAveragePool", "j", "a"),
+        node("Flatten", "a", "f"),
+        node("MatMul", "f w4", "q"),
+        node("Add", "q b4", "l"),
+        node("Softmax", "l", "y", axis=1),
+    ]
+    constants = [
+        weights("w1", 8, 3, 3, 3), *norm("n1", 8), weights("w2", 8, 1, 3, 3), weights("b2", 8),
+        weights("w3", 8, 2, 2, 2), weights("b3", 4), *norm("n2", 4),
+        constant("w4", (RNG.standard_normal((12, 10)) * 2).astype(np.float32)), weights("b4", 10),
+    ]
+    if opset >= 11:
+        constants += [constant("zero", np.float32(0)), constant("six", np.float32(6))]
+    save(name, nodes, [("x", ["batch", 3, 16, 16])], [("y", ["batch", 10])], constants, opset)
+
+
+network("network", 17)
+network("old", 9)
+
+save(
+    "two_inputs",
+    [node("MatMul", "a b", "m"), node("Relu", "m", "y"), node("Add", "y c", "z")],
+    [("a", [2, 8]), ("b", [8, 4])],
+    [("y", [2, 4]), ("z", [2, 4])],
+    [constant("c", np.linspace(-1, 1, 4, dtype=np.float32))],
+)
+# Attention in small: products of activations, a decomposed normalisation, a shape
+# that is computed with floats, and a mask beyond all scales.
+save(
+    "attention",
+    [
+        node("ReduceMean", "x", "mean", axes=[-1]),
+        node("Sub", "x mean", "d"),
+        node("Pow", "d two", "dd"),
+        node("ReduceMean", "dd", "var", axes=[-1]),
+        node("Add", "var eps", "ve"),
+        node("Sqrt", "ve", "sd"),
+        node("Div", "d sd", "n"),
+        node("MatMul", "n wq", "q"),
+        node("MatMul", "n wk", "k"),
+        node("Transpose", "k", "kt", perm=[0, 2, 1]),
+        node("MatMul", "q kt", "s"),
+        node("Where", "keep s low", "sm"),
+        node("Softmax", "sm", "p", axis=-1),
+        node("MatMul", "p n", "o"),
+        node("Shape", "o", "shape"),
+        node("Cast", "shape", "shapef", to=TensorProto.FLOAT),
+        node("Mul", "shapef ones", "shape1"),
+        node("Cast", "shape1", "shapei", to=TensorProto.INT64),
+        node("Reshape", "o shapei", "y"),
+    ],
+    [("x", ["n", "t", 8])],
+    [("y", ["n", "t", 8])],
+    [
+        constant("two", np.float32(2)), constant("eps", np.float32(1e-5)), weights("wq", 8, 8), weights("wk", 8, 8),
+        constant("keep", np.array([True])), constant("low", np.float32(np.finfo(np.float32).min)),
+        constant("ones", np.float32(1)),
+    ],
+)
+save("silent", [node("Mul", "x nothing", "z"), node("MatMul", "z w", "y")], [("x", [1, 4])], [("y", [1, 3])],
+     [constant("nothing", np.zeros(1, np.float32)), weights("w", 4, 3)])
+save("masked", [node("Mul", "x low", "m"), node("MatMul", "x w", "y"), node("Add", "m one", "z")], [("x", [1, 4])],
+     [("y", [1, 3]), ("z", [1, 4])],
+     [constant("low", np.float32(-3e38)), weights("w", 4, 3), constant("one", np.float32(1))])
+save("logarithm", [node("Log", "x", "l"), node("MatMul", "l w", "y")], [("x", [1, 4])], [("y", [1, 3])],
+     [weights("w", 4, 3)])
+save("sine", [node("Sin", "x", "y")], [("x", [1, 4])], [("y", [1, 4])])
+save("no_inputs", [node("MatMul", "a w", "y")], [], [("y", [1, 3])], [weights("a", 1, 4), weights("w", 4, 3)])
+
+images = RNG.uniform(-1, 1, (12, 3, 16, 16)).astype(np.float32)
+path = lambda name: os.path.join(FOLDER, name)
+np.savez(path("images.npz"), x=images)
+np.savez_compressed(path("doubles.npz"), images.astype(np.float64))
+os.makedirs(path("folder"), exist_ok=True)
+for i in range(3):
+    np.save(path(f"folder/{i}.npy"), images[4 * i : 4 * i + 4])
+os.makedirs(path("empty"), exist_ok=True)
+np.savez(path("nothing.npz"))
+np.savez(path("no_rows.npz"), x=images[:0])
+np.savez(path("narrow.npz"), x=images[:, :, :, :8])
+np.savez(path("bytes.npz"), x=(images * 100).astype(np.uint8))
+np.savez(path("pairs.npz"), a=RNG.uniform(-1, 1, (6, 2, 8)).astype(np.float32),
+         b=RNG.uniform(-1, 1, (6, 8, 4)).astype(np.float32))
+np.savez(path("half.npz"), a=RNG.uniform(-1, 1, (6, 2, 8)).astype(np.float32))
+np.savez(path("uneven.npz"), a=np.zeros((6, 2, 8), np.float32), b=np.zeros((5, 8, 4), np.float32))
+np.savez(path("sequences.npz"), x=RNG.uniform(-1, 1, (6, 5, 8)).astype(np.float32))
+os.makedirs(path("lengths"), exist_ok=True)
+for t in (3, 5, 4):
+    np.savez(path(f"lengths/{t}.npz"), x=RNG.uniform(-1, 1, (1, t, 8)).astype(np.float32))
+odd = np.ones((3, 4), np.float32)
+odd[1, 2] = -1
+np.savez(path("negative.npz"), x=odd)
+with open(path("damaged.npz"), "wb") as out:
+    out.write(b"PK\x03\x04 but no more")

@@ -1,0 +1,134 @@
+// The command line of onnx-quantize.
+#include "Options.h"
+#include "Error.h"
+#include "OpTable.h"
+#include "Prepare.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "onnx/onnx_pb.h"
+#include <thread>
+#include <unistd.h>
+
+namespace onnxc::quantize {
+
+using run::Arguments;
+using run::userError;
+
+static const run::OptionSpec Specs[] = {
+    {"o", "FILE", "the quantised model"},
+    {"calibration", "DIR|FILE", "inputs to observe: .npz, .npy, or a folder of them; may be repeated"},
+    {"random", "[N]", "N random inputs instead (16): to try things out"},
+    {"samples", "N", "use the first N samples (all)"},
+    {"whole-files", nullptr, "each file is one sample, whatever its first dimension"},
+    {"method", "NAME", "ranges: minmax (default), percentile, entropy or mse"},
+    {"percentile", "P", "for --method=percentile (99.99)"},
+    {"activations", "TYPE", "u8 (default), s8 or s16"},
+    {"symmetric", nullptr, "zero point in the middle of the type"},
+    {"per-channel", nullptr, "a scale for each output channel of weights (default)"},
+    {"per-tensor", nullptr, "one scale for each weight tensor"},
+    {"exclude", "PATTERN", "nodes that stay float: a name, * for any text; may be repeated"},
+    {"op-types", "LIST", "quantise these ops only, for example Conv,Gemm"},
+    {"state", "FILE", "what was observed is kept there, and reused"},
+    {"report", "FILE", "errors by layer, JSON if it ends in .json, else text"},
+    {"no-measure", nullptr, "do not measure errors, RAM and time, which takes some compilations"},
+    {"progress", nullptr, "show progress even where stderr is no terminal"},
+    {"seed", "N", "seed of random inputs (0)"},
+    {"range", "[NAME=]LO,HI", "range of random inputs; may be repeated"},
+};
+
+std::vector<run::OptionSpec> optionSpecs() { return run::withCompileOptions(Specs); }
+
+static const ActivationType Types[] = {
+    {onnx::TensorProto::UINT8, 0, 255, false, "u8"},
+    {onnx::TensorProto::INT8, -128, 127, false, "s8"},
+    {onnx::TensorProto::INT16, -32768, 32767, true, "s16"},
+};
+
+static llvm::Error parseTypes(const Arguments &arguments, Options &options) {
+  llvm::StringRef name = arguments.get("activations", "u8");
+  const auto *type = llvm::find_if(Types, [&](const ActivationType &row) { return name == row.name; });
+  if (type == std::end(Types))
+    return userError("--activations: got '" + name + "', wanted u8, s8 or s16");
+  options.activations = *type;
+  options.activations.isSymmetric |= arguments.has("symmetric");
+  if (arguments.has("per-channel") && arguments.has("per-tensor"))
+    return userError("--per-channel and --per-tensor exclude each other");
+  options.perChannel = !arguments.has("per-tensor");
+  return llvm::Error::success();
+}
+
+static llvm::Error parseMethod(const Arguments &arguments, Options &options) {
+  llvm::StringRef name = arguments.get("method", "minmax");
+  if (name == "minmax")
+    options.method = Method::MinMax;
+  else if (name == "percentile")
+    options.method = Method::Percentile;
+  else if (name == "entropy")
+    options.method = Method::Entropy;
+  else if (name == "mse")
+    options.method = Method::Mse;
+  else
+    return userError("--method: got '" + name + "', wanted minmax, percentile, entropy or mse");
+  auto percentile = arguments.number("percentile");
+  if (!percentile)
+    return percentile.takeError();
+  options.percentile = percentile->value_or(options.percentile);
+  if (options.percentile <= 50 || options.percentile > 100)
+    return userError("--percentile: got '" + arguments.get("percentile") + "', wanted more than 50 and at most 100");
+  return llvm::Error::success();
+}
+
+static llvm::Error parseNodes(const Arguments &arguments, Options &options) {
+  options.exclude = arguments.all("exclude").vec();
+  for (llvm::StringRef list : arguments.all("op-types")) {
+    llvm::SmallVector<llvm::StringRef> names;
+    list.split(names, ',', -1, /*KeepEmpty=*/false);
+    for (llvm::StringRef name : names) {
+      if (llvm::none_of(opTable(), [&](const OpRow &row) { return name == row.op; })) {
+        std::string known;
+        for (const OpRow &row : opTable())
+          known += (known.empty() ? "" : ", ") + std::string(row.op);
+        return userError("--op-types: '" + name + "' is no op that can be quantised; these can: " + known);
+      }
+      options.opTypes.push_back(name.str());
+    }
+  }
+  return llvm::Error::success();
+}
+
+llvm::Expected<Options> parseOptions(Arguments &arguments) {
+  Options options;
+  if (arguments.positionals().size() != 1)
+    return userError("got " + llvm::Twine(arguments.positionals().size()) +
+                     " models, wanted one: onnx-quantize MODEL.onnx --calibration=DIR -o MODEL.int8.onnx");
+  options.model = arguments.positionals().front();
+  options.output = arguments.get("o").str();
+  if (options.output.empty())
+    return userError("no output; give the file of the quantised model with -o FILE");
+  if (llvm::sys::fs::equivalent(options.model, options.output))
+    return userError("-o " + options.output + " is the model itself; give another file");
+  options.calibration = arguments.all("calibration").vec();
+  if (options.calibration.empty() != arguments.has("random"))
+    return userError(options.calibration.empty()
+                         ? "no inputs to observe; give --calibration=DIR|FILE.npz, or --random to try things out"
+                         : "--calibration and --random exclude each other");
+  bool isRandom = options.calibration.empty() && !arguments.get("random").empty();
+  auto samples = arguments.integer(isRandom ? "random" : "samples", options.calibration.empty() ? 16 : INT64_MAX, 1,
+                                   INT64_MAX);
+  if (!samples)
+    return samples.takeError();
+  options.samples = *samples;
+  options.wholeFiles = arguments.has("whole-files");
+  for (auto parse : {parseTypes, parseMethod, parseNodes})
+    if (llvm::Error error = parse(arguments, options))
+      return std::move(error);
+  options.showProgress = arguments.has("progress") || isatty(STDERR_FILENO);
+  options.measures = !arguments.has("no-measure");
+  options.state = arguments.get("state").str();
+  options.report = arguments.get("report").str();
+  if (!arguments.has("threads"))
+    arguments.set("threads", std::to_string(std::clamp(std::thread::hardware_concurrency(), 1u, 16u)));
+  return options;
+}
+
+} // namespace onnxc::quantize

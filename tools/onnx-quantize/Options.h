@@ -1,0 +1,49 @@
+// What the user asks of onnx-quantize.
+#ifndef ONNXC_TOOLS_ONNX_QUANTIZE_OPTIONS_H
+#define ONNXC_TOOLS_ONNX_QUANTIZE_OPTIONS_H
+
+#include "Arguments.h"
+#include "llvm/Support/Error.h"
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace onnxc::quantize {
+
+enum class Method { MinMax, Percentile, Entropy, Mse };
+
+/// The integer type of activations.
+struct ActivationType {
+  int onnxType;  ///< TensorProto.DataType
+  int low, high; ///< of the integers
+  bool isSymmetric;
+  const char *name;
+  int levels() const { return high - low; }
+};
+
+struct Options {
+  std::string model, output;
+  std::vector<std::string> calibration; ///< folders and files; empty: random
+  int64_t samples = 0;                  ///< at most
+  bool wholeFiles = false;              ///< each file is one sample
+  Method method = Method::MinMax;
+  double percentile = 99.99;
+  ActivationType activations;
+  bool perChannel = true;
+  std::vector<std::string> exclude;     ///< patterns of node names
+  std::vector<std::string> opTypes;     ///< empty: all of the table
+  bool showProgress = false;
+  bool measures = true;                 ///< errors, RAM and time
+  std::string state, report;
+};
+
+/// The options of the command line.
+std::vector<run::OptionSpec> optionSpecs();
+
+/// Reads and checks them. The number of threads of compiled models is set to
+/// that of the machine where the user gave none.
+llvm::Expected<Options> parseOptions(run::Arguments &arguments);
+
+} // namespace onnxc::quantize
+
+#endif // ONNXC_TOOLS_ONNX_QUANTIZE_OPTIONS_H
