@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringMap.h"
 
 using namespace mlir;
@@ -75,18 +76,17 @@ void countMacs(ModuleOp module, std::vector<NodeCost> &nodes) {
 }
 
 /// Adds every node that `location` stands for and that is not there yet.
-static void addNodes(Location location, std::vector<std::string> &nodes) {
-  if (auto name = dyn_cast<NameLoc>(location)) {
-    if (!llvm::is_contained(nodes, name.getName().str()))
-      nodes.push_back(name.getName().str());
-  } else if (auto fused = dyn_cast<FusedLoc>(location)) {
+static void addNodes(Location location, llvm::SetVector<StringAttr> &nodes) {
+  if (auto name = dyn_cast<NameLoc>(location))
+    nodes.insert(name.getName());
+  else if (auto fused = dyn_cast<FusedLoc>(location))
     for (Location part : fused.getLocations())
       addNodes(part, nodes);
-  }
 }
 
 std::vector<KernelCost> listKernels(ModuleOp module) {
   std::vector<KernelCost> kernels;
+  std::vector<llvm::SetVector<StringAttr>> nodes;
   llvm::StringMap<size_t> byName;
   module.walk([&](func::CallOp call) {
     auto kernel = module.lookupSymbol<func::FuncOp>(call.getCallee());
@@ -95,14 +95,17 @@ std::vector<KernelCost> listKernels(ModuleOp module) {
     auto [place, isNew] = byName.try_emplace(call.getCallee(), kernels.size());
     if (isNew) {
       KernelCost &made = kernels.emplace_back();
+      nodes.emplace_back();
       made.name = call.getCallee().str();
       if (auto tile = kernel->getAttrOfType<DenseI64ArrayAttr>(kTileAttr))
         made.tile = tile.asArrayRef().vec();
     }
-    KernelCost &cost = kernels[place->second];
-    ++cost.calls;
-    addNodes(call.getLoc(), cost.nodes);
+    ++kernels[place->second].calls;
+    addNodes(call.getLoc(), nodes[place->second]);
   });
+  for (auto [cost, names] : llvm::zip_equal(kernels, nodes))
+    for (StringAttr name : names)
+      cost.nodes.push_back(name.str());
   return kernels;
 }
 

@@ -1,0 +1,175 @@
+// The writer of one kernel's loop nest. Its methods lie by meaning in
+//   EmitTile.cpp      loops, tiles and reductions
+//   TileOperands.cpp  where operands stand, loads and stores
+//   TilePanels.cpp    panels that are filled at run time
+//   TilePadding.cpp   what keeps out of padding
+//   TileBody.cpp      bodies on vectors
+//   TileDots.cpp      reductions by dot products
+#ifndef ONNXC_PASSES_SCHEDULE_TILEEMITTER_H
+#define ONNXC_PASSES_SCHEDULE_TILEEMITTER_H
+
+#include "passes/schedule/EmitTile.h"
+
+namespace onnxc {
+
+class TileEmitter {
+public:
+  /// `packed`: as in emitNest().
+  TileEmitter(LoopNest &nest, const Tiling &t, const Target &target, mlir::Value packed);
+  void emit() { emitParallel(0, Tile{1, 1, 1}); }
+
+private:
+  using Value = mlir::Value;
+  template <typename T, unsigned N = llvm::CalculateSmallVectorDefaultInlinedElements<T>::value>
+  using SmallVector = llvm::SmallVector<T, N>;
+  template <typename T>
+  using ArrayRef = llvm::ArrayRef<T>;
+
+  /// Operand positions in `operands`: inputs, accumulator, epilogue inputs, output.
+  struct Operand {
+    Access *access = nullptr;
+    Value flat; ///< 1-D view with unit stride
+    Value base; ///< element offset of the current iteration
+    bool isPanel = false;
+  };
+
+  /// Where in the loops the emitter is. What follows a loop must not see its
+  /// induction variable.
+  struct Position {
+    SmallVector<Value> bases; ///< of the operands
+    Value sourceBase;
+    SmallVector<Value> ivs;
+  };
+
+  /// The tile being written.
+  struct Tile {
+    unsigned rows = 1; ///< iterations of the tile loop
+    unsigned vectors = 1;
+    unsigned lanes = 1; ///< 1: scalars
+  };
+
+  /// Offset of an operand at row r of the tile, lane `lane`, and unrolled reductions.
+  struct Point {
+    unsigned row = 0;
+    int64_t lane = 0;
+    SmallVector<std::pair<int, int64_t>> reductions;
+  };
+
+  /// Memory of one straight-line stretch: loads are made once.
+  using LoadCache = llvm::DenseMap<std::tuple<unsigned, int64_t, unsigned>, Value>;
+
+  /// Padding that is left out. Iteration k of `reduction` at iteration x of
+  /// `parallel` reads position x * stride + k * dilation - low: done where that
+  /// is within [0, extent).
+  struct Clip {
+    int parallel = -1; ///< -1: always 0
+    int reduction = -1;
+    int64_t stride = 0, dilation = 1, low = 0, extent = 0, taps = 0;
+
+    bool inside(int64_t x, int64_t k) const {
+      int64_t at = x * stride + k * dilation - low;
+      return at >= 0 && at < extent;
+    }
+    /// Iterations x in [first, second) need no bounds.
+    std::pair<int64_t, int64_t> interior(int64_t count) const;
+  };
+
+  // ---- small builders
+  Value index(int64_t v);
+  Value value(mlir::OpFoldResult r);
+  Value add(Value a, Value c);
+  Value addConst(Value a, int64_t c) { return c == 0 ? a : add(a, index(c)); }
+  Value mul(Value a, mlir::OpFoldResult c);
+  Value widen(Value v, unsigned lanes);
+
+  // ---- operands
+  Value flatten(Value memref);
+  Position savePosition();
+  void restorePosition(const Position &saved);
+  /// Coefficient of loop d within the panel.
+  int64_t panelCoeff(int d);
+  /// The iteration of loop d moves from 0 to iv.
+  void enter(int d, Value iv);
+  /// The vector loop stands at iv, which is column `within` of the panel that starts at iteration `panelStart`.
+  void enterVector(Value iv, Value panelStart, int64_t within);
+  /// Value of operand i at a point: a vector, or a scalar when it does not move along the vector loop.
+  Value load(unsigned i, const Point &p, unsigned lanes, LoadCache *cache);
+  Value loadAt(Operand &o, Value at, unsigned lanes);
+  void store(const Point &p, Value v, unsigned lanes);
+  size_t accumulatorIndex() { return nest.inputs.size(); }
+  size_t outputIndex() { return operands.size() - 1; }
+
+  // ---- panels
+  /// Copies the columns of the current panel: panel[r][j] = source[r, j].
+  void fillPanel(unsigned columns);
+
+  // ---- padding
+  bool isColumn(const Clip &c) const { return c.parallel >= 0 && c.parallel == t.tileLoop; }
+  /// Bounds of the reduction loop are worked out at run time.
+  bool isBounded(const Clip &c) const { return !isColumn(c) && !inInterior.contains(c.parallel); }
+  bool isBoundedReduction(int d) const;
+  /// A tile of known position reads padding in some of its columns.
+  bool isColumnReduction(int d) const;
+  bool rowInside(unsigned row, int reduction, int64_t k) const;
+  /// First and last + 1 iteration of reduction loop d.
+  std::pair<Value, Value> reductionRange(int d);
+  /// Steps outside and inside the border get code of their own where the
+  /// reductions are short enough to be written out.
+  void emitRows(size_t level, Tile tile, int d);
+  /// Reduction `level` written out, each step for the rows of the tile that do not read padding in it.
+  SmallVector<Value> emitColumns(size_t level, ArrayRef<Point> points, ArrayRef<Value> accs, unsigned lanes);
+
+  // ---- bodies
+  /// Evaluates the body on vectors. Values that are the same in all lanes stay scalars.
+  Value evaluate(mlir::linalg::GenericOp op, ArrayRef<Value> args, const Point &p, unsigned lanes, bool fuseMultiplyAdd);
+  Value indexValue(unsigned dim, const Point &p, unsigned lanes);
+  /// One step of the root body at a point on accumulator `acc` (null: not read).
+  Value rootStep(const Point &p, Value acc, unsigned lanes, LoadCache *cache);
+  /// The value the accumulator starts from.
+  Value initial(const Point &p, unsigned lanes);
+  /// Epilogue and stores.
+  void finish(ArrayRef<Point> points, ArrayRef<Value> accs, unsigned lanes);
+
+  // ---- loops and tiles
+  /// for (iv = from; iv < to; iv += step) body(iv); unrolled away when it runs once.
+  void loop(Value from, Value to, int64_t step, std::optional<int64_t> trips, llvm::function_ref<void(Value)> body);
+  void emitParallel(size_t level, Tile tile);
+  void emitTileLoop(size_t level, Tile tile);
+  void emitVectorLoop(size_t level, Tile tile);
+  void emitTile(Tile tile);
+
+  // ---- reductions
+  /// Whether the reduction loops level.. are written out.
+  bool unrollFrom(size_t level, size_t accs);
+  SmallVector<Value> emitReductions(size_t level, ArrayRef<Point> points, ArrayRef<Value> accs, unsigned lanes);
+  SmallVector<Value> reductionLoop(int d, Value from, Value to, int64_t step, ArrayRef<Value> accs,
+                                   llvm::function_ref<SmallVector<Value>(ArrayRef<Value>)> body);
+  /// `count` consecutive iterations of loop d.
+  SmallVector<Value> emitSteps(int d, int64_t count, ArrayRef<Point> points, ArrayRef<Value> accs, unsigned lanes);
+  /// All remaining reduction loops, written out.
+  SmallVector<Value> emitUnrolled(size_t level, ArrayRef<Point> points, ArrayRef<Value> accs, unsigned lanes);
+  Value neutral(mlir::Type type);
+  Value combine(Value a, Value c);
+  void emitHorizontal(Tile tile);
+  SmallVector<Value> emitHorizontalLevel(size_t level, ArrayRef<Value> accs);
+
+  LoopNest &nest;
+  const Tiling &t;
+  const Target &target;
+  mlir::OpBuilder b;
+  mlir::Location loc;
+  Value zero;
+  SmallVector<Operand> operands;
+  Operand source; ///< what a run-time panel is filled from
+  SmallVector<Value> ivs;
+  Value fillValue;
+  SmallVector<Clip> clips;
+  llvm::SmallDenseSet<int> inInterior; ///< parallel loops that are away from the padding here
+  bool atBorder = false;               ///< the tile starts at iteration `tileStart` and may read padding
+  int64_t tileStart = 0;
+  std::optional<mlir::vector::CombiningKind> kind;
+};
+
+} // namespace onnxc
+
+#endif
