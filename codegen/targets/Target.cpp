@@ -108,6 +108,33 @@ const VectorRule kVectorRules[] = {
     {kWasm, "", "none", 0, 16, false}, // the registers of the machines that engines run on
 };
 
+/// The first form whose features are all there counts.
+struct DotRule {
+  llvm::ArrayRef<Arch> archs;
+  const char *features; ///< separated by spaces
+  DotForm form;
+};
+
+using Variants = llvm::ArrayRef<DotForm::Variant>;
+const DotForm::Variant kDpbusd[] = {
+    {16, "llvm.x86.avx512.vpdpbusd.512"}, {8, "llvm.x86.avx512.vpdpbusd.256"}, {4, "llvm.x86.avx512.vpdpbusd.128"}};
+const DotForm::Variant kMaddwd[] = {
+    {16, "llvm.x86.avx512.pmaddw.d.512"}, {8, "llvm.x86.avx2.pmadd.wd"}, {4, "llvm.x86.sse2.pmadd.wd"}};
+const DotForm::Variant kSdot[] = {{4, "llvm.aarch64.neon.sdot.v4i32.v16i8"}};
+const DotForm::Variant kWasmDot[] = {{4, "llvm.wasm.dot"}};
+
+const DotRule kDotRules[] = {
+    {kX8664, "avx512vnni avx512vl avx512bw avx512dq", {.name = "vpdpbusd", .unsignedA = true, .variants = kDpbusd}},
+    {kX8664, "avxvnni", {.name = "vpdpbusd", .unsignedA = true, .variants = Variants(kDpbusd).drop_front()}},
+    {kX8664, "avx512vl avx512bw avx512dq", {.name = "vpmaddwd", .group = 2, .bits = 16, .adds = false, .variants = kMaddwd}},
+    {kX86, "avx2", {.name = "vpmaddwd", .group = 2, .bits = 16, .adds = false, .variants = Variants(kMaddwd).drop_front()}},
+    {kX86, "sse4.1", {.name = "pmaddwd", .group = 2, .bits = 16, .adds = false, .variants = Variants(kMaddwd).drop_front(2)}},
+    {kA64, "dotprod", {.name = "sdot", .chunk = 4, .variants = kSdot}},
+    {kArm, "mve", {.name = "vmladava", .step = DotForm::Step::Reduction, .group = 16, .rows = 2, .columns = 2}},
+    {kArm, "dsp", {.name = "smlad", .step = DotForm::Step::DualHalf, .bits = 16, .subtracts = true, .rows = 2, .columns = 2}},
+    {kWasm, "simd128", {.name = "i32x4.dot_i16x8_s", .group = 2, .bits = 16, .adds = false, .chunk = 4, .variants = kWasmDot}},
+};
+
 const FactRule kFactRules[] = {
     {kX86, &Target::memoryOperands, "*"},
     {kX86, &Target::f32, "sse"},
@@ -269,6 +296,12 @@ bool deriveFacts(Target &target, std::string &error) {
   for (const FactRule &rule : kFactRules)
     if (llvm::is_contained(rule.archs, triple.getArch()))
       target.*rule.fact = llvm::StringRef(rule.features) == "*" || llvm::any_of(words(rule.features), has);
+  target.dot = nullptr;
+  for (const DotRule &rule : kDotRules)
+    if (llvm::is_contained(rule.archs, triple.getArch()) && llvm::all_of(words(rule.features), has)) {
+      target.dot = &rule.form;
+      break;
+    }
   return true;
 }
 

@@ -9,6 +9,41 @@
 
 namespace onnxc {
 
+/// How a machine adds products of 8-bit integers to 32-bit sums: one sum takes
+/// `group` products, whose operands lie next to each other along the reduction.
+/// A is the operand that is read in place, B the one in panels.
+struct DotForm {
+  enum class Step {
+    Intrinsic, ///< `variants`, on vectors; a word of A is the same in all lanes
+    DualHalf,  ///< two products of halves of words per instruction (smlad), one sum
+    Reduction, ///< one sum of a whole vector of products (vmladava)
+  };
+  struct Variant {
+    unsigned lanes;        ///< sums
+    const char *intrinsic; ///< of LLVM
+  };
+
+  const char *name;             ///< the instruction, as --list-targets has it
+  Step step = Step::Intrinsic;
+  unsigned group = 4;           ///< products per sum
+  unsigned bits = 8;            ///< of the operands that the instruction takes: 8, or 16 when A and B are widened first
+  bool unsignedA = false;       ///< what an 8-bit A is taken for; B is signed
+  bool adds = true;             ///< the instruction adds to the sums; otherwise an addition follows
+  bool subtracts = false;       ///< widening A subtracts its zero point at no cost
+  unsigned chunk = 1;           ///< groups of A that are worth loading at once
+  unsigned rows = 0, columns = 0; ///< largest tile of single sums; 0: vectors, by the registers
+  llvm::ArrayRef<Variant> variants; ///< from the widest on
+
+  /// The narrowest variant that has `lanes` sums; null: none.
+  const Variant *variant(unsigned lanes) const {
+    const Variant *best = nullptr;
+    for (const Variant &v : variants)
+      if (v.lanes >= lanes)
+        best = &v;
+    return best;
+  }
+};
+
 /// One row of the target table. A new CPU is a new row; passes ask for these
 /// capabilities and never for names.
 struct Target {
@@ -34,6 +69,7 @@ struct Target {
   bool round = false;        ///< floor, ceil, trunc, roundeven in hardware
   bool minMax = true;        ///< NaN-propagating minimum and maximum without a call
   bool f16Conversion = false; ///< f16 <-> f32 in hardware
+  const DotForm *dot = nullptr; ///< products of 8-bit integers; null: by plain multiplications and additions
 
   // Facts of the system.
   unsigned indexBits = 64;       ///< width of `index`, size_t and pointers

@@ -43,7 +43,7 @@ TileEmitter::TileEmitter(LoopNest &nest, const Tiling &t, const Target &target, 
       continue;
     }
     if (panel && t.packAtRunTime) {
-      int64_t elements = reductionDepth(nest) * t.width();
+      int64_t elements = t.panelElements(nest, 1);
       auto type = MemRefType::get({elements}, o.access->element);
       source = o;
       source.flat = flatten(o.access->operand);
@@ -173,7 +173,7 @@ void TileEmitter::emitVectorLoop(size_t level, Tile tile) {
     loop(from, to, int64_t(vectors) * lanes, trips, [&](Value iv) {
       enterVector(iv, panel ? index(*panel) : iv, within);
       if (t.packAtRunTime)
-        fillPanel(vectors * lanes);
+        t.dot ? fillGroups(vectors * lanes) : fillPanel(vectors * lanes);
       Tile inner = tile;
       inner.vectors = vectors;
       inner.lanes = lanes;
@@ -214,6 +214,12 @@ void TileEmitter::emitTile(Tile tile) {
     for (Point &p : points)
       accs.push_back(rootStep(p, readsOut ? initial(p, tile.lanes) : Value(), tile.lanes, &cache));
     // An unfused root may be followed by nothing: its value is the output.
+  } else if (t.dot) {
+    for (Point &p : points)
+      accs.push_back(dotInitial(p, tile.lanes));
+    accs = emitReductions(0, points, accs, tile.lanes);
+    for (Value &acc : accs)
+      acc = dotResult(acc, tile.lanes);
   } else {
     for (Point &p : points)
       accs.push_back(initial(p, tile.lanes));
@@ -234,6 +240,8 @@ bool TileEmitter::unrollFrom(size_t level, size_t accs) {
 }
 
 llvm::SmallVector<Value> TileEmitter::emitReductions(size_t level, ArrayRef<Point> points, ArrayRef<Value> accs, unsigned lanes) {
+  if (t.dot)
+    return emitDotReductions(level, points, accs);
   if (level == t.reductions.size() || unrollFrom(level, accs.size()))
     return emitUnrolled(level, points, accs, lanes);
   int d = t.reductions[level];

@@ -8,7 +8,7 @@ namespace onnxc {
 
 /// Emits the nest before `nest.root`'s function terminator. `packed` is the
 /// panel buffer of input tiling.packed when the compiler packed it (a memref of
-/// ceil(n / width) * depth * width elements); null otherwise.
+/// tiling.panelElements()); null otherwise.
 void emitNest(LoopNest &nest, const Tiling &tiling, const Target &target, mlir::Value packed);
 
 /// Number of iterations of the reduction loops together (all static).

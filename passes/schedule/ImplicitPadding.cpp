@@ -161,7 +161,8 @@ private:
         auto a = dyn_cast_if_present<BlockArgument>(nest->inputs[input].operand);
         return a && call.getOperand(a.getArgNumber()).getDefiningOp<memref::GetGlobalOp>();
       };
-      good = windowsAreSimple(*nest) && chooseTiling(*nest, target, {isWeight, true}).has_value();
+      auto tiling = windowsAreSimple(*nest) ? chooseTiling(*nest, target, {isWeight, true}) : std::nullopt;
+      good = tiling && !tiling->wantsStoredPadding;
     }
     trial.erase();
     return good;

@@ -6,6 +6,7 @@
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/BuiltinDialect.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
+#include "llvm/Support/Endian.h"
 
 using namespace mlir;
 
@@ -102,6 +103,8 @@ memref::GlobalOp WeightPacker::packed(memref::GlobalOp source, MemRefType type, 
   os << "+" << a.constant;
   for (int r : t.reductions)
     os << "|" << coeff(r) << "x" << *nest.loops[r].size();
+  if (t.dot)
+    os << "|" << t.dot->form->name << t.dot->length << (t.dot->corrects ? "s" : "") << (t.dot->product.unsignedB ? "u" : "");
   if (memref::GlobalOp known = cache.lookup(key))
     return known;
 
@@ -144,9 +147,28 @@ memref::GlobalOp WeightPacker::packed(memref::GlobalOp source, MemRefType type, 
           memcpy(out + j * size, row + j * nStride * size, size);
     }
   };
+  // Groups of the run lie next to each other; behind them stand the sums of the columns.
+  auto copyGroups = [&](int64_t start, int64_t columns, int64_t panel, int64_t within) {
+    int64_t group = t.dot->form->group, length = t.dot->length, padded = t.dot->paddedLength();
+    char *block = to + panel * t.panelStep(nest);
+    for (int64_t j = 0; j < columns; ++j) {
+      int32_t sum = 0;
+      for (int64_t k = 0; k < depth; ++k) {
+        char value = from[offsets[k] + (start + j) * nStride];
+        if (t.dot->product.unsignedB)
+          value ^= 0x80;
+        sum += static_cast<signed char>(value);
+        int64_t at = k / length * padded + k % length;
+        block[at / group * width * group + (within + j) * group + at % group] = value;
+      }
+      if (t.dot->corrects)
+        llvm::support::endian::write32le(block + t.panelDepth(nest) * width + 4 * (within + j), uint32_t(sum));
+    }
+  };
   for (const Tiling::Piece &p : t.pieces(n))
     for (int64_t i = 0, columns = int64_t(p.vectors) * p.lanes; i < p.trips; ++i)
-      copyColumns(p.start + i * columns, columns, p.panel + i * columns, p.within);
+      t.dot ? copyGroups(p.start + i * columns, columns, p.panel + i * columns, p.within)
+            : copyColumns(p.start + i * columns, columns, p.panel + i * columns, p.within);
 
   OpBuilder b(source);
   std::string name = source.getSymName().str() + "_panel" + std::to_string(count++);
@@ -161,8 +183,7 @@ memref::GlobalOp WeightPacker::packed(memref::GlobalOp source, MemRefType type, 
 
 Value WeightPacker::pack(func::FuncOp kernel, unsigned arg, const LoopNest &nest, const Tiling &t) {
   int64_t width = t.width(), n = *nest.loops[t.vectorLoop].size();
-  auto type = MemRefType::get({int64_t(llvm::divideCeil(n, width)) * reductionDepth(nest) * width},
-                              nest.inputs[t.packed].element);
+  auto type = MemRefType::get({t.panelElements(nest, llvm::divideCeil(n, width))}, nest.inputs[t.packed].element);
   for (func::CallOp call : calls[kernel.getSymNameAttr()]) {
     memref::GlobalOp source = globalOf(call.getOperand(arg));
     memref::GlobalOp panel = packed(source, type, nest, t);

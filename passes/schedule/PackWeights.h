@@ -20,7 +20,8 @@ public:
   bool isApart(mlir::func::FuncOp kernel, unsigned arg) const;
 
   /// Makes argument `arg` of `kernel` a panel buffer
-  ///   [ceil(n / width)][reduction loops][width], zero padded
+  ///   [ceil(n / width)][reduction loops][width], zero padded, or for dot products
+  ///   [ceil(n / width)]{[other reductions][ceil(run / group)][width][group], i32[width] sums of the columns}
   /// (the last panel holds the columns of the tail's pieces, Tiling::pieces),
   /// and every call pass its constant in that form. Returns the new argument,
   /// which stands after the old one; the caller erases the old.

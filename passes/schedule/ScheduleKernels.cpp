@@ -12,6 +12,7 @@
 #include "passes/schedule/Schedule.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -94,7 +95,7 @@ struct ScheduleKernelsPass : PassWrapper<ScheduleKernelsPass, OperationPass<Modu
   StringRef getArgument() const override { return "onnxc-schedule-kernels"; }
   StringRef getDescription() const override { return "tile and vectorise each kernel for the target"; }
   void getDependentDialects(DialectRegistry &r) const override {
-    r.insert<arith::ArithDialect, math::MathDialect, memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect>();
+    r.insert<arith::ArithDialect, LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect>();
   }
   void runOnOperation() override {
     WeightPacker packer(getOperation());

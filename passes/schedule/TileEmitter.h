@@ -103,6 +103,26 @@ private:
   /// Copies the columns of the current panel: panel[r][j] = source[r, j].
   void fillPanel(unsigned columns);
 
+  /// The same for dot products, with the sums of the columns behind.
+  void fillGroups(unsigned columns);
+
+  // ---- dot products
+  /// Sums per instruction for a tile of `lanes`: at least as many.
+  unsigned dotLanes(unsigned lanes) const;
+  /// The value the sums start from: the accumulator's, less the correction.
+  Value dotInitial(const Point &p, unsigned lanes);
+  Value dotResult(Value sums, unsigned lanes);
+  /// The zero point of A as i32; null: 0.
+  Value zeroPoint();
+  SmallVector<Value> emitDotReductions(size_t level, ArrayRef<Point> points, ArrayRef<Value> accs);
+  /// `steps` groups from where the operands stand; `rest` elements of A in the last, or 0 for whole groups.
+  SmallVector<Value> emitDots(int64_t steps, int64_t rest, ArrayRef<Point> points, ArrayRef<Value> accs);
+  /// Group `step` of row `row` of A, as the instruction takes it: one value, or two of halves.
+  SmallVector<Value> dotA(unsigned row, int64_t step, int64_t rest, unsigned sums, LoadCache &loaded);
+  SmallVector<Value> dotB(int64_t step, int64_t lane, unsigned sums);
+  Value dotStep(ArrayRef<Value> a, ArrayRef<Value> b, Value acc);
+  Value intrinsic(llvm::StringRef name, mlir::Type type, ArrayRef<Value> args);
+
   // ---- padding
   bool isColumn(const Clip &c) const { return c.parallel >= 0 && c.parallel == t.tileLoop; }
   /// Bounds of the reduction loop are worked out at run time.
@@ -163,6 +183,7 @@ private:
   Operand source; ///< what a run-time panel is filled from
   SmallVector<Value> ivs;
   Value fillValue;
+  Value correctionBase; ///< where the sums of the panel's columns stand, at the tile's first column
   SmallVector<Clip> clips;
   llvm::SmallDenseSet<int> inInterior; ///< parallel loops that are away from the padding here
   bool atBorder = false;               ///< the tile starts at iteration `tileStart` and may read padding

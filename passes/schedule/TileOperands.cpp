@@ -71,8 +71,10 @@ void TileEmitter::restorePosition(const Position &saved) {
 }
 
 int64_t TileEmitter::panelCoeff(int d) {
-  int64_t c = t.width();
+  int64_t c = t.dot ? t.dot->paddedLength() * t.width() : t.width();
   for (int r : llvm::reverse(t.reductions)) {
+    if (t.dot && llvm::is_contained(t.dot->run, r))
+      continue;
     if (r == d)
       return c;
     c *= *nest.loops[r].size();
@@ -105,9 +107,14 @@ void TileEmitter::enterVector(Value iv, Value panelStart, int64_t within) {
     if (!o.isPanel) {
       if (o.access->dependsOn(d))
         o.base = add(o.base, mul(iv, o.access->coeff[d]));
-    } else if (!t.packAtRunTime) {
+    } else {
       // Panels lie one after the other.
-      o.base = addConst(add(o.base, mul(panelStart, b.getIndexAttr(reductionDepth(nest)))), within);
+      if (!t.packAtRunTime)
+        o.base = add(o.base, mul(panelStart, b.getIndexAttr(t.panelStep(nest))));
+      else
+        within = 0;
+      correctionBase = addConst(o.base, t.panelDepth(nest) * t.width() + 4 * within);
+      o.base = addConst(o.base, within * (t.dot ? t.dot->form->group : 1));
     }
   }
   if (source.access)

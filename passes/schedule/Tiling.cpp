@@ -5,6 +5,7 @@
 #include "passes/schedule/Tiling.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Matchers.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -108,9 +109,10 @@ public:
   std::optional<Tiling> choose() {
     unsigned bits = widestBits(nest, target.indexBits);
     fullLanes = target.lanes(bits);
-    // Without vectors, a tile of scalars still saves loads of a float reduction.
-    bool scalar = fullLanes < 2;
-    if (nest.loops.empty() || (scalar && !(nest.hasReduction() && floatRegisters())))
+    // Without vectors, a tile of scalars still saves loads of a reduction in
+    // float registers, or by dot products.
+    bool scalar = fullLanes < 2, dots = target.dot && nest.hasReduction() && integerProduct(nest);
+    if (nest.loops.empty() || (scalar && !dots && !(nest.hasReduction() && floatRegisters())))
       return std::nullopt;
     if (!chooseVectorLoop())
       return std::nullopt;
@@ -135,8 +137,10 @@ public:
     }
     if (!nest.hasReduction())
       chooseElementwise(extent);
-    else
+    else if (!dots || !chooseDots(extent))
       chooseReduction(extent);
+    if (scalar && !t.dot && !floatRegisters())
+      return std::nullopt;
     return t;
   }
 
@@ -326,6 +330,11 @@ private:
             return n;
       return balanced(rows, limit);
     };
+    if (t.dot && t.dot->form->rows) {
+      t.vectors = balanced(extent, t.dot->form->columns);
+      t.tile = balanced(rows, t.dot->form->rows);
+      return;
+    }
     t.vectors = extent >= 2 * t.lanes ? 2 : 1;
     // Each broadcast is a load where it cannot be an operand: wider tiles need
     // fewer loads per multiply-add.
@@ -333,6 +342,70 @@ private:
     if (!target.memoryOperands && extent % (4 * t.lanes) == 0 && regs >= 16 && loads(4) < loads(t.vectors))
       t.vectors = 4;
     t.tile = rowsFor(t.vectors);
+  }
+
+  /// Dot products: the reductions' order, the tile and the panels are theirs. False, and nothing changed, where they do
+  /// not fit.
+  bool chooseDots(int64_t extent) {
+    std::optional<Dot> dot = dotFor(t.vectorLoop);
+    if (!dot)
+      return false;
+    if (dot->form->step == DotForm::Step::Intrinsic && !dot->form->variant(t.lanes))
+      return false;
+    Tiling without = t;
+    t.dot = dot;
+    if (dot->form->step != DotForm::Step::Intrinsic)
+      t.lanes = 1;
+    for (int r : dot->run)
+      llvm::erase(t.reductions, r);
+    t.reductions.append(dot->run);
+    chooseReduction(extent);
+    bool fits = t.packed == int(dot->product.b);
+    if (t.packAtRunTime && dot->run.size() > 1) {
+      // Loops of a run are one loop of A, and several of B.
+      t.dot->run = {dot->run.back()};
+      t.dot->length = *nest.loops[dot->run.back()].size();
+    }
+    bool leftOut = dot->corrects && llvm::any_of(nest.inputs, [](const Access &a) { return !a.windows.empty(); });
+    if (fits && !leftOut)
+      return true;
+    t = without;
+    t.wantsStoredPadding = fits;
+    return false;
+  }
+
+  std::optional<Dot> dotFor(int v) {
+    Dot dot{target.dot, *integerProduct(nest)};
+    IntegerProduct &p = dot.product;
+    if (nest.inputs[p.a].dependsOn(v)) {
+      std::swap(p.a, p.b);
+      std::swap(p.unsignedA, p.unsignedB);
+      std::swap(p.zeroA, p.zeroB);
+    }
+    const Access &a = nest.inputs[p.a], &b = nest.inputs[p.b];
+    if (a.dependsOn(v) || !b.dependsOn(v) || !allReductionsStatic() || !nest.loops[v].size())
+      return std::nullopt;
+    // What panels hold is signed.
+    APInt zeroB;
+    bool centred = p.unsignedB ? p.zeroB && matchPattern(p.zeroB, m_ConstantInt(&zeroB)) && zeroB == 128 : !p.zeroB;
+    if (!centred)
+      return std::nullopt;
+    for (bool found = true; found;) {
+      found = false;
+      for (size_t d = 0; d < nest.loops.size() && !found; ++d)
+        if (nest.loops[d].reduction && !inWindow(d) && !llvm::is_contained(dot.run, int(d)) &&
+            getConstantIntValue(a.coeff[d]) == dot.length) {
+          dot.run.insert(dot.run.begin(), d);
+          dot.length *= *nest.loops[d].size();
+          found = true;
+        }
+    }
+    if (dot.run.empty())
+      return std::nullopt;
+    if (dot.form->bits == 8 && dot.form->unsignedA != p.unsignedA)
+      dot.flip = dot.form->unsignedA ? 128 : -128;
+    dot.corrects = dot.flip || (p.zeroA && !dot.form->subtracts);
+    return dot;
   }
 
   void chooseReduction(int64_t extent) {
@@ -358,7 +431,8 @@ private:
     }
     unsigned regs = target.vectorRegs;
     if (t.tileLoop < 0) {
-      t.vectors = std::min<int64_t>(8, std::max<int64_t>(1, extent / t.lanes));
+      unsigned most = t.dot && t.dot->form->columns ? 2 * t.dot->form->columns : 8;
+      t.vectors = std::min<int64_t>(most, std::max<int64_t>(1, extent / t.lanes));
     } else if (contraction) {
       chooseTileShape(extent, sizeOr(nest.loops[t.tileLoop], kUnknownExtent), regs);
     } else {
@@ -368,13 +442,14 @@ private:
     for (size_t i = 0; i < nest.inputs.size(); ++i) {
       const Access &a = nest.inputs[i];
       bool single = t.tileLoop < 0; // a matrix times a vector: panels make it one stream
-      if (t.packed >= 0 || !packable(i, v) || !(single || (contraction && !a.dependsOn(t.tileLoop))))
+      bool dotPanel = t.dot && i == t.dot->product.b;
+      if (t.packed >= 0 || (t.dot && !dotPanel) || !packable(i, v) || !(single || (contraction && !a.dependsOn(t.tileLoop))))
         continue;
       // A panel that changes with another parallel loop (groups, batches) is filled at run time.
       bool varies = llvm::any_of(t.order, [&](int d) { return d != v && a.dependsOn(d); });
       if (isWeight(i) && !varies) {
         t.packed = i;
-      } else if (!a.contiguousIn(v) && canPackAtRunTime(i, v)) {
+      } else if ((dotPanel || !a.contiguousIn(v)) && canPackAtRunTime(i, v)) {
         t.packed = i;
         t.packAtRunTime = true;
       }

@@ -5,11 +5,36 @@
 #include "codegen/targets/Target.h"
 #include "passes/schedule/LoopNest.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/Support/MathExtras.h"
 
 namespace onnxc {
 
 /// Estimates take a loop for this many iterations where its extent is known at run time only.
 constexpr int64_t kUnknownExtent = 256;
+
+/// A root of the form  acc + (a - zeroA) * (b - zeroB)  on 8-bit integers.
+struct IntegerProduct {
+  unsigned a, b;           ///< inputs of the root
+  bool unsignedA, unsignedB;
+  /// Zero points, as they stand in the body: null for 0, a constant, or the
+  /// conversion of an input to i32.
+  mlir::Value zeroA, zeroB;
+};
+
+/// Nullopt: `nest` has no such root.
+std::optional<IntegerProduct> integerProduct(const LoopNest &nest);
+
+/// How a tile adds up products group by group (DotForm).
+struct Dot {
+  const DotForm *form;
+  IntegerProduct product;       ///< a is read in place, b in panels
+  llvm::SmallVector<int> run;   ///< the last reductions: a is contiguous along them together
+  int64_t length = 1;           ///< iterations of the run
+  int64_t flip = 0;             ///< the instruction sees a + flip, where it wants another sign
+  bool corrects = false;        ///< panels end with a row of sums of b, which takes zero point and flip out of the result
+
+  int64_t paddedLength() const { return llvm::alignTo(length, form->group); }
+};
 
 /// How a loop nest is executed.
 struct Tiling {
@@ -24,9 +49,17 @@ struct Tiling {
   bool packAtRunTime = false; ///< the panel is filled by the kernel itself
   llvm::SmallVector<int> order; ///< parallel loops from outside in, including both of the above
   llvm::SmallVector<int> reductions; ///< reduction loops from outside in (the horizontal one last)
+  std::optional<Dot> dot;      ///< the reduction is done by dot products
+  bool wantsStoredPadding = false; ///< dot products would do it if no padding were left out
 
-  /// Iterations of a panel of the packed input.
+  /// Columns of a panel of the packed input.
   int64_t width() const { return int64_t(vectors) * lanes; }
+  /// Elements of a panel of the packed input per column, padding included.
+  int64_t panelDepth(const LoopNest &nest) const;
+  /// Elements from one column's panel to the next one's, divided by the columns.
+  int64_t panelStep(const LoopNest &nest) const { return panelDepth(nest) + (dot && dot->corrects ? 4 : 0); }
+  /// Elements of `count` panels, and behind them what the widest load reads of the last.
+  int64_t panelElements(const LoopNest &nest, int64_t count) const;
 
   /// A stretch of the vector loop that is executed by tiles of one width.
   struct Piece {

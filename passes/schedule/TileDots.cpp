@@ -1,0 +1,423 @@
+// Reductions by dot products: groups of 8-bit products added to 32-bit sums.
+//
+// A word of A, `group` elements that lie next to each other, meets a vector of
+// the panel that holds as many elements of each column.  The last group of a
+// run is filled up with zeros in the panel; of A only what is there is read.
+#include "passes/schedule/TileEmitter.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+
+namespace onnxc {
+
+using Step = DotForm::Step;
+
+/// A long run is done in steps of so many groups.
+static constexpr int64_t kGroupUnroll = 4;
+
+Value TileEmitter::intrinsic(StringRef name, Type type, ArrayRef<Value> args) {
+  return LLVM::CallIntrinsicOp::create(b, loc, type, b.getStringAttr(name), ValueRange(args)).getResult(0);
+}
+
+unsigned TileEmitter::dotLanes(unsigned lanes) const {
+  const DotForm &form = *t.dot->form;
+  return form.step == Step::Intrinsic ? form.variant(lanes)->lanes : 1;
+}
+
+Value TileEmitter::zeroPoint() {
+  Value zero = t.dot->product.zeroA;
+  if (!zero)
+    return {};
+  Operation *def = zero.getDefiningOp();
+  if (isa<arith::ConstantOp>(def))
+    return b.clone(*def)->getResult(0);
+  unsigned input = cast<BlockArgument>(def->getOperand(0)).getArgNumber();
+  OperationState state(loc, def->getName(), {load(input, Point(), 1, nullptr)}, {zero.getType()});
+  return b.create(state)->getResult(0);
+}
+
+//===----------------------------------------------------------------------===//
+// Sums
+//===----------------------------------------------------------------------===//
+
+Value TileEmitter::dotInitial(const Point &p, unsigned lanes) {
+  unsigned sums = dotLanes(lanes);
+  Value start;
+  if (fillValue) {
+    start = widen(fillValue, sums);
+  } else {
+    start = initial(p, lanes);
+    if (sums > 1 && lanes == 1) {
+      start = widen(start, sums);
+    } else if (sums > lanes) {
+      Value none = arith::ConstantOp::create(b, loc, b.getZeroAttr(VectorType::get({int64_t(sums)}, b.getI32Type())));
+      start = vector::InsertStridedSliceOp::create(b, loc, start, none, ArrayRef<int64_t>{0}, ArrayRef<int64_t>{1});
+    }
+  }
+  if (!t.dot->corrects)
+    return start;
+  // (zero point + flip) * sum of the column
+  Value factor = zeroPoint(), flip = arith::ConstantIntOp::create(b, loc, t.dot->flip, 32);
+  factor = factor && t.dot->flip ? b.createOrFold<arith::AddIOp>(loc, factor, flip) : factor ? factor : flip;
+  int64_t bytes = 4 * int64_t(sums);
+  Value raw = vector::LoadOp::create(b, loc, VectorType::get({bytes}, b.getI8Type()), operands[t.packed].flat,
+                                     ValueRange{addConst(correctionBase, 4 * p.lane)});
+  Value columns = vector::BitCastOp::create(b, loc, VectorType::get({int64_t(sums)}, b.getI32Type()), raw);
+  if (sums == 1)
+    columns = vector::ExtractOp::create(b, loc, columns, int64_t(0));
+  Value correction = arith::MulIOp::create(b, loc, columns, widen(factor, sums));
+  return arith::SubIOp::create(b, loc, start, correction);
+}
+
+Value TileEmitter::dotResult(Value sums, unsigned lanes) {
+  auto type = dyn_cast<VectorType>(sums.getType());
+  if (!type || type.getNumElements() == int64_t(lanes))
+    return sums;
+  if (lanes == 1)
+    return vector::ExtractOp::create(b, loc, sums, int64_t(0));
+  return vector::ExtractStridedSliceOp::create(b, loc, sums, ArrayRef<int64_t>{0}, ArrayRef<int64_t>{int64_t(lanes)},
+                                               ArrayRef<int64_t>{1});
+}
+
+//===----------------------------------------------------------------------===//
+// One group
+//===----------------------------------------------------------------------===//
+
+/// The four bytes of `word` as two words of halves: 0 and 2, 1 and 3. `plus`, a pair of halves, is added to both.
+static SmallVector<Value> halves(OpBuilder &b, Location loc, Value word, bool isUnsigned, Value plus) {
+  Type i32 = b.getI32Type();
+  auto constant = [&](int64_t v) -> Value { return arith::ConstantIntOp::create(b, loc, v, 32); };
+  Value turned = arith::OrIOp::create(b, loc, arith::ShRUIOp::create(b, loc, word, constant(8)),
+                                      arith::ShLIOp::create(b, loc, word, constant(24)));
+  std::string name = std::string("llvm.arm.") + (isUnsigned ? "u" : "s") + (plus ? "xtab16" : "xtb16");
+  SmallVector<Value> out;
+  for (Value v : {word, turned}) {
+    SmallVector<Value> args;
+    if (plus)
+      args.push_back(plus);
+    args.push_back(v);
+    out.push_back(LLVM::CallIntrinsicOp::create(b, loc, i32, b.getStringAttr(name), args).getResult(0));
+  }
+  return out;
+}
+
+SmallVector<Value> TileEmitter::dotA(unsigned row, int64_t step, int64_t rest, unsigned sums, LoadCache &loaded) {
+  const Dot &dot = *t.dot;
+  const DotForm &form = *dot.form;
+  Operand &o = operands[dot.product.a];
+  int64_t group = form.group, constant = step * group;
+  Value at = o.base;
+  if (t.tileLoop >= 0 && row) {
+    OpFoldResult c = o.access->coeff[t.tileLoop];
+    if (auto k = getConstantIntValue(c))
+      constant += *k * row;
+    else
+      at = add(at, mul(index(row), c));
+  }
+  at = addConst(at, constant);
+  auto bytes = [&](int64_t count) { return VectorType::get({count}, b.getI8Type()); };
+  auto read = [&](int64_t count, Value where) -> Value {
+    return vector::LoadOp::create(b, loc, bytes(count), o.flat, ValueRange{where});
+  };
+  Type half = b.getI16Type();
+  auto extend = [&](Value v) -> Value {
+    auto type = VectorType::get(cast<VectorType>(v.getType()).getShape(), half);
+    return dot.product.unsignedA ? arith::ExtUIOp::create(b, loc, type, v).getResult()
+                                 : arith::ExtSIOp::create(b, loc, type, v).getResult();
+  };
+  auto flipped = [&](Value v) -> Value {
+    if (!dot.flip)
+      return v;
+    auto type = cast<VectorType>(v.getType());
+    Value mask = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(type, b.getI8IntegerAttr(-128)));
+    return arith::XOrIOp::create(b, loc, v, mask);
+  };
+
+  if (form.step == Step::Reduction) {
+    if (!rest)
+      return {flipped(read(group, at))};
+    SmallVector<bool> there(group, false);
+    std::fill(there.begin(), there.begin() + rest, true);
+    Value mask = arith::ConstantOp::create(
+        b, loc, DenseElementsAttr::get(VectorType::get({group}, b.getI1Type()), ArrayRef<bool>(there)));
+    Value none = arith::ConstantOp::create(b, loc, b.getZeroAttr(bytes(group)));
+    return {flipped(vector::MaskedLoadOp::create(b, loc, bytes(group), o.flat, ValueRange{at}, mask, none))};
+  }
+
+  // Several groups at once, each a word of one vector.
+  if (form.chunk > 1 && !rest && loaded.count({row, -1, 0})) {
+    int64_t first = step / form.chunk * form.chunk;
+    Value &chunk = loaded[{row, first, 1}];
+    if (!chunk) {
+      Value from = step == first ? at : arith::SubIOp::create(b, loc, at, index((step - first) * group)).getResult();
+      Value v = read(form.chunk * group, from);
+      v = form.bits == 16 ? extend(v) : flipped(v);
+      chunk = vector::BitCastOp::create(b, loc, VectorType::get({int64_t(form.chunk)}, b.getI32Type()), v);
+    }
+    SmallVector<int64_t> mask(sums, step - first);
+    Value words = vector::ShuffleOp::create(b, loc, chunk, chunk, mask);
+    return {vector::BitCastOp::create(b, loc, VectorType::get({int64_t(sums * 32 / form.bits)}, b.getIntegerType(form.bits)), words)};
+  }
+
+  Type wordType = b.getIntegerType(8 * group);
+  Value word;
+  if (!rest) {
+    word = vector::BitCastOp::create(b, loc, VectorType::get({1}, wordType), read(group, at));
+    word = vector::ExtractOp::create(b, loc, word, int64_t(0));
+  } else {
+    for (int64_t i = 0; i < rest; ++i) {
+      Value byte = memref::LoadOp::create(b, loc, o.flat, ValueRange{addConst(at, i)});
+      byte = arith::ExtUIOp::create(b, loc, wordType, byte);
+      if (i)
+        byte = arith::ShLIOp::create(b, loc, byte, arith::ConstantIntOp::create(b, loc, wordType, 8 * i));
+      word = word ? arith::OrIOp::create(b, loc, word, byte).getResult() : byte;
+    }
+  }
+  if (form.step == Step::DualHalf) {
+    Value minus;
+    if (Value zero = zeroPoint()) {
+      Value none = arith::ConstantIntOp::create(b, loc, 0, 32), low = arith::ConstantIntOp::create(b, loc, 0xffff, 32);
+      Value negative = b.createOrFold<arith::SubIOp>(loc, none, zero);
+      negative = b.createOrFold<arith::AndIOp>(loc, negative, low);
+      minus = b.createOrFold<arith::MulIOp>(loc, negative, arith::ConstantIntOp::create(b, loc, 0x10001, 32));
+    }
+    return halves(b, loc, word, dot.product.unsignedA, minus);
+  }
+  Value all = vector::BroadcastOp::create(b, loc, VectorType::get({int64_t(sums)}, wordType), word);
+  all = vector::BitCastOp::create(b, loc, bytes(int64_t(sums) * group), all);
+  return {form.bits == 16 ? extend(all) : flipped(all)};
+}
+
+SmallVector<Value> TileEmitter::dotB(int64_t step, int64_t lane, unsigned sums) {
+  const DotForm &form = *t.dot->form;
+  Operand &o = operands[t.packed];
+  int64_t count = int64_t(sums) * form.group;
+  Value at = addConst(o.base, step * form.group * t.width() + lane * form.group);
+  Value v = vector::LoadOp::create(b, loc, VectorType::get({count}, b.getI8Type()), o.flat, ValueRange{at});
+  if (form.step == Step::DualHalf) {
+    v = vector::BitCastOp::create(b, loc, VectorType::get({1}, b.getI32Type()), v);
+    return halves(b, loc, vector::ExtractOp::create(b, loc, v, int64_t(0)), /*isUnsigned=*/false, {});
+  }
+  if (form.step == Step::Intrinsic && form.bits == 16)
+    v = arith::ExtSIOp::create(b, loc, VectorType::get({count}, b.getI16Type()), v);
+  return {v};
+}
+
+Value TileEmitter::dotStep(ArrayRef<Value> a, ArrayRef<Value> w, Value acc) {
+  const DotForm &form = *t.dot->form;
+  Type type = acc.getType();
+  switch (form.step) {
+  case Step::DualHalf:
+    for (auto [x, y] : llvm::zip_equal(a, w))
+      acc = intrinsic("llvm.arm.smlad", type, {x, y, acc});
+    return acc;
+  case Step::Reduction: {
+    auto wide = VectorType::get({int64_t(form.group)}, type);
+    Value x = arith::ExtSIOp::create(b, loc, wide, a[0]), y = arith::ExtSIOp::create(b, loc, wide, w[0]);
+    Value sum = vector::ReductionOp::create(b, loc, vector::CombiningKind::ADD, arith::MulIOp::create(b, loc, x, y));
+    return arith::AddIOp::create(b, loc, acc, sum);
+  }
+  case Step::Intrinsic:
+    break;
+  }
+  const char *name = form.variant(cast<VectorType>(type).getNumElements())->intrinsic;
+  if (form.adds)
+    return intrinsic(name, type, {acc, a[0], w[0]});
+  return arith::AddIOp::create(b, loc, acc, intrinsic(name, type, {a[0], w[0]}));
+}
+
+//===----------------------------------------------------------------------===//
+// The reduction
+//===----------------------------------------------------------------------===//
+
+SmallVector<Value> TileEmitter::emitDots(int64_t steps, int64_t rest, ArrayRef<Point> points, ArrayRef<Value> accs) {
+  SmallVector<Value> out(accs);
+  unsigned sums = 1;
+  if (auto type = dyn_cast<VectorType>(accs[0].getType()))
+    sums = type.getNumElements();
+  LoadCache loaded;
+  if (steps % t.dot->form->chunk == 0)
+    for (const Point &p : points)
+      loaded[{p.row, -1, 0}] = {};
+  for (int64_t s = 0; s < steps; ++s) {
+    int64_t left = s + 1 == steps ? rest : 0;
+    DenseMap<unsigned, SmallVector<Value>> rows;
+    DenseMap<int64_t, SmallVector<Value>> columns;
+    for (auto [i, p] : llvm::enumerate(points)) {
+      if (!rows.count(p.row))
+        rows[p.row] = dotA(p.row, s, left, sums, loaded);
+      if (!columns.count(p.lane))
+        columns[p.lane] = dotB(s, p.lane, sums);
+      out[i] = dotStep(rows[p.row], columns[p.lane], out[i]);
+    }
+  }
+  return out;
+}
+
+SmallVector<Value> TileEmitter::emitDotReductions(size_t level, ArrayRef<Point> points, ArrayRef<Value> accs) {
+  const Dot &dot = *t.dot;
+  int64_t group = dot.form->group, groups = dot.paddedLength() / group, most = target.unrollOps;
+  size_t runLevel = t.reductions.size() - dot.run.size();
+  if (level < runLevel) {
+    int d = t.reductions[level];
+    if (isColumnReduction(d))
+      return emitColumns(level, points, accs, 1);
+    int64_t work = groups * accs.size();
+    for (size_t i = level; i < runLevel; ++i)
+      work *= *nest.loops[t.reductions[i]].size();
+    auto inner = [&](ArrayRef<Value> in) { return emitDotReductions(level + 1, points, in); };
+    if (isBoundedReduction(d) || work > most) {
+      auto [from, to] = reductionRange(d);
+      return reductionLoop(d, from, to, 1, accs, inner);
+    }
+    SmallVector<Value> current(accs);
+    for (int64_t k = 0, n = *nest.loops[d].size(); k < n; ++k) {
+      auto saved = savePosition();
+      enter(d, index(k));
+      current = inner(current);
+      restorePosition(saved);
+    }
+    return current;
+  }
+
+  int64_t full = dot.length / group, rest = dot.length % group;
+  if (groups * int64_t(accs.size()) <= most)
+    return emitDots(groups, rest, points, accs);
+  auto moveTo = [&](Value position) {
+    operands[dot.product.a].base = add(operands[dot.product.a].base, position);
+    operands[t.packed].base = add(operands[t.packed].base, mul(position, b.getIndexAttr(t.width())));
+  };
+  int64_t step = kGroupUnroll * int64_t(accs.size()) <= most && full >= 2 * kGroupUnroll ? kGroupUnroll : 1;
+  int64_t looped = full / step * step;
+  SmallVector<Value> current(accs);
+  auto saved = savePosition();
+  auto loop = scf::ForOp::create(b, loc, zero, index(looped * group), index(step * group), current);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToEnd(loop.getBody());
+    moveTo(loop.getInductionVar());
+    SmallVector<Value> in(loop.getRegionIterArgs().begin(), loop.getRegionIterArgs().end());
+    scf::YieldOp::create(b, loc, emitDots(step, 0, points, in));
+  }
+  restorePosition(saved);
+  current.assign(loop.getResults().begin(), loop.getResults().end());
+  if (looped < groups) {
+    moveTo(index(looped * group));
+    current = emitDots(groups - looped, rest, points, current);
+    restorePosition(saved);
+  }
+  return current;
+}
+
+//===----------------------------------------------------------------------===//
+// Panels filled at run time
+//===----------------------------------------------------------------------===//
+
+void TileEmitter::fillGroups(unsigned columns) {
+  const Dot &dot = *t.dot;
+  Operand &panel = operands[t.packed];
+  Access &from = *source.access;
+  int64_t group = dot.form->group, width = t.width(), full = dot.length / group;
+  Type i8 = b.getI8Type();
+  auto centred = [&](Value v) -> Value {
+    if (!dot.product.unsignedB)
+      return v;
+    Value mask = arith::ConstantOp::create(b, loc, b.getI8IntegerAttr(-128));
+    if (auto type = dyn_cast<VectorType>(v.getType()))
+      mask = vector::BroadcastOp::create(b, loc, type, mask);
+    return arith::XOrIOp::create(b, loc, v, mask);
+  };
+  auto columnAt = [&](Value at, int64_t j) { return add(at, mul(index(j), from.coeff[t.vectorLoop])); };
+  auto single = dot.run.size() == 1 ? getConstantIntValue(from.coeff[dot.run[0]]) : std::nullopt;
+  bool runContiguous = single == 1, rowContiguous = dot.run.size() == 1 && from.contiguousIn(t.vectorLoop);
+
+  /// `count` elements of a group from source element `at` on, to `to`.
+  auto copyGroup = [&](Value at, Value to, int64_t count) {
+    if (count == group && runContiguous) {
+      for (unsigned j = 0; j < columns; ++j) {
+        Value v = vector::LoadOp::create(b, loc, VectorType::get({group}, i8), source.flat, ValueRange{columnAt(at, j)});
+        vector::StoreOp::create(b, loc, centred(v), panel.flat, ValueRange{addConst(to, j * group)});
+      }
+      return;
+    }
+    if (count == group && rowContiguous && columns > 1) {
+      SmallVector<Value> rows;
+      for (int64_t i = 0; i < group; ++i)
+        rows.push_back(vector::LoadOp::create(b, loc, VectorType::get({int64_t(columns)}, i8), source.flat,
+                                              ValueRange{add(at, mul(index(i), from.coeff[dot.run[0]]))}));
+      // Halves meet until one vector holds all: rows i and i + n/2 interleave.
+      while (rows.size() > 1) {
+        size_t n = rows.size() / 2;
+        for (size_t i = 0; i < n; ++i)
+          rows[i] = vector::InterleaveOp::create(b, loc, rows[i], rows[i + n]);
+        rows.resize(n);
+      }
+      vector::StoreOp::create(b, loc, centred(rows[0]), panel.flat, ValueRange{to});
+      return;
+    }
+    for (int64_t i = 0; i < group; ++i)
+      for (unsigned j = 0; j < columns; ++j) {
+        Value v = i < count ? centred(memref::LoadOp::create(b, loc, source.flat,
+                                                             ValueRange{columnAt(add(at, mul(index(i), from.coeff[dot.run.back()])), j)}))
+                            : arith::ConstantOp::create(b, loc, b.getI8IntegerAttr(0)).getResult();
+        memref::StoreOp::create(b, loc, v, panel.flat, ValueRange{addConst(to, j * group + i)});
+      }
+  };
+  auto counted = [&](int64_t n, llvm::function_ref<void(Value)> body) {
+    auto f = scf::ForOp::create(b, loc, zero, index(n), index(1));
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(f.getBody()->getTerminator());
+    body(f.getInductionVar());
+  };
+
+  std::function<void(size_t, Value, Value)> outer = [&](size_t level, Value at, Value to) {
+    int d = t.reductions[level];
+    if (level + dot.run.size() < t.reductions.size()) {
+      counted(*nest.loops[d].size(), [&](Value iv) {
+        outer(level + 1, add(at, mul(iv, from.coeff[d])), add(to, mul(iv, b.getIndexAttr(panelCoeff(d)))));
+      });
+      return;
+    }
+    if (full)
+      counted(full, [&](Value iv) {
+        Value first = mul(iv, b.getIndexAttr(group));
+        copyGroup(add(at, mul(first, from.coeff[d])), add(to, mul(first, b.getIndexAttr(width))), group);
+      });
+    if (int64_t rest = dot.length % group)
+      copyGroup(add(at, mul(index(full * group), from.coeff[d])), addConst(to, full * group * width), rest);
+  };
+  outer(0, source.base, zero);
+  if (!dot.corrects)
+    return;
+
+  // Sums of the columns: a dot product with ones.
+  unsigned sums = t.lanes == 1 ? 1 : dotLanes(t.lanes);
+  int64_t count = dot.form->step == Step::Reduction ? group : int64_t(sums) * group;
+  Type element = b.getIntegerType(dot.form->bits);
+  Value ones = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(VectorType::get({count}, element), b.getIntegerAttr(element, 1)));
+  Type type = sums == 1 ? Type(b.getI32Type()) : Type(VectorType::get({int64_t(sums)}, b.getI32Type()));
+  for (unsigned lane = 0; lane < columns; lane += sums) {
+    Value start = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
+    auto f = scf::ForOp::create(b, loc, zero, index(t.panelDepth(nest) * width), index(group * width), ValueRange{start});
+    {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToEnd(f.getBody());
+      Value base = panel.base;
+      panel.base = f.getInductionVar();
+      Value next = dotStep({ones}, dotB(0, lane, sums), f.getRegionIterArg(0));
+      panel.base = base;
+      scf::YieldOp::create(b, loc, ValueRange{next});
+    }
+    Value sum = f.getResult(0);
+    if (sums == 1)
+      sum = vector::BroadcastOp::create(b, loc, VectorType::get({1}, b.getI32Type()), sum);
+    Value raw = vector::BitCastOp::create(b, loc, VectorType::get({4 * int64_t(sums)}, i8), sum);
+    vector::StoreOp::create(b, loc, raw, panel.flat, ValueRange{index(t.panelDepth(nest) * width + 4 * lane)});
+  }
+}
+
+} // namespace onnxc
