@@ -216,10 +216,9 @@ Value TileEmitter::dotStep(ArrayRef<Value> a, ArrayRef<Value> w, Value acc) {
       acc = intrinsic("llvm.arm.smlad", type, {x, y, acc});
     return acc;
   case Step::Reduction: {
-    auto wide = VectorType::get({int64_t(form.group)}, type);
-    Value x = arith::ExtSIOp::create(b, loc, wide, a[0]), y = arith::ExtSIOp::create(b, loc, wide, w[0]);
-    Value sum = vector::ReductionOp::create(b, loc, vector::CombiningKind::ADD, arith::MulIOp::create(b, loc, x, y));
-    return arith::AddIOp::create(b, loc, acc, sum);
+    // Operands: whether unsigned, subtracting, exchanging; the sum; the vectors.
+    Value no = arith::ConstantIntOp::create(b, loc, 0, 32);
+    return intrinsic("llvm.arm.mve.vmldava.v16i8", type, {no, no, no, acc, a[0], w[0]});
   }
   case Step::Intrinsic:
     break;
