@@ -60,3 +60,10 @@ def compile_model(options, path, folder, flags):
 
 def artefact(folder, suffix):
     return os.path.join(folder, [f for f in os.listdir(folder) if f.endswith(suffix)][0])
+
+
+def write_json(path, value):
+    """Nothing without a path."""
+    if path:
+        with open(path, "w") as out:
+            json.dump(value, out, indent=1)

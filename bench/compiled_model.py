@@ -8,7 +8,8 @@ import ctypes
 import numpy
 
 MAX_RANK = 8
-VERSION = 3
+VERSION = 4
+ERROR_TEXT = 256
 # Numbers of ONNX TensorProto.DataType.
 DTYPES = {
     1: numpy.float32, 2: numpy.uint8, 3: numpy.int8, 4: numpy.uint16, 5: numpy.int16,
@@ -54,7 +55,7 @@ class Context(ctypes.Structure):
         ("version", ctypes.c_uint32), ("user", ctypes.c_void_p), ("allocate", ctypes.c_void_p),
         ("release", ctypes.c_void_p), ("error_code", ctypes.c_int32), ("error_node", ctypes.c_int32),
         ("error_message", ctypes.c_char_p), ("executor", ctypes.c_void_p),
-        ("log", ctypes.c_void_p), ("stream", ctypes.c_void_p),
+        ("log", ctypes.c_void_p), ("stream", ctypes.c_void_p), ("error_text", ctypes.c_char * ERROR_TEXT),
     ]
 
 

@@ -13,6 +13,7 @@ Models come from $ONNX_COMPILE_MODELS; what is not there is skipped.
 """
 
 import argparse
+import dataclasses
 import fnmatch
 import json
 import os
@@ -40,10 +41,23 @@ FLASH_LIMIT = 32 * 1024  # of an image, beyond its weights
 STACK_SLACK = 128  # of the loop around the runs, and of memcpy
 LIBRARY = re.compile(r"\blib(c|m|g|c_nano|g_nano|nosys|rdimon)\.a|\b(malloc|_malloc_r|printf|_sbrk)\b")
 
-# board: (row, options of the C compiler)
+
+@dataclasses.dataclass(frozen=True)
+class Board:
+    row: str  # of the target table
+    flags: tuple  # of the C compiler
+    machine: str  # QEMU's
+    script: str  # with the memories of the machine
+    tested: bool = True  # by this command; bench/quantized counts on the others too
+
+
 BOARDS = {
-    "mps2-an386": ("cortex-m4", ["-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"]),
-    "mps3-an547": ("cortex-m55", ["-mcpu=cortex-m55", "-mfloat-abi=hard"]),
+    "mps2-an386": Board("cortex-m4", ("-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"), "mps2-an386", "mps2-an386.ld"),
+    "mps3-an547": Board("cortex-m55", ("-mcpu=cortex-m55", "-mfloat-abi=hard"), "mps3-an547", "mps3-an547.ld"),
+    # The Cortex-M7's memories are where the Cortex-M4's are.
+    "mps2-an500": Board("cortex-m7", ("-mcpu=cortex-m7", "-mfpu=fpv5-d16", "-mfloat-abi=hard"), "mps2-an500", "mps2-an386.ld", False),
+    # QEMU's board with a Cortex-M0 has 16 KB of RAM; a Cortex-M4 runs the same instructions.
+    "cortex-m0": Board("cortex-m0", ("-mcpu=cortex-m0",), "mps2-an386", "mps2-an386.ld", False),
 }
 MODELS = ("mlperf_resnet8", "mlperf_vww96", "kws_fp32")
 CONFORMANCE = """
@@ -156,7 +170,7 @@ def conformance_image(work):
 
 def build(options, board, image, folder):
     """The linked image; raises RuntimeError with the tool's words."""
-    row, flags = BOARDS[board]
+    row, flags = BOARDS[board].row, BOARDS[board].flags
     objects, headers = [], []
     io = "arena" if image.macs else "caller"  # networks in the least memory, small tests the other way
     for prefix, path in image.models:
@@ -183,7 +197,7 @@ def build(options, board, image, folder):
     run(
         ["arm-none-eabi-gcc", *flags, "-mthumb", "-std=c11", "-ffreestanding", "-fno-builtin", "-O2", "-Wall", "-Wextra",
          "-Werror", "-fno-tree-loop-distribute-patterns", "-I", folder, "-I", HERE, "-I", os.path.join(ROOT, "runtime-lite", "include"),
-         "-nostdlib", "-nostartfiles", "-Wl,--gc-sections", f"-Wl,-Map={elf}.map", "-L", HERE, "-T", f"{board}.ld",
+         "-nostdlib", "-nostartfiles", "-Wl,--gc-sections", f"-Wl,-Map={elf}.map", "-L", HERE, "-T", BOARDS[board].script,
          *sources, *objects, "-lgcc", "-o", elf]
     )
     with open(elf + ".map") as stream:
@@ -212,7 +226,7 @@ def execute(board, elf, folder, rounds, plugin):
             for array in arrays:
                 out.write(numpy.ascontiguousarray(array).tobytes())
     said = run(
-        ["qemu-system-arm", "-M", board, "-kernel", elf, "-nographic", "-monitor", "none", "-serial", "none",
+        ["qemu-system-arm", "-M", BOARDS[board].machine, "-kernel", elf, "-nographic", "-monitor", "none", "-serial", "none",
          "-semihosting-config", "enable=on,target=native", "-plugin", plugin],
         cwd=folder, stdin=subprocess.DEVNULL, timeout=600,
     )
@@ -286,7 +300,8 @@ def main():
     parser = argparse.ArgumentParser(
         prog="test/firmware/run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--board", choices=sorted(BOARDS))
+    tested = [name for name, board in BOARDS.items() if board.tested]
+    parser.add_argument("--board", choices=tested)
     parser.add_argument("--filter", metavar="PATTERN")
     parser.add_argument("--json", metavar="FILE")
     parser.add_argument("--onnx-compile", default=os.path.join(ROOT, "build", "bin", "onnx-compile"))
@@ -303,7 +318,7 @@ def main():
     results, skipped = [], 0
     print(f"{'board':11} {'image':15} {'result':7} {'error':>8} {'flash':>8} {'weights':>8} {'beyond':>7} {'RAM':>8} "
           f"{'stack':>6} {'insns/MAC':>9}")
-    for board in BOARDS if not options.board else [options.board]:
+    for board in tested if not options.board else [options.board]:
         for name in (*MODELS, "conformance"):
             if options.filter and not (options.filter in name or fnmatch.fnmatch(name, options.filter)):
                 continue

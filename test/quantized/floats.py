@@ -9,6 +9,7 @@ environment of test/exports).
 """
 
 import hashlib
+import inspect
 import os
 import subprocess
 import sys
@@ -131,9 +132,12 @@ def needs_torch(name):
 
 def key(name):
     """Changes with what the float model is made by."""
-    source = os.path.join(HERE, "export_float.py" if needs_torch(name) else "floats.py")
-    with open(source, "rb") as stream:
-        return hashlib.sha256(stream.read() + repr(INPUTS[name]).encode()).hexdigest()[:12]
+    if needs_torch(name):
+        with open(os.path.join(HERE, "export_float.py")) as stream:
+            source = stream.read()
+    else:
+        source = inspect.getsource(Builder) + inspect.getsource(WRITTEN[name]) if name in WRITTEN else ""
+    return hashlib.sha256((source + repr(INPUTS[name])).encode()).hexdigest()[:12]
 
 
 def raised(source, path):

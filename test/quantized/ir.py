@@ -28,7 +28,7 @@ class Offender:
     nodes: list
 
     def __str__(self):
-        return f"{self.kind} {self.type}, {self.bytes} bytes: {', '.join(self.nodes[:3]) or '(no node)'}"
+        return f"{self.kind} {self.type}, {self.bytes} bytes: {', '.join(n[-60:] for n in self.nodes[:3]) or '(no node)'}"
 
 
 def elements(text):

@@ -2,7 +2,7 @@
 
     test/quantized/run [--filter PATTERN] [--small] [--runs N] [--json FILE] [--verbose]
 
-Each model (models.py) is judged by four columns:
+Each model (quantize.py) is judged by four columns:
   whole   outputs on seeded inputs: equal to the bit where only integer ops stand between the model's
           first quantised value and its last; otherwise the same argmax (a tie of either side counts as same)
   steps   every quantised value computed from ONNX Runtime's operands (steps.py): integer ops equal,
@@ -34,7 +34,7 @@ import onnx  # noqa: E402
 import floats  # noqa: E402
 import graph as graphs  # noqa: E402
 import ir  # noqa: E402
-import models  # noqa: E402
+import quantize  # noqa: E402
 import steps  # noqa: E402
 
 COLUMNS = ("whole", "steps", "wide")
@@ -98,7 +98,7 @@ def whole(options, name, model, library, folder, reference):
     exact = integer_throughout(model)
     worst, first, seen = 0.0, None, set()
     for seed in range(options.runs):
-        feeds = models.draw(name, seed)
+        feeds = quantize.draw(name, seed)
         want = dict(zip([o.name for o in reference.get_outputs()], reference.run(None, feeds)))
         have = execute(options, library, folder, feeds)
         for key, value in want.items():
@@ -120,13 +120,13 @@ def whole(options, name, model, library, folder, reference):
 
 def step_by_step(options, name, model, folder):
     """(message or None, worst quanta, steps, [offending rows])"""
-    cut = steps.Steps(model, models.draw(name, 0))
+    cut = steps.Steps(model, quantize.draw(name, 0))
     path = os.path.join(folder, "steps.onnx")
     onnx.save(cut.model, path)
     library = compiled(options, path, os.path.join(folder, "steps"), "shared")
     worst = {}
     for seed in range(options.step_runs):
-        feeds = models.draw(name, seed)
+        feeds = quantize.draw(name, seed)
         values = cut.values(feeds)
         got = execute(options, library, folder, cut.inputs(feeds, values))
         for row in cut.compare(values, got):
@@ -149,7 +149,7 @@ def wide(model, folder):
 def check(options, name):
     started = time.monotonic()
     result = {"name": name, "messages": {}, "worst": None, "quanta": None, "steps": 0, "wide": None, "offenders": [], "steps_off": []}
-    path = models.build(name)
+    path = quantize.build(name)
     folder = os.path.join(options.work, name)
     os.makedirs(folder, exist_ok=True)
     model = onnx.load(path)
@@ -238,7 +238,7 @@ def main():
 
     known, results, skipped, new = known_failures(), [], 0, []
     print(f"{'model':26} {'whole':5} {'worst':>8} {'steps':5} {'quanta':>6} {'':13} {'wide':5} {'count':>5} {'':6}")
-    for name in CI if options.small else models.names():
+    for name in CI if options.small else quantize.names():
         if not fnmatch.fnmatch(name, options.filter):
             continue
         try:

@@ -1,11 +1,12 @@
 """Quantised models, made by ONNX Runtime's own quantiser from seeded calibration data.
 
-    test/quantized/models.py [NAME...]      makes build/quantized/NAME.onnx and prints the path
+    test/quantized/quantize.py [NAME...]      makes build/quantized/NAME.onnx and prints the path
 
 A name is NETWORK.FORM (floats.py: INPUTS; FORMS below). Made files stay until what makes them changes.
 """
 
 import hashlib
+import inspect
 import logging
 import os
 import sys
@@ -83,9 +84,10 @@ def without_edges(source, path):
 
 
 def key(network, form):
-    with open(os.path.abspath(__file__), "rb") as stream:
-        text = stream.read()
-    return hashlib.sha256(text + (floats.key(network) + form + onnxruntime.__version__).encode()).hexdigest()
+    """Changes with what the file is made by."""
+    sources = [inspect.getsource(part) for part in (quantise, without_edges, Calibration)]
+    text = "\n".join([*sources, repr((STATIC, CALIBRATION_SEEDS, form)), floats.key(network), onnxruntime.__version__])
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def build(name, folder=FOLDER):
