@@ -55,7 +55,8 @@ struct Iterators {
 
 } // namespace
 
-Value convCore(Lowering &l, Value x, Value w, Type elem, const Window &win, int64_t group, ProductFn product, Value padding) {
+Value convCore(Lowering &l, Value x, Value w, Type elem, const Window &win, int64_t group, ProductFn product, Value padding,
+               ValueRange scalars) {
   size_t spatial = win.rank();
   Value zero = Lowering::scalar(l.b, l.loc(), elem, 0);
   x = padWindow(l, x, win, padding ? padding.getType() : elem, padding ? padding : zero);
@@ -100,8 +101,14 @@ Value convCore(Lowering &l, Value x, Value w, Type elem, const Window &win, int6
   for (size_t i = 0; i < spatial; ++i)
     wMap.push_back(it.k(i));
 
-  Value y = l.generic({x, w}, l.fill(yd, elem, zero), {it.map(xMap), it.map(wMap), it.map(yMap)}, it.types(),
-                      [&](OpBuilder &b, Location loc, ValueRange v) { return product(b, loc, v[0], v[1], v[2]); });
+  SmallVector<Value> ins{x, w};
+  SmallVector<AffineMap> maps{it.map(xMap), it.map(wMap)};
+  ins.append(scalars.begin(), scalars.end());
+  maps.append(scalars.size(), it.map({}));
+  maps.push_back(it.map(yMap));
+  Value y = l.generic(ins, l.fill(yd, elem, zero), maps, it.types(), [&](OpBuilder &b, Location loc, ValueRange v) {
+    return product(b, loc, v[0], v[1], v.back(), v.drop_front(2).drop_back());
+  });
   if (!grouped)
     return y;
   Dims joined(yd.begin(), yd.end() - 2);

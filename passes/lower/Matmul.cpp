@@ -15,7 +15,8 @@ using namespace mlir;
 namespace onnxc::lower {
 
 /// Product whose batch dims are known to be equal or of extent 1.
-static Value product(Lowering &l, Value a, Value b, Type elem, bool transposedB, ProductFn multiply, ArrayRef<OpFoldResult> batch) {
+static Value product(Lowering &l, Value a, Value b, Type elem, bool transposedB, ProductFn multiply, ValueRange scalars,
+                     ArrayRef<OpFoldResult> batch) {
   MLIRContext *ctx = l.b.getContext();
   size_t n = batch.size(), total = n + 3;
   AffineExpr m = getAffineDimExpr(n, ctx), col = getAffineDimExpr(n + 1, ctx), k = getAffineDimExpr(n + 2, ctx);
@@ -41,13 +42,17 @@ static Value product(Lowering &l, Value a, Value b, Type elem, bool transposedB,
   SmallVector<utils::IteratorType> types(total, utils::IteratorType::parallel);
   types.back() = utils::IteratorType::reduction;
   Value init = l.fill(out, elem, Lowering::scalar(l.b, l.loc(), elem, 0));
-  return l.generic({a, b}, init,
-                   {AffineMap::get(total, 0, aMap, ctx), AffineMap::get(total, 0, bMap, ctx),
-                    AffineMap::get(total, 0, yMap, ctx)},
-                   types, [&](OpBuilder &ob, Location loc, ValueRange v) { return multiply(ob, loc, v[0], v[1], v[2]); });
+  SmallVector<Value> ins{a, b};
+  SmallVector<AffineMap> maps{AffineMap::get(total, 0, aMap, ctx), AffineMap::get(total, 0, bMap, ctx)};
+  ins.append(scalars.begin(), scalars.end());
+  maps.append(scalars.size(), AffineMap::get(total, 0, ctx));
+  maps.push_back(AffineMap::get(total, 0, yMap, ctx));
+  return l.generic(ins, init, maps, types, [&](OpBuilder &ob, Location loc, ValueRange v) {
+    return multiply(ob, loc, v[0], v[1], v.back(), v.drop_front(2).drop_back());
+  });
 }
 
-Value matmulCore(Lowering &l, Value a, Value b, Type elem, bool transposedB, ProductFn multiply) {
+Value matmulCore(Lowering &l, Value a, Value b, Type elem, bool transposedB, ProductFn multiply, ValueRange scalars) {
   int64_t ra = Lowering::rank(a), rb = Lowering::rank(b), n = std::max(ra, rb) - 2;
   Dims batch;
   SmallVector<int64_t> unsure; // batch dims of which the run decides whether they broadcast
@@ -69,7 +74,7 @@ Value matmulCore(Lowering &l, Value a, Value b, Type elem, bool transposedB, Pro
     }
   }
   if (unsure.empty())
-    return product(l, a, b, elem, transposedB, multiply, batch);
+    return product(l, a, b, elem, transposedB, multiply, scalars, batch);
 
   // Loops over the unsure dims take each operand's slice at min(i, extent-1),
   // which serves an extent of 1 and an equal extent alike.
@@ -102,7 +107,7 @@ Value matmulCore(Lowering &l, Value a, Value b, Type elem, bool transposedB, Pro
     offsets[unsure[i]] = loops[i].getInductionVar();
     outDims[unsure[i]] = l.idx(1);
   }
-  Value y = product(l, cut(a), cut(b), elem, transposedB, multiply, inner);
+  Value y = product(l, cut(a), cut(b), elem, transposedB, multiply, scalars, inner);
   Value next = l.insertSlice(y, acc, offsets, outDims);
   for (scf::ForOp loop : llvm::reverse(loops)) {
     scf::YieldOp::create(ob, loc, ValueRange{next});
@@ -112,13 +117,13 @@ Value matmulCore(Lowering &l, Value a, Value b, Type elem, bool transposedB, Pro
   return next;
 }
 
-Value matmul(Lowering &l, Value a, Value b, Type elem, ProductFn multiply) {
+Value matmul(Lowering &l, Value a, Value b, Type elem, ProductFn multiply, ValueRange scalars) {
   int64_t ra = Lowering::rank(a), rb = Lowering::rank(b);
   if (ra == 1)
     a = l.unsqueeze(a, {0});
   if (rb == 1)
     b = l.unsqueeze(b, {1});
-  Value y = matmulCore(l, a, b, elem, false, multiply);
+  Value y = matmulCore(l, a, b, elem, false, multiply, scalars);
   int64_t ry = Lowering::rank(y);
   SmallVector<int64_t> drop;
   if (ra == 1)

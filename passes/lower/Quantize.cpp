@@ -13,6 +13,7 @@
 #include "dialects/onnx/Onnx.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
 
@@ -70,6 +71,25 @@ static Value saturate(OpBuilder &b, Location loc, Value v, Value zeroPoint, Type
     return encodeNarrow(b, loc, word, elem);
   Type target = Lowering::storage(elem);
   return target.isInteger(32) ? word : arith::TruncIOp::create(b, loc, target, word).getResult();
+}
+
+/// The one value of a constant integer tensor that is the same everywhere.
+static std::optional<int64_t> splatInteger(Value t) {
+  auto constant = t.getDefiningOp<onnx::ConstantOp>();
+  auto values = constant ? dyn_cast<DenseIntElementsAttr>(constant.getValue()) : DenseIntElementsAttr();
+  if (!values || !values.isSplat())
+    return std::nullopt;
+  APInt n = values.getSplatValue<APInt>();
+  return Lowering::elem(t).isUnsignedInteger() ? int64_t(n.getZExtValue()) : n.getSExtValue();
+}
+
+/// The same of floats.
+static std::optional<float> splatFloat(Value t) {
+  auto constant = t.getDefiningOp<onnx::ConstantOp>();
+  auto values = constant ? dyn_cast<DenseFPElementsAttr>(constant.getValue()) : DenseFPElementsAttr();
+  if (!values || !values.isSplat() || !values.getElementType().isF32())
+    return std::nullopt;
+  return values.getSplatValue<float>();
 }
 
 //===----------------------------------------------------------------------===//
@@ -174,12 +194,13 @@ static LogicalResult lowerQuantizeLinear(Operation *op, Lowering &l) {
   int64_t asked = intAttr(op, "precision", 0);
   Type precision = asked ? precisionType(l.b.getContext(), asked) : elem == scaleElem ? elem : l.b.getF32Type();
   NarrowRounding rounding{intAttr(op, "saturate", 1) != 0};
+  bool unit = splatFloat(op->getOperand(1)) == 1.0;
   bool float8 = isNarrowFloat(out) && cast<FloatType>(out).getWidth() == 8;
   l.set(op, 0, mapQuantized(op, l, out, [&](OpBuilder &b, Location loc, ValueRange v) {
           S s(b, loc, b.getF32Type());
           Value x = roundTo(b, loc, asFloat(b, loc, v[0], elem), precision);
           Value scale = roundTo(b, loc, asFloat(b, loc, v[1], scaleElem), precision);
-          Value q = roundTo(b, loc, s.div(x, scale), precision);
+          Value q = unit ? x : roundTo(b, loc, s.div(x, scale), precision);
           // The zero point of an 8-bit float is 0 by definition.
           Value zero = zeroElem && !float8 ? asFloat(b, loc, v[2], zeroElem) : Value();
           if (isa<IntegerType>(out))
@@ -227,32 +248,34 @@ struct Factor {
   Value tensor;     ///< as it is stored, or, when `centred`, the difference itself in i32
   Type elem;        ///< of the stored tensor
   int64_t zero = 0; ///< the zero point of all elements, when not `centred`
+  Value run;        ///< the same as a 0-d tensor, when only the run knows it
+  Type runElem;
   bool centred = false;
 
-  /// A loaded element as i32.
-  Value word(OpBuilder &b, Location loc, Value v) const {
+  /// A loaded element as i32; `point` is the value of `run`.
+  Value word(OpBuilder &b, Location loc, Value v, Value point) const {
     if (centred)
       return v;
     v = asWord(b, loc, v, elem);
+    if (point)
+      return arith::SubIOp::create(b, loc, v, asWord(b, loc, point, runElem));
     return zero ? arith::SubIOp::create(b, loc, v, Lowering::scalar(b, loc, b.getI32Type(), double(zero))).getResult() : v;
   }
 };
 
 } // namespace
 
-/// The one value of a constant integer tensor that is the same everywhere.
-static std::optional<int64_t> splatInteger(Value t) {
-  auto constant = t.getDefiningOp<onnx::ConstantOp>();
-  auto values = constant ? dyn_cast<DenseIntElementsAttr>(constant.getValue()) : DenseIntElementsAttr();
-  if (!values || !values.isSplat())
-    return std::nullopt;
-  APInt n = values.getSplatValue<APInt>();
-  return Lowering::elem(t).isUnsignedInteger() ? int64_t(n.getZExtValue()) : n.getSExtValue();
+/// `t` as a 0-d tensor when it is known to have one element.
+static Value single(Lowering &l, Value t) {
+  for (int64_t d = 0; d < Lowering::rank(t); ++d)
+    if (Lowering::staticDim(l.dim(t, d)) != 1)
+      return {};
+  return Lowering::rank(t) ? l.reshape(t, {}) : t;
 }
 
 /// Operand i as a factor, operand j its zero point, if present. One zero point
-/// that is known now is subtracted where elements are used, so that the tensor
-/// stays as narrow as it is; others make a tensor of i32.
+/// for all is subtracted where elements are used, so that the tensor stays as
+/// narrow as it is; others make a tensor of i32.
 static Factor factorOf(Operation *op, Lowering &l, unsigned i, unsigned j, function_ref<Value(Value)> align) {
   Value x = l.in(op, i);
   Factor f{x, Lowering::elem(op->getOperand(i))};
@@ -261,6 +284,12 @@ static Factor factorOf(Operation *op, Lowering &l, unsigned i, unsigned j, funct
     return f;
   if (std::optional<int64_t> zero = narrow ? std::nullopt : splatInteger(op->getOperand(j))) {
     f.zero = *zero;
+    return f;
+  }
+  Type pointElem = Lowering::has(op, j) ? Lowering::elem(op->getOperand(j)) : Type();
+  if (Value point = !narrow && !isNarrow(pointElem) ? single(l, l.in(op, j)) : Value()) {
+    f.run = point;
+    f.runElem = pointElem;
     return f;
   }
   SmallVector<Value> ins{x};
@@ -277,11 +306,78 @@ static Factor factorOf(Operation *op, Lowering &l, unsigned i, unsigned j, funct
   return f;
 }
 
+/// The 0-d tensors that a product of both factors reads.
+static SmallVector<Value> pointsOf(const Factor &a, const Factor &c) {
+  SmallVector<Value> points;
+  for (const Factor *f : {&a, &c})
+    if (f->run)
+      points.push_back(f->run);
+  return points;
+}
+
 /// acc + a * c for elements of two factors.
 static auto productOf(const Factor &a, const Factor &c) {
-  return [&](OpBuilder &b, Location loc, Value x, Value w, Value acc) {
-    return mulAdd(b, loc, a.word(b, loc, x), c.word(b, loc, w), acc);
+  return [&](OpBuilder &b, Location loc, Value x, Value w, Value acc, ValueRange points) {
+    return mulAdd(b, loc, a.word(b, loc, x, a.run ? points.front() : Value()),
+                  c.word(b, loc, w, c.run ? points.back() : Value()), acc);
   };
+}
+
+/// The zero point in the middle of a type's range: elements less it fit a signed type of the same width.
+static int64_t middle(Type elem) { return elem.isUnsignedInteger() ? int64_t(1) << (cast<IntegerType>(elem).getWidth() - 1) : 0; }
+
+/// sum over k of x[..., m, k], as (..., m, 1).
+static Value rowSums(Lowering &l, const Factor &x) {
+  MLIRContext *ctx = l.b.getContext();
+  Dims dims = l.dims(x.tensor);
+  int64_t rank = dims.size();
+  SmallVector<AffineExpr> kept;
+  for (int64_t d = 0; d + 1 < rank; ++d)
+    kept.push_back(getAffineDimExpr(d, ctx));
+  SmallVector<utils::IteratorType> types(rank, utils::IteratorType::parallel);
+  types.back() = utils::IteratorType::reduction;
+  SmallVector<Value> ins{x.tensor};
+  SmallVector<AffineMap> maps{l.b.getMultiDimIdentityMap(rank)};
+  if (x.run) {
+    ins.push_back(x.run);
+    maps.push_back(AffineMap::get(rank, 0, ctx));
+  }
+  maps.push_back(AffineMap::get(rank, 0, kept, ctx));
+  Type word = l.b.getI32Type();
+  Value init = l.fill(Dims(dims.begin(), dims.end() - 1), word, Lowering::scalar(l.b, l.loc(), word, 0));
+  Value sums = l.generic(ins, init, maps, types, [&](OpBuilder &b, Location loc, ValueRange v) -> Value {
+    return arith::AddIOp::create(b, loc, v.back(), x.word(b, loc, v[0], x.run ? v[1] : Value()));
+  });
+  return l.unsqueeze(sums, {rank - 1});
+}
+
+/// Product of operands a and c less their zero points, in i32. Where the zero
+/// point of c is not the middle of its range,
+///   a * (c - zero) = a * (c - middle) + (middle - zero) * sum of a's row,
+/// so that what kernels multiply with has 8 bits, and any number of columns their own zero points.
+static Value integerProduct(Operation *op, Lowering &l, unsigned a, unsigned aZero, unsigned c, unsigned cZero) {
+  Factor left = factorOf(op, l, a, aZero, [&](Value t) { return perRow(l, t); });
+  Type word = l.b.getI32Type(), elem = Lowering::elem(op->getOperand(c));
+  auto sameEverywhere = Lowering::has(op, cZero) ? splatInteger(op->getOperand(cZero)) : std::optional<int64_t>(0);
+  bool matrices = Lowering::rank(l.in(op, a)) > 1 && Lowering::rank(l.in(op, c)) > 1;
+  if (!matrices || left.centred || elem.getIntOrFloatBitWidth() != 8 || sameEverywhere == middle(elem)) {
+    Factor right = factorOf(op, l, c, cZero, [](Value t) { return t; });
+    return matmul(l, left.tensor, right.tensor, word, productOf(left, right), pointsOf(left, right));
+  }
+  Factor right{l.in(op, c), elem, middle(elem)};
+  Value acc = matmul(l, left.tensor, right.tensor, word, productOf(left, right), pointsOf(left, right));
+  SmallVector<Value> ins{acc, rowSums(l, left)};
+  SmallVector<Type> elems{word, word};
+  if (Lowering::has(op, cZero)) {
+    ins.push_back(l.in(op, cZero));
+    elems.push_back(Lowering::elem(op->getOperand(cZero)));
+  }
+  return l.mapTo(l.dims(acc), ins, elems, word, [&](OpBuilder &b, Location loc, ValueRange v) -> Value {
+    Value shift = Lowering::scalar(b, loc, word, double(middle(elem)));
+    if (v.size() > 2)
+      shift = arith::SubIOp::create(b, loc, shift, asWord(b, loc, v[2], elems[2]));
+    return arith::AddIOp::create(b, loc, v[0], arith::MulIOp::create(b, loc, shift, v[1]));
+  });
 }
 
 /// y = saturate(round(acc * (scaleX * scaleW / scaleY)) + zero point); `scales`
@@ -303,9 +399,7 @@ static Value requantize(Lowering &l, Value acc, ArrayRef<Value> scales, ArrayRef
 }
 
 static LogicalResult lowerMatMulInteger(Operation *op, Lowering &l) {
-  Factor a = factorOf(op, l, 0, 2, [&](Value t) { return perRow(l, t); });
-  Factor b = factorOf(op, l, 1, 3, [](Value t) { return t; });
-  l.set(op, 0, matmul(l, a.tensor, b.tensor, l.b.getI32Type(), productOf(a, b)));
+  l.set(op, 0, integerProduct(op, l, 0, 2, 1, 3));
   return success();
 }
 
@@ -314,8 +408,7 @@ static LogicalResult lowerQLinearMatMul(Operation *op, Lowering &l) {
   if (!isa<IntegerType>(out))
     return l.fail(op, "only integer types are supported");
   auto rows = [&](Value t) { return perRow(l, t); };
-  Factor a = factorOf(op, l, 0, 2, rows), b = factorOf(op, l, 3, 5, [](Value t) { return t; });
-  Value acc = matmul(l, a.tensor, b.tensor, l.b.getI32Type(), productOf(a, b));
+  Value acc = integerProduct(op, l, 0, 2, 3, 5);
   l.set(op, 0, requantize(l, acc, {rows(l.in(op, 1)), l.in(op, 4), rows(l.in(op, 6))},
                           {Lowering::elem(op->getOperand(1)), Lowering::elem(op->getOperand(4)),
                            Lowering::elem(op->getOperand(6))},
@@ -344,8 +437,10 @@ static Value integerConv(Operation *op, Lowering &l, unsigned x, unsigned xZero,
     image.tensor = toChannelsLast(l, image.tensor);
   Window win = windowOf(op, l, spatialDims(l, image.tensor, true), kernelDims(l, kernel.tensor));
   // What is padded counts nothing: it is the zero point.
-  Value padding = Lowering::scalar(l.b, l.loc(), getElementTypeOrSelf(image.tensor), double(image.zero));
-  return convCore(l, image.tensor, kernel.tensor, l.b.getI32Type(), win, intAttr(op, "group", 1), productOf(image, kernel), padding);
+  Value padding = image.run ? tensor::ExtractOp::create(l.b, l.loc(), image.run, ValueRange{}).getResult()
+                            : Lowering::scalar(l.b, l.loc(), getElementTypeOrSelf(image.tensor), double(image.zero));
+  return convCore(l, image.tensor, kernel.tensor, l.b.getI32Type(), win, intAttr(op, "group", 1), productOf(image, kernel), padding,
+                  pointsOf(image, kernel));
 }
 
 static LogicalResult checkPads(Operation *op, Lowering &l) {

@@ -105,7 +105,7 @@ Value plus(OpBuilder &b, Location loc, Value a, Value c) {
   return arith::AddIOp::create(b, loc, a, c);
 }
 
-Value mulAdd(OpBuilder &b, Location loc, Value a, Value c, Value acc) {
+Value mulAdd(OpBuilder &b, Location loc, Value a, Value c, Value acc, ValueRange) {
   if (isa<FloatType>(a.getType()))
     return arith::AddFOp::create(b, loc, acc, arith::MulFOp::create(b, loc, a, c));
   return arith::AddIOp::create(b, loc, acc, arith::MulIOp::create(b, loc, a, c));

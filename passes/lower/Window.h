@@ -37,9 +37,12 @@ mlir::Type wide(mlir::Type elem);
 mlir::Value narrow(Lowering &l, mlir::Value x, mlir::Type elem);
 
 /// acc + a * b on floats or integers.
-mlir::Value mulAdd(mlir::OpBuilder &b, mlir::Location loc, mlir::Value a, mlir::Value c, mlir::Value acc);
+mlir::Value mulAdd(mlir::OpBuilder &b, mlir::Location loc, mlir::Value a, mlir::Value c, mlir::Value acc,
+                   mlir::ValueRange scalars = {});
 /// Body of a contraction: a and c as they are stored, the sum so far -> the next sum.
-using ProductFn = llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::Value a, mlir::Value c, mlir::Value acc)>;
+/// `scalars`: the values of 0-d tensors that the contraction was given besides.
+using ProductFn = llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::Value a, mlir::Value c, mlir::Value acc,
+                                                 mlir::ValueRange scalars)>;
 /// a + b on floats or integers.
 mlir::Value plus(mlir::OpBuilder &b, mlir::Location loc, mlir::Value a, mlir::Value c);
 
