@@ -73,6 +73,13 @@ public:
       fail(std::string("attribute '") + attribute + "'", std::to_string(got), "at least " + std::to_string(least));
   }
 
+  void wantWithin(const char *attribute, int64_t least, int64_t most) const {
+    int64_t got = intAttribute(node, attribute).value_or(least);
+    if (got < least || got > most)
+      fail(std::string("attribute '") + attribute + "'", std::to_string(got),
+           std::to_string(least) + " to " + std::to_string(most));
+  }
+
   int64_t integer(const char *name) const { return intAttribute(node, name).value_or(0); }
 
 private:
@@ -101,12 +108,14 @@ void checkAffineGrid(const Operands &o) {
   }
 }
 
-// Lengths of the sequences without padding: one per batch.
+// A mask has a row per query. Lengths of the sequences without padding: one per batch.
 void checkAttention(const Operands &o) {
-  constexpr int query = 0, lengths = 6;
+  constexpr int query = 0, mask = 3, lengths = 6;
+  o.wantRank(mask, 2, 4);
   o.wantRank(lengths, 1, 1);
   o.sameDim(lengths, 0, query, 0);
   o.wantAtLeast("softcap", 0.0f);
+  o.wantWithin("qk_matmul_output_mode", 0, 3);
 }
 
 // Of both signs, the formula and the function body of ONNX are two functions.

@@ -101,6 +101,8 @@ static LogicalResult lowerBatchNormalization(Operation *op, Lowering &l) {
   int64_t rank = Lowering::rank(x);
   if (rank == 0)
     return l.fail(op, "a scalar has no channels");
+  if (!intAttr(op, "training_mode", 0) && (Lowering::wants(op, 1) || Lowering::wants(op, 2)))
+    return l.fail(op, "attribute 'training_mode': got 0, wanted 1 for the outputs running_mean and running_var");
   double epsilon = floatAttr(op, "epsilon", 1e-5), momentum = floatAttr(op, "momentum", 0.9);
   SmallVector<Value> params;
   for (unsigned i = 1; i <= 4; ++i)

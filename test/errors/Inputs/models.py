@@ -178,6 +178,23 @@ def function_attribute():
     return model([node("Attention", list("qkv"), ["y"], "heads", softcap=-0.5)], inputs, [value("y", None)], opsets=(("", 23),))
 
 
+def function_choice():
+    inputs = [value(name, [1, 2, 3, 4]) for name in "qkv"]
+    heads = node("Attention", list("qkv"), ["y", "", "", "z"], "heads", qk_matmul_output_mode=4)
+    return model([heads], inputs, [value("y", None), value("z", None)], opsets=(("", 23),))
+
+
+def function_mask():
+    inputs = [value(name, [1, 2, 3, 4]) for name in "qkv"] + [value("mask", [3])]
+    return model([node("Attention", [*"qkv", "mask"], ["y"], "heads")], inputs, [value("y", None)], opsets=(("", 23),))
+
+
+def training_outputs():
+    inputs = [value("x", [2, 3])] + [value(name, [3]) for name in "sbmv"]
+    norm = node("BatchNormalization", ["x", *"sbmv"], ["y", "mean", "var"], "norm")
+    return model([norm], inputs, [value("y", None), value("mean", None), value("var", None)], opsets=(("", 15),))
+
+
 def function_sign():
     return model([node("Celu", ["x"], ["y"], "celu", alpha=-1.0)])
 
@@ -285,7 +302,7 @@ CASES = [good, dynamic, cyclic, self_reading, wrong_type, wrong_shape, wrong_out
          missing_attribute, wrong_attribute, wrong_output_shape, wrong_flag, wrong_passed_type, wrong_equation, huge_attribute, outputs_without_inputs,
          in_function, in_nested_function,
          function_rank, function_dim, function_vector, function_attribute,
-         function_sign, function_number, unknown_mode, missing_group, zero_stride, huge_kernel, huge_pad, huge_input, huge_temporary, huge_constant,
+         function_choice, function_mask, training_outputs, function_sign, function_number, unknown_mode, missing_group, zero_stride, huge_kernel, huge_pad, huge_input, huge_temporary, huge_constant,
          unknown_ops, no_lowering, sparse_text, nested, nested_too_deep, long_chain, external_missing, external_up,
          external_absolute]
 
