@@ -29,7 +29,8 @@ def Onnx_HardSwishOp
       "x * HardSigmoid(x) with alpha = 1/6, beta = 1/2">;
 
 def Onnx_LeakyReluOp
-    : Onnx_UnaryElementwiseOp<"LeakyRelu", "x, or alpha * x below zero"> {
+    : Onnx_UnaryElementwiseOp<"LeakyRelu", "x, or alpha * x below zero", "X", "Y",
+      [Onnx_Homogeneous]> {
   let attrs = (ins Onnx_Float<"0.01f">:$alpha);
 }
 
@@ -41,7 +42,8 @@ def Onnx_PReluOp : Onnx_PureOp<"PRelu", [Onnx_Elementwise]> {
   let results = (outs AnyTensor:$Y);
 }
 
-def Onnx_ReluOp : Onnx_UnaryElementwiseOp<"Relu", "max(0, x)">;
+def Onnx_ReluOp : Onnx_UnaryElementwiseOp<"Relu", "max(0, x)", "X", "Y",
+      [Onnx_Homogeneous]>;
 
 def Onnx_SeluOp
     : Onnx_UnaryFunctionOp<"Selu",

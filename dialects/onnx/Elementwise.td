@@ -10,7 +10,8 @@ include "dialects/onnx/OpBase.td"
 
 //===-- Unary.
 
-def Onnx_AbsOp : Onnx_UnaryElementwiseOp<"Abs", "Absolute value">;
+def Onnx_AbsOp : Onnx_UnaryElementwiseOp<"Abs", "Absolute value", "X", "Y",
+      [Onnx_Homogeneous]>;
 
 def Onnx_AcosOp
     : Onnx_UnaryFunctionOp<"Acos", "Inverse cosine", "input", "output">;
@@ -53,7 +54,7 @@ def Onnx_FloorOp
 def Onnx_LogOp
     : Onnx_UnaryFunctionOp<"Log", "Natural logarithm", "input", "output">;
 
-def Onnx_NegOp : Onnx_UnaryElementwiseOp<"Neg", "Negation">;
+def Onnx_NegOp : Onnx_UnaryElementwiseOp<"Neg", "Negation", "X", "Y", [Onnx_Homogeneous]>;
 
 def Onnx_ReciprocalOp : Onnx_UnaryFunctionOp<"Reciprocal", "1 / x">;
 
@@ -80,7 +81,8 @@ def Onnx_TanhOp
 
 //===-- Binary with numpy broadcasting.
 
-def Onnx_AddOp : Onnx_BinaryBroadcastOp<"Add", "Sum of two tensors">;
+def Onnx_AddOp : Onnx_BinaryBroadcastOp<"Add", "Sum of two tensors", "A", "B", "C",
+      [Onnx_Homogeneous]>;
 
 def Onnx_DivOp
     : Onnx_BinaryBroadcastOp<"Div", "Quotient; integers truncate towards zero">;
@@ -97,7 +99,8 @@ def Onnx_PowOp
     : Onnx_BinaryBroadcastOp<"Pow",
       "X to the power of Y; result has the type of X", "X", "Y", "Z">;
 
-def Onnx_SubOp : Onnx_BinaryBroadcastOp<"Sub", "Difference of two tensors">;
+def Onnx_SubOp : Onnx_BinaryBroadcastOp<"Sub", "Difference of two tensors", "A", "B", "C",
+      [Onnx_Homogeneous]>;
 
 //===-- Variadic with numpy broadcasting.
 
@@ -137,7 +140,7 @@ def Onnx_CastLikeOp : Onnx_PureOp<"CastLike"> {
   let results = (outs AnyTensor:$output);
 }
 
-def Onnx_ClipOp : Onnx_PureOp<"Clip", [Onnx_Elementwise]> {
+def Onnx_ClipOp : Onnx_PureOp<"Clip", [Onnx_Elementwise, Onnx_Homogeneous]> {
   let summary = "Limit to [min, max]; a missing bound is open";
   let arguments = (ins
     AnyTensor:$input, Onnx_OptionalTensor:$min, Onnx_OptionalTensor:$max);

@@ -34,6 +34,10 @@ def Onnx_Elementwise : Onnx_Trait<"Elementwise">;
 // from a table.
 def Onnx_CostlyFunction : Onnx_Trait<"CostlyFunction">;
 
+// Scales with its operands: f(a*x, a*y, ...) = a * f(x, y, ...) for a > 0 over
+// all floating-point operands.
+def Onnx_Homogeneous : Onnx_Trait<"Homogeneous">;
+
 // Computes channels-last whatever `layout` says; operand 0 and result 0 are
 // images.
 def Onnx_ComputesChannelsLast : Onnx_Trait<"ComputesChannelsLast">;

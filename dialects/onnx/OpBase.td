@@ -86,8 +86,9 @@ class Onnx_UnaryPredicateOp<string mnemonic, string text>
 
 // Broadcast of both operands; element type of the first.
 class Onnx_BinaryBroadcastOp<string mnemonic, string text, string lhs = "A",
-                             string rhs = "B", string out = "C">
-    : Onnx_PureOp<mnemonic, [Onnx_Elementwise]> {
+                             string rhs = "B", string out = "C",
+                             list<Trait> traits = []>
+    : Onnx_PureOp<mnemonic, !listconcat([Onnx_Elementwise], traits)> {
   dag attrs = (ins);
   let summary = text;
   let shapeRule = "inferBroadcast";
@@ -104,9 +105,9 @@ class Onnx_BinaryPredicateOp<string mnemonic, string text>
   let results = (outs AnyTensor:$C);
 }
 
-// Broadcast of any number of operands of one element type.
+// Broadcast of any number of operands of one element type: sums and extremes.
 class Onnx_VariadicBroadcastOp<string mnemonic, string text, string out>
-    : Onnx_PureOp<mnemonic, [Onnx_Elementwise]> {
+    : Onnx_PureOp<mnemonic, [Onnx_Elementwise, Onnx_Homogeneous]> {
   let summary = text;
   let shapeRule = "inferBroadcast";
   let arguments = (ins Variadic<AnyTensor>:$data_0);
@@ -116,9 +117,10 @@ class Onnx_VariadicBroadcastOp<string mnemonic, string text, string out>
 //===-- Reductions
 
 // Reduction over `axes`, a constant or computed operand; over all without.
-class Onnx_ReductionOp<string mnemonic, string text>
-    : Onnx_PureOp<mnemonic, [DeclareOpInterfaceMethods<Onnx_DimOrder,
-      ["acceptsDimOrder", "resultsShareDims"]>]> {
+class Onnx_ReductionOp<string mnemonic, string text, list<Trait> traits = []>
+    : Onnx_PureOp<mnemonic, !listconcat(
+        [DeclareOpInterfaceMethods<Onnx_DimOrder,
+          ["acceptsDimOrder", "resultsShareDims"]>], traits)> {
   let moreDefinitions = [{
     bool $cppClass::acceptsDimOrder() {
       return ::onnxc::onnx::reductionAcceptsDimOrder(*this);
@@ -177,8 +179,8 @@ defvar Onnx_ConvAttrs = (ins Onnx_Str<"NOTSET">:$auto_pad,
   OptionalAttr<DenseI64ArrayAttr>:$pads,
   OptionalAttr<DenseI64ArrayAttr>:$strides, Onnx_LayoutAttr:$layout);
 
-class Onnx_PoolOp<string mnemonic, string text>
-    : Onnx_PureOp<mnemonic, [Onnx_ComputesChannelsLast]> {
+class Onnx_PoolOp<string mnemonic, string text, list<Trait> traits = []>
+    : Onnx_PureOp<mnemonic, !listconcat([Onnx_ComputesChannelsLast], traits)> {
   dag attrs = (ins);
   let summary = text;
   let shapeRule = "inferPool";

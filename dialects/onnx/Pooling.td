@@ -7,12 +7,13 @@
 
 include "dialects/onnx/OpBase.td"
 
-def Onnx_AveragePoolOp : Onnx_PoolOp<"AveragePool", "Mean of every window"> {
+def Onnx_AveragePoolOp : Onnx_PoolOp<"AveragePool", "Mean of every window", [Onnx_Homogeneous]> {
   let attrs = (ins Onnx_Int<0>:$count_include_pad);
 }
 
 def Onnx_GlobalAveragePoolOp
-    : Onnx_GlobalPoolOp<"GlobalAveragePool", "Mean over all spatial dims">;
+    : Onnx_GlobalPoolOp<"GlobalAveragePool", "Mean over all spatial dims",
+      [Onnx_Homogeneous]>;
 
 def Onnx_GlobalLpPoolOp
     : Onnx_GlobalPoolOp<"GlobalLpPool", "Lp norm over all spatial dims"> {

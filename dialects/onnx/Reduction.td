@@ -21,13 +21,13 @@ def Onnx_ReduceLogSumExpOp
 
 def Onnx_ReduceMaxOp : Onnx_ReductionOp<"ReduceMax", "Maximum">;
 
-def Onnx_ReduceMeanOp : Onnx_ReductionOp<"ReduceMean", "Mean">;
+def Onnx_ReduceMeanOp : Onnx_ReductionOp<"ReduceMean", "Mean", [Onnx_Homogeneous]>;
 
 def Onnx_ReduceMinOp : Onnx_ReductionOp<"ReduceMin", "Minimum">;
 
 def Onnx_ReduceProdOp : Onnx_ReductionOp<"ReduceProd", "Product">;
 
-def Onnx_ReduceSumOp : Onnx_ReductionOp<"ReduceSum", "Sum">;
+def Onnx_ReduceSumOp : Onnx_ReductionOp<"ReduceSum", "Sum", [Onnx_Homogeneous]>;
 
 def Onnx_ReduceSumSquareOp
     : Onnx_ReductionOp<"ReduceSumSquare", "Sum of squares">;

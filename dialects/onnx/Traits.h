@@ -17,6 +17,9 @@ template <typename Op>
 class CostlyFunction : public mlir::OpTrait::TraitBase<Op, CostlyFunction> {};
 
 template <typename Op>
+class Homogeneous : public mlir::OpTrait::TraitBase<Op, Homogeneous> {};
+
+template <typename Op>
 class ComputesChannelsLast
     : public mlir::OpTrait::TraitBase<Op, ComputesChannelsLast> {};
 

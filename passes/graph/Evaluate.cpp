@@ -1,12 +1,13 @@
-// Evaluation of onnx ops on constants: elementwise ops from a table over typed
-// chunks, data movement as strided copies of raw elements.  Splats stay splats.
+// Evaluation of onnx ops on constants: elementwise ops from a table
+// (EvaluateElementwise.cpp), data movement as strided copies of raw elements.
+// Splats stay splats.
 #include "passes/graph/Evaluate.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "dialects/onnx/ShapeUtils.h"
+#include "passes/graph/ConstantView.h"
 #include "passes/graph/Elements.h"
 #include "passes/graph/GraphUtil.h"
 #include "llvm/ADT/StringMap.h"
-#include <cmath>
 #include <numeric>
 
 using namespace mlir;
@@ -14,79 +15,6 @@ using namespace mlir;
 namespace onnxc::graph {
 
 namespace {
-
-using Shape = SmallVector<int64_t>;
-using Results = std::optional<SmallVector<ElementsAttr>>;
-using Operands = ArrayRef<ElementsAttr>;
-
-/// Elements of a shape; INT64_MAX when they are more.
-int64_t count(ArrayRef<int64_t> shape) {
-  int64_t n = 1;
-  for (int64_t d : shape)
-    if (llvm::MulOverflow(n, d, n))
-      return llvm::is_contained(shape, 0) ? 0 : INT64_MAX;
-  return n;
-}
-
-/// A constant opened for reading.
-struct View {
-  onnx::ConstantData data;
-  Type elem;
-  Shape shape;
-  int64_t size() const { return count(shape); }
-  /// Element strides, all zero for a splat.
-  Shape strides() const {
-    Shape s(shape.size(), 0);
-    int64_t next = 1;
-    for (size_t i = shape.size(); i-- > 0; next *= shape[i])
-      s[i] = data.splat || shape[i] == 1 ? 0 : next;
-    return s;
-  }
-};
-
-std::optional<View> open(ElementsAttr attr) {
-  auto type = dyn_cast_or_null<RankedTensorType>(attr ? attr.getShapedType() : ShapedType());
-  auto data = type ? onnx::readConstant(attr) : std::nullopt;
-  if (!data)
-    return std::nullopt;
-  return View{std::move(*data), type.getElementType(), Shape(type.getShape())};
-}
-
-/// Folding must not bloat the model: a result may be small, or at most about
-/// as large as what it is made from.
-bool worthwhile(ArrayRef<int64_t> shape, unsigned elementBytes, int64_t operandBytes) {
-  int64_t elements = count(shape);
-  return elements <= 64 * 1024 / elementBytes || elements <= 4 * operandBytes / elementBytes;
-}
-
-Results one(ElementsAttr attr) { return attr ? Results(SmallVector<ElementsAttr>{attr}) : std::nullopt; }
-
-ElementsAttr build(ArrayRef<int64_t> shape, Type elem, llvm::function_ref<void(char *)> write) {
-  auto type = RankedTensorType::get(shape, elem);
-  AsmResourceBlob blob = HeapAsmResourceBlob::allocate(std::max<int64_t>(1, count(shape) * onnx::elementBytes(elem)), 64);
-  if (count(shape) == 0)
-    return DenseElementsAttr::get(type, ArrayRef<Attribute>());
-  write(blob.getMutableData().data());
-  return onnx::makeConstant(type, std::move(blob));
-}
-
-/// Visits all index tuples of `shape`, giving the flat offset of each under
-/// every list of strides.
-void forEach(ArrayRef<int64_t> shape, ArrayRef<Shape> strides, llvm::function_ref<void(ArrayRef<int64_t>)> visit) {
-  Shape index(shape.size(), 0), offsets(strides.size(), 0);
-  for (int64_t i = 0, n = count(shape); i < n; ++i) {
-    visit(offsets);
-    for (size_t d = shape.size(); d-- > 0;) {
-      for (size_t s = 0; s < strides.size(); ++s)
-        offsets[s] += strides[s][d];
-      if (++index[d] < shape[d])
-        break;
-      for (size_t s = 0; s < strides.size(); ++s)
-        offsets[s] -= strides[s][d] * shape[d];
-      index[d] = 0;
-    }
-  }
-}
 
 /// Copies elements of `es` bytes: dst is dense over `shape`, src has `strides` from `offset`.
 void copyStrided(char *dst, const char *src, unsigned es, ArrayRef<int64_t> shape, ArrayRef<int64_t> strides,
@@ -111,208 +39,6 @@ void copyStrided(char *dst, const char *src, unsigned es, ArrayRef<int64_t> shap
 
 ElementsAttr splatLike(const View &v, ArrayRef<int64_t> shape) {
   return onnx::makeSplat(RankedTensorType::get(shape, v.elem), v.data.bytes());
-}
-
-//===-- Elementwise
-
-struct Row {
-  unsigned arity;
-  double (*f)(const double *);
-  int64_t (*i)(const int64_t *);
-  bool predicate = false;
-};
-
-int64_t powInt(int64_t base, int64_t exponent) {
-  if (exponent < 0)
-    return base == 1 ? 1 : base == -1 ? (exponent % 2 ? -1 : 1) : 0;
-  uint64_t r = 1, b = uint64_t(base);
-  for (; exponent; exponent >>= 1, b *= b)
-    if (exponent & 1)
-      r *= b;
-  return int64_t(r);
-}
-
-const llvm::StringMap<Row> &rows() {
-  static const llvm::StringMap<Row> table{
-#define F [](const double *v) -> double
-#define I [](const int64_t *v) -> int64_t
-      {"Add", {2, F { return v[0] + v[1]; }, I { return int64_t(uint64_t(v[0]) + uint64_t(v[1])); }}},
-      {"Sub", {2, F { return v[0] - v[1]; }, I { return int64_t(uint64_t(v[0]) - uint64_t(v[1])); }}},
-      {"Mul", {2, F { return v[0] * v[1]; }, I { return int64_t(uint64_t(v[0]) * uint64_t(v[1])); }}},
-      {"Div", {2, F { return v[0] / v[1]; }, I { return v[1] == -1 ? int64_t(0 - uint64_t(v[0])) : v[0] / v[1]; }}},
-      {"Pow", {2, F { return std::pow(v[0], v[1]); }, I { return powInt(v[0], v[1]); }}},
-      {"Neg", {1, F { return -v[0]; }, I { return int64_t(0 - uint64_t(v[0])); }}},
-      {"Abs", {1, F { return std::fabs(v[0]); }, I { return v[0] < 0 ? int64_t(0 - uint64_t(v[0])) : v[0]; }}},
-      {"Sqrt", {1, F { return std::sqrt(v[0]); }, nullptr}},
-      {"Reciprocal", {1, F { return 1.0 / v[0]; }, nullptr}},
-      {"Exp", {1, F { return std::exp(v[0]); }, nullptr}},
-      {"Log", {1, F { return std::log(v[0]); }, nullptr}},
-      {"Sin", {1, F { return std::sin(v[0]); }, nullptr}},
-      {"Cos", {1, F { return std::cos(v[0]); }, nullptr}},
-      {"Floor", {1, F { return std::floor(v[0]); }, nullptr}},
-      {"Ceil", {1, F { return std::ceil(v[0]); }, nullptr}},
-      {"Relu", {1, F { return v[0] < 0 ? 0.0 : v[0]; }, I { return v[0] > 0 ? v[0] : 0; }}},
-      {"Tanh", {1, F { return std::tanh(v[0]); }, nullptr}},
-      {"Erf", {1, F { return std::erf(v[0]); }, nullptr}},
-      {"Equal", {2, F { return v[0] == v[1]; }, I { return v[0] == v[1]; }, true}},
-      {"Less", {2, F { return v[0] < v[1]; }, I { return v[0] < v[1]; }, true}},
-      {"Greater", {2, F { return v[0] > v[1]; }, I { return v[0] > v[1]; }, true}},
-      {"LessOrEqual", {2, F { return v[0] <= v[1]; }, I { return v[0] <= v[1]; }, true}},
-      {"GreaterOrEqual", {2, F { return v[0] >= v[1]; }, I { return v[0] >= v[1]; }, true}},
-      {"And", {2, nullptr, I { return v[0] && v[1]; }, true}},
-      {"Or", {2, nullptr, I { return v[0] || v[1]; }, true}},
-      {"Not", {1, nullptr, I { return !v[0]; }, true}},
-      {"Where", {3, F { return v[0] != 0 ? v[1] : v[2]; }, I { return v[0] ? v[1] : v[2]; }}},
-      {"Cast", {1, F { return v[0]; }, I { return v[0]; }}},
-      {"CastLike", {1, F { return v[0]; }, I { return v[0]; }}},
-#undef F
-#undef I
-  };
-  return table;
-}
-
-/// (x - zero point) * scale
-const Row dequantizeRow{3, [](const double *v) { return (v[0] - v[2]) * v[1]; }, nullptr};
-
-std::optional<Shape> broadcast(ArrayRef<View> in) {
-  Shape out;
-  for (const View &v : in) {
-    size_t rank = std::max(out.size(), v.shape.size());
-    out.insert(out.begin(), rank - out.size(), 1);
-    for (size_t i = 0; i < v.shape.size(); ++i) {
-      int64_t &d = out[rank - v.shape.size() + i], mine = v.shape[i];
-      if (d != mine && d != 1 && mine != 1)
-        return std::nullopt;
-      d = d == 1 ? mine : d;
-    }
-  }
-  return out;
-}
-
-template <typename T>
-void computeChunks(ArrayRef<View> in, ArrayRef<int64_t> shape, T (*fn)(const T *), Form outForm, char *out) {
-  constexpr size_t chunk = 512;
-  std::vector<Shape> strides;
-  std::vector<std::vector<int64_t>> offsets(in.size(), std::vector<int64_t>(chunk));
-  std::vector<std::vector<T>> values(in.size(), std::vector<T>(chunk));
-  std::vector<T> results(chunk);
-  for (const View &v : in) {
-    Shape s = v.strides();
-    s.insert(s.begin(), shape.size() - s.size(), 0);
-    strides.push_back(s);
-  }
-  size_t filled = 0;
-  int64_t done = 0;
-  auto flush = [&] {
-    for (size_t k = 0; k < in.size(); ++k)
-      loadElements(formOf(in[k].elem), in[k].data.bytes().data(), offsets[k].data(), filled, values[k].data());
-    T args[4];
-    for (size_t i = 0; i < filled; ++i) {
-      for (size_t k = 0; k < in.size(); ++k)
-        args[k] = values[k][i];
-      results[i] = fn(args);
-    }
-    storeElements(outForm, out, done, filled, results.data());
-    done += filled;
-    filled = 0;
-  };
-  forEach(shape, strides, [&](ArrayRef<int64_t> at) {
-    for (size_t k = 0; k < in.size(); ++k)
-      offsets[k][filled] = at[k];
-    if (++filled == chunk)
-      flush();
-  });
-  if (filled)
-    flush();
-}
-
-ElementsAttr elementwise(const Row &row, ArrayRef<View> in, Type outElem) {
-  auto shape = broadcast(in);
-  Form outForm = formOf(outElem);
-  if (!shape || outForm == Form::None)
-    return {};
-  bool asFloat = false, allSplat = true;
-  int64_t operandBytes = 0;
-  for (const View &v : in) {
-    Form f = formOf(v.elem);
-    if (f == Form::None || f == Form::U64)
-      return {};
-    asFloat |= isFloat(f);
-    allSplat &= v.data.splat;
-    operandBytes += v.data.bytes().size();
-  }
-  if (asFloat ? !row.f : !row.i)
-    return {};
-  if (allSplat && count(*shape) > 0) {
-    char element[8];
-    Shape scalar;
-    SmallVector<View> scalars(in);
-    for (View &v : scalars)
-      v.shape.clear();
-    asFloat ? computeChunks<double>(scalars, scalar, row.f, outForm, element)
-            : computeChunks<int64_t>(scalars, scalar, row.i, outForm, element);
-    return onnx::makeSplat(RankedTensorType::get(*shape, outElem),
-                           ArrayRef<char>(element, onnx::elementBytes(outElem)));
-  }
-  if (!worthwhile(*shape, onnx::elementBytes(outElem), operandBytes))
-    return {};
-  return build(*shape, outElem, [&](char *out) {
-    asFloat ? computeChunks<double>(in, *shape, row.f, outForm, out)
-            : computeChunks<int64_t>(in, *shape, row.i, outForm, out);
-  });
-}
-
-Type resultElem(Operation *op, unsigned i = 0) { return cast<ShapedType>(op->getResult(i).getType()).getElementType(); }
-
-bool hasZero(ElementsAttr attr) {
-  auto values = intsOf(attr);
-  return !values || llvm::is_contained(*values, 0);
-}
-
-Results evalElementwise(Operation *op, Operands operands) {
-  const Row &row = rows().find(op->getName().stripDialect())->second;
-  SmallVector<View> in;
-  for (unsigned i = 0; i < row.arity; ++i) {
-    auto v = open(operands[i]);
-    if (!v)
-      return std::nullopt;
-    in.push_back(std::move(*v));
-  }
-  if (is(op, "Div") && isa<IntegerType>(in[1].elem) && hasZero(operands[1]))
-    return std::nullopt;
-  return one(elementwise(row, in, resultElem(op)));
-}
-
-Results evalDequantize(Operation *op, Operands operands) {
-  auto x = open(operands[0]), scale = open(operands[1]);
-  if (!x || !scale || scale->shape.size() > 1)
-    return std::nullopt;
-  View zero{onnx::ConstantData{}, scale->elem, {}};
-  const char zeroBytes[8] = {};
-  if (operands.size() > 2 && operands[2]) {
-    auto z = open(operands[2]);
-    if (!z)
-      return std::nullopt;
-    zero = std::move(*z);
-  } else {
-    zero.data.view = ArrayRef<char>(zeroBytes, onnx::elementBytes(zero.elem));
-    zero.data.splat = true;
-  }
-  if (scale->size() != 1) { // per axis: (n) -> (n, 1, ...)
-    auto axisAttr = op->getAttrOfType<IntegerAttr>("axis");
-    int64_t rank = x->shape.size(), axis = axisAttr ? axisAttr.getInt() : 1;
-    axis += axis < 0 ? rank : 0;
-    if (axis < 0 || axis >= rank)
-      return std::nullopt;
-    for (View *v : {&*scale, &zero})
-      if (v->shape.size() == 1)
-        v->shape.append(rank - 1 - axis, 1);
-  } else {
-    scale->shape.clear();
-    if (zero.size() == 1)
-      zero.shape.clear();
-  }
-  return one(elementwise(dequantizeRow, {*x, *scale, zero}, resultElem(op)));
 }
 
 //===-- Movement
@@ -568,9 +294,11 @@ const llvm::StringMap<EvalFn> &evaluators() {
                               {"Range", evalRange},
                               {"ReduceProd", evalReduceInts},
                               {"ReduceSum", evalReduceInts},
+                              {"Clip", evalClip},
+                              {"QuantizeLinear", evalQuantize},
                               {"DequantizeLinear", evalDequantize}};
-    for (const auto &row : rows())
-      t[row.getKey()] = evalElementwise;
+    for (StringRef name : elementwiseNames())
+      t[name] = evalElementwise;
     return t;
   }();
   return table;

@@ -2,6 +2,7 @@
 // that types already tell.
 //   %s = onnx.Shape(%x : tensor<2x?x4xf32>) {start = 2}   ->   onnx.Constant [4]
 // Data of constants that are no longer used is freed at the end.
+#include "dialects/onnx/Onnx.h"
 #include "mlir/Pass/Pass.h"
 #include "passes/graph/Evaluate.h"
 #include "passes/graph/GraphPasses.h"
@@ -106,6 +107,14 @@ private:
   uint64_t growth, left;
 };
 
+/// Quantised constants stay small: what reads them element by element dequantises them in the run.
+bool staysQuantized(Operation *op) {
+  constexpr int64_t small = 1024;
+  auto type = is(op, "DequantizeLinear") ? ranked(op->getResult(0)) : RankedTensorType();
+  return type && type.hasStaticShape() && type.getNumElements() > small &&
+         llvm::all_of(op->getUsers(), [](Operation *user) { return user->hasTrait<onnx::Elementwise>(); });
+}
+
 std::optional<SmallVector<ElementsAttr>> fold(Operation *op, FoldBudget &budget) {
   ElementsAttr known;
   if (is(op, "Shape"))
@@ -131,7 +140,7 @@ std::optional<SmallVector<ElementsAttr>> fold(Operation *op, FoldBudget &budget)
 
 struct FoldConstantsPass : PassWrapper<FoldConstantsPass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(FoldConstantsPass)
-  explicit FoldConstantsPass(int64_t maxBytes) : maxBytes(maxBytes) {}
+  FoldConstantsPass(int64_t maxBytes, bool dequantize) : maxBytes(maxBytes), dequantize(dequantize) {}
   StringRef getArgument() const override { return "onnxc-fold-constants"; }
   StringRef getDescription() const override { return "Evaluate onnx ops on constants"; }
 
@@ -145,6 +154,8 @@ struct FoldConstantsPass : PassWrapper<FoldConstantsPass, OperationPass<ModuleOp
     });
     for (Operation *op : ops) {
       if (op->getNumResults() != 1 || op->use_empty())
+        continue;
+      if (dequantize ? staysQuantized(op) : is(op, "DequantizeLinear"))
         continue;
       auto values = fold(op, budget);
       if (!values)
@@ -160,10 +171,13 @@ struct FoldConstantsPass : PassWrapper<FoldConstantsPass, OperationPass<ModuleOp
     releaseUnused(getOperation(), before);
   }
   int64_t maxBytes;
+  bool dequantize;
 };
 
 } // namespace
 
-std::unique_ptr<Pass> createFoldConstantsPass(int64_t maxBytes) { return std::make_unique<FoldConstantsPass>(maxBytes); }
+std::unique_ptr<Pass> createFoldConstantsPass(int64_t maxBytes, bool dequantize) {
+  return std::make_unique<FoldConstantsPass>(maxBytes, dequantize);
+}
 
 } // namespace onnxc

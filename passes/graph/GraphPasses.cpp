@@ -10,7 +10,13 @@ namespace onnxc {
 
 void buildGraphPipeline(OpPassManager &pm, bool chooseLayout, int64_t foldBytes) {
   pm.addPass(createSimplifyPass());
-  // Constants first: what follows looks for them behind its operands.
+  // Constants first: what follows looks for them behind its operands. Quantised ones stay as they are until
+  // integer forms have been found: as floats they are four times as large.
+  pm.addPass(createFoldConstantsPass(foldBytes, /*dequantize=*/false));
+  // Before the forms, because these look for DequantizeLinear and QuantizeLinear at the ops themselves.
+  pm.addPass(createMoveQuantizationPass());
+  pm.addPass(createFoldConstantsPass(foldBytes, /*dequantize=*/false)); // weights that were moved
+  pm.addPass(createIntegerFormsPass());
   pm.addPass(createFoldConstantsPass(foldBytes));
   pm.addPass(createFuseOpsPass());
   pm.addPass(createFoldScaleShiftPass());
@@ -19,6 +25,9 @@ void buildGraphPipeline(OpPassManager &pm, bool chooseLayout, int64_t foldBytes)
   if (chooseLayout)
     pm.addPass(createChooseLayoutPass());
   pm.addPass(createFoldConstantsPass(foldBytes));
+  // Behind the layouts, because a table has none; before scales are folded, which the tables take in as they are.
+  pm.addPass(createQuantTablesPass());
+  pm.addPass(createFoldQuantizeScalePass());
   pm.addPass(createSimplifyPass());
   pm.addPass(createCSEPass());
 }
@@ -26,6 +35,10 @@ void buildGraphPipeline(OpPassManager &pm, bool chooseLayout, int64_t foldBytes)
 void registerGraphPasses() {
   registerPass([] { return createSimplifyPass(); });
   registerPass([] { return createFoldConstantsPass(); });
+  registerPass([] { return createMoveQuantizationPass(); });
+  registerPass([] { return createIntegerFormsPass(); });
+  registerPass([] { return createQuantTablesPass(); });
+  registerPass([] { return createFoldQuantizeScalePass(); });
   registerPass([] { return createFuseOpsPass(); });
   registerPass([] { return createFoldScaleShiftPass(); });
   registerPass([] { return createChooseLayoutPass(); });

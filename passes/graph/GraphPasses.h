@@ -11,8 +11,17 @@ namespace onnxc {
 constexpr int64_t kFoldBytes = int64_t(64) << 20;
 /// Canonicalises, in time linear in the number of ops (Simplify.cpp).
 std::unique_ptr<mlir::Pass> createSimplifyPass();
-/// Evaluates ops on constants where the result has at most `maxBytes`, or is not larger than they (FoldConstants.cpp).
-std::unique_ptr<mlir::Pass> createFoldConstantsPass(int64_t maxBytes = kFoldBytes);
+/// Evaluates ops on constants where the result has at most `maxBytes`, or is not larger than they; without
+/// `dequantize`, quantised constants stay (FoldConstants.cpp).
+std::unique_ptr<mlir::Pass> createFoldConstantsPass(int64_t maxBytes = kFoldBytes, bool dequantize = true);
+/// DequantizeLinear sinks, QuantizeLinear rises (MoveQuantization.cpp).
+std::unique_ptr<mlir::Pass> createMoveQuantizationPass();
+/// Products and convolutions of quantised values in integers (IntegerForms.cpp).
+std::unique_ptr<mlir::Pass> createIntegerFormsPass();
+/// Costly functions of 8 bits become tables (QuantTables.cpp).
+std::unique_ptr<mlir::Pass> createQuantTablesPass();
+/// Scales of QuantizeLinear go into constants in front (FoldQuantizeScale.cpp).
+std::unique_ptr<mlir::Pass> createFoldQuantizeScalePass();
 /// Folds BatchNormalization and per-channel Mul/Add into weights (FoldScaleShift.cpp).
 std::unique_ptr<mlir::Pass> createFoldScaleShiftPass();
 /// Recognises ops that exporters decompose (FuseOps.cpp).
@@ -20,7 +29,7 @@ std::unique_ptr<mlir::Pass> createFuseOpsPass();
 /// Channels-last images where that saves work (ChooseLayout.cpp).
 std::unique_ptr<mlir::Pass> createChooseLayoutPass();
 
-/// Fold, fuse, and with `chooseLayout` choose layouts.
+/// Fold, compute quantised models in integers, fuse, and with `chooseLayout` choose layouts.
 void buildGraphPipeline(mlir::OpPassManager &pm, bool chooseLayout, int64_t foldBytes = kFoldBytes);
 /// For onnx-compile-opt.
 void registerGraphPasses();

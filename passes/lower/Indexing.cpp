@@ -86,7 +86,10 @@ static LogicalResult lowerGather(onnx::GatherOp op, Lowering &l) {
   llvm::append_range(out, l.dims(indices));
   out.append(dataDims.begin() + axis + 1, dataDims.end());
   Value limit = l.value(dataDims[axis]);
-  l.checkIndices(indices, dataDims[axis], Lowering::operandName(op, 1));
+  // The bits of 8 are an index into 256 elements whatever they are: negative ones count from the end.
+  bool table = storedElem(indices).isInteger(8) && Lowering::staticDim(dataDims[axis]) == 256;
+  if (!table)
+    l.checkIndices(indices, dataDims[axis], Lowering::operandName(op, 1));
 
   // Indices come through their map; the data is read at the index.
   int64_t n = out.size();
@@ -101,7 +104,8 @@ static LogicalResult lowerGather(onnx::GatherOp op, Lowering &l) {
                     Values at;
                     for (int64_t i = 0; i < axis; ++i)
                       at.push_back(linalg::IndexOp::create(nb, loc, i));
-                    at.push_back(wrapIndex(nb, loc, args[0], limit));
+                    at.push_back(table ? arith::IndexCastUIOp::create(nb, loc, nb.getIndexType(), args[0]).getResult()
+                                       : wrapIndex(nb, loc, args[0], limit));
                     for (int64_t i = axis + q; i < n; ++i)
                       at.push_back(linalg::IndexOp::create(nb, loc, i));
                     return tensor::ExtractOp::create(nb, loc, data, at);

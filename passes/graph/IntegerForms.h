@@ -1,0 +1,43 @@
+// What the integer forms of products and convolutions have in common.
+#ifndef ONNXC_PASSES_GRAPH_INTEGERFORMS_H
+#define ONNXC_PASSES_GRAPH_INTEGERFORMS_H
+
+#include "passes/graph/QuantParams.h"
+
+namespace onnxc::graph {
+
+/// One side of an integer product: elements of 8 or 16 bits less a zero point.
+/// A constant has none; where others had one for each channel, they are no factor.
+struct Factor {
+  mlir::Value q;
+  int64_t zero = 0;
+  double most = 0; ///< the greatest |q - zero|
+  double sum = 0;  ///< the greatest sum of |q - zero| that goes into one result; 0 when q is computed
+
+  static std::optional<Factor> of(mlir::OpBuilder &b, mlir::Value q, llvm::ArrayRef<int64_t> zero, int64_t channelAxis);
+};
+
+/// No sum of `terms` products (kDynamic: unknown, taken to be few thousands)
+/// leaves the range of i32, with `room` for what is added.
+bool fitsWord(const Factor &x, const Factor &w, int64_t terms, double room = 0);
+
+/// ConvInteger or MatMulInteger in place of `op`, whose result has the shape.
+mlir::Value integerProduct(mlir::OpBuilder &b, mlir::Operation *op, llvm::StringRef name, const Factor &x, const Factor &w,
+                           llvm::ArrayRef<mlir::NamedAttribute> attrs = {});
+
+/// sums + bias, where bias has one value or one per index of dim `axis` of sums.
+mlir::Value plusIntegers(mlir::OpBuilder &b, mlir::Value sums, int64_t axis, llvm::ArrayRef<int64_t> bias);
+/// The same for floats.
+mlir::Value plusFloats(mlir::OpBuilder &b, mlir::Value x, int64_t axis, llvm::ArrayRef<float> bias);
+/// sums as f32, times one multiplier or one per index of dim `axis`.
+mlir::Value scaledSums(mlir::OpBuilder &b, mlir::Value sums, int64_t axis, llvm::ArrayRef<float> multiplier);
+
+/// Rewrites QLinearConv or QLinearMatMul as integer product, multiplier and
+/// QuantizeLinear, to the bit as ONNX Runtime computes it:
+///   saturate(round_half_even(f32(sums) * (x_scale * w_scale / y_scale)) + y_zero_point)
+/// False where parameters are computed.
+bool decomposeQLinear(mlir::Operation *op);
+
+} // namespace onnxc::graph
+
+#endif

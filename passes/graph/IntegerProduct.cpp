@@ -1,0 +1,94 @@
+// Factors, sums and multipliers of integer products; see IntegerForms.h.
+#include "dialects/onnx/Onnx.h"
+#include "passes/graph/IntegerForms.h"
+#include <cmath>
+
+using namespace mlir;
+
+namespace onnxc::graph {
+
+std::optional<Factor> Factor::of(OpBuilder &b, Value q, ArrayRef<int64_t> zero, int64_t channelAxis) {
+  auto type = ranked(q);
+  unsigned width = type && isa<IntegerType>(type.getElementType()) ? type.getElementTypeBitWidth() : 0;
+  if (width < 2 || width > 16)
+    return std::nullopt;
+  ElementsAttr attr = constantOf(q);
+  if (!attr) {
+    if (zero.size() != 1 || width < 8)
+      return std::nullopt;
+    auto [least, most] = rangeOf(type.getElementType());
+    return Factor{q, zero[0], double(std::max(zero[0] - least, most - zero[0]))};
+  }
+  ElementsAttr from0 = centred(attr, zero, channelAxis);
+  if (!from0)
+    return std::nullopt;
+  Factor f{from0 == attr ? q : constant(b, q.getLoc(), from0)};
+  int64_t inner = 1, extent = type.getDimSize(channelAxis);
+  for (int64_t d : type.getShape().drop_front(channelAxis + 1))
+    inner *= d;
+  std::vector<double> sums(extent, 0.0);
+  forEachInteger(from0, [&](int64_t i, int64_t v) {
+    double magnitude = std::fabs(double(v));
+    f.most = std::max(f.most, magnitude);
+    sums[i / inner % extent] += magnitude;
+  });
+  for (double s : sums)
+    f.sum = std::max(f.sum, s);
+  return f;
+}
+
+bool fitsWord(const Factor &x, const Factor &w, int64_t terms, double room) {
+  constexpr double word = 2147483647.0;
+  double most;
+  if (w.sum)
+    most = x.most * w.sum;
+  else if (x.sum)
+    most = w.most * x.sum;
+  else
+    most = x.most * w.most * double(ShapedType::isDynamic(terms) ? 4096 : terms);
+  return most + room <= word;
+}
+
+Value integerProduct(OpBuilder &b, Operation *op, StringRef name, const Factor &x, const Factor &w,
+                     ArrayRef<NamedAttribute> attrs) {
+  Value none = create(b, op->getLoc(), "NoValue", {}, {NoneType::get(b.getContext())})->getResult(0);
+  auto zeroOf = [&](const Factor &f) {
+    return f.zero ? zerosConstant(b, op->getLoc(), {f.zero}, ranked(f.q).getElementType()) : none;
+  };
+  auto type = RankedTensorType::get(ranked(op->getResult(0)).getShape(), b.getI32Type());
+  return create(b, op->getLoc(), name, {x.q, w.q, zeroOf(x), zeroOf(w)}, {type}, attrs)->getResult(0);
+}
+
+/// Shape of one value, or of one per index of dim `axis` of `x`.
+static SmallVector<int64_t> channelShape(Value x, int64_t axis, size_t n) {
+  if (n == 1)
+    return {};
+  SmallVector<int64_t> shape(ranked(x).getRank() - axis, 1);
+  shape[0] = n;
+  return shape;
+}
+
+Value plusIntegers(OpBuilder &b, Value sums, int64_t axis, ArrayRef<int64_t> bias) {
+  SmallVector<int32_t> words(bias.begin(), bias.end());
+  auto type = RankedTensorType::get(channelShape(sums, axis, bias.size()), b.getI32Type());
+  AsmResourceBlob blob = HeapAsmResourceBlob::allocateAndCopyWithAlign(
+      ArrayRef<char>(reinterpret_cast<const char *>(words.data()), words.size() * 4), 64);
+  Value c = constant(b, sums.getLoc(), onnx::makeConstant(type, std::move(blob)));
+  return create(b, sums.getLoc(), "Add", {sums, c}, {sums.getType()})->getResult(0);
+}
+
+static Value withFloats(OpBuilder &b, StringRef name, Value x, int64_t axis, ArrayRef<float> values) {
+  Value c = constant(b, x.getLoc(), f32Constant(b.getContext(), channelShape(x, axis, values.size()), values));
+  return create(b, x.getLoc(), name, {x, c}, {x.getType()})->getResult(0);
+}
+
+Value plusFloats(OpBuilder &b, Value x, int64_t axis, ArrayRef<float> bias) { return withFloats(b, "Add", x, axis, bias); }
+
+Value scaledSums(OpBuilder &b, Value sums, int64_t axis, ArrayRef<float> multiplier) {
+  constexpr int64_t toFloat = 1; // TensorProto.FLOAT
+  auto type = RankedTensorType::get(ranked(sums).getShape(), b.getF32Type());
+  Value x = create(b, sums.getLoc(), "Cast", {sums}, {type}, {intAttr(b, "to", toFloat)})->getResult(0);
+  return withFloats(b, "Mul", x, axis, multiplier);
+}
+
+} // namespace onnxc::graph
