@@ -108,10 +108,10 @@ void checkAffineGrid(const Operands &o) {
   }
 }
 
-// A mask has a row per query. Lengths of the sequences without padding: one per batch.
+// A mask broadcasts to (batch, head, query, key). Lengths of the sequences without padding: one per batch.
 void checkAttention(const Operands &o) {
   constexpr int query = 0, mask = 3, lengths = 6;
-  o.wantRank(mask, 2, 4);
+  o.wantRank(mask, 1, 4);
   o.wantRank(lengths, 1, 1);
   o.sameDim(lengths, 0, query, 0);
   o.wantAtLeast("softcap", 0.0f);

@@ -185,7 +185,7 @@ def function_choice():
 
 
 def function_mask():
-    inputs = [value(name, [1, 2, 3, 4]) for name in "qkv"] + [value("mask", [3])]
+    inputs = [value(name, [1, 2, 3, 4]) for name in "qkv"] + [value("mask", [1, 1, 1, 1, 3])]
     return model([node("Attention", [*"qkv", "mask"], ["y"], "heads")], inputs, [value("y", None)], opsets=(("", 23),))
 
 
