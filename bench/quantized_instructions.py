@@ -110,7 +110,7 @@ def measure(options, target, name, limit):
         row["macs"] = multiply_adds(name)
         row["each"] = row["instructions"] / row["macs"]
     except (RuntimeError, SystemExit, OSError, floats.Missing) as error:
-        row["failure"] = str(error)[:300]
+        row["failure"] = " ".join(str(error).split())[-250:]
     shutil.rmtree(folder, ignore_errors=True)
     return row
 

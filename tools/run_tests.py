@@ -182,6 +182,14 @@ def quantised_tests():
     return table_run("quantized", "--small", "--runs", "3", "--step-runs", "2")
 
 
+def quantised_op_tests():
+    """Single quantised ops of random sizes."""
+    code, said = call([os.path.join(ROOT, "test", "quantized", "shapes"), "--count", "6"])
+    closing = re.findall(r"^(\d+) passed, (\d+) failed, (\d+) skipped", said, re.M)
+    passed, failed, skipped = map(int, closing[-1]) if closing else (0, 0, 0)
+    return passed, failed if failed or not code else 1, skipped
+
+
 def export_tests():
     report = os.path.join(REPORTS, "exports.json")
     code, said = call([sys.executable, os.path.join(ROOT, "test", "exports", "graphs.py"), "--json", report])
@@ -220,6 +228,7 @@ SUITES = (
     ("bad inputs between guard pages", guard_tests),
     ("models", model_tests),
     ("quantised models", quantised_tests),
+    ("quantised ops", quantised_op_tests),
     ("exported graphs", export_tests),
     ("firmware", firmware_tests),
     ("GPU", gpu_tests),

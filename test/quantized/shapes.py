@@ -5,7 +5,8 @@
 Draws N ops of each kind (cases.py), puts them side by side into models, so that one compilation serves
 many, and runs each model on three inputs. Integer ops are equal to ONNX Runtime, QDQ ops at most one
 quantum off, float results within 1e-5 of the largest value. A wrong op is compiled once more alone and
-kept as build/quantized/shapes/KIND_SEED.onnx. What ONNX Runtime does not do is skipped.
+kept as build/quantized/shapes/KIND_SEED.onnx. What ONNX Runtime does not do is skipped, and so counts what
+known_failures.txt lists as "shapes KIND_SEED".
 Last line: "N passed, N failed, N skipped".
 """
 
@@ -26,7 +27,7 @@ from onnx import helper, numpy_helper  # noqa: E402
 import cases  # noqa: E402
 import steps  # noqa: E402
 import toolchains  # noqa: E402
-from run import Trouble, call  # noqa: E402
+from run import Trouble, call, known_failures  # noqa: E402
 
 RUNS = 3
 TOGETHER = 12  # ops of a model
@@ -133,6 +134,7 @@ def main():
     if unknown:
         parser.error(f"--only: got {', '.join(sorted(unknown))}, wanted some of {', '.join(cases.MAKERS)}")
     os.makedirs(options.work, exist_ok=True)
+    known = {words[1] for words in known_failures() if words[0] == "shapes"} if not options.target else set()
     passed = failed = skipped = 0
     rows = []
     for kind in options.only.split(","):
@@ -151,9 +153,13 @@ def main():
         for part in parts:
             found = verdicts(options, part, wanted, os.path.join(options.work, "now"))
             for c in part:
-                message = found[c.prefix]
-                passed, failed = passed + (message is None), failed + (message is not None)
-                if not message:
+                message, listed = found[c.prefix], c.prefix.rstrip("_") in known
+                passed += message is None
+                skipped += message is not None and listed
+                failed += message is not None and not listed
+                if listed and not message:
+                    print(f"passes now, take it off known_failures.txt: shapes {c.prefix.rstrip('_')}")
+                if not message or listed:
                     continue
                 alone = verdicts(options, [c], wanted, os.path.join(options.work, "now"))[c.prefix]
                 onnx.save(model_of([c], wanted[c.prefix][0]), os.path.join(options.work, c.prefix.rstrip("_") + ".onnx"))
