@@ -241,23 +241,25 @@ Sample CalibrationSet::random(int64_t number) const {
   return sample;
 }
 
-llvm::Error CalibrationSet::forEach(int64_t first, llvm::function_ref<llvm::Error(Sample &)> fn) const {
+llvm::Error CalibrationSet::forEach(int64_t first, int64_t end,
+                                    llvm::function_ref<llvm::Error(Sample &)> fn) const {
+  const int64_t last = std::min(limit, end);
   int64_t number = 0;
   if (isRandom) {
-    for (number = first; number < limit; ++number) {
+    for (number = first; number < last; ++number) {
       Sample sample = random(number);
       if (llvm::Error error = fn(sample))
         return error;
     }
   } else {
     for (const std::string &file : files) {
-      if (number >= limit)
+      if (number >= last)
         break;
       auto samples = split(file);
       if (!samples)
         return samples.takeError();
       for (Sample &sample : *samples) {
-        if (number >= limit)
+        if (number >= last)
           break;
         if (number++ >= first)
           if (llvm::Error error = fn(sample))
@@ -265,7 +267,8 @@ llvm::Error CalibrationSet::forEach(int64_t first, llvm::function_ref<llvm::Erro
       }
     }
   }
-  known = number;
+  if (end >= limit)
+    known = number;
   return llvm::Error::success();
 }
 

@@ -27,8 +27,11 @@ public:
   static llvm::Expected<CalibrationSet> open(const Options &options, const run::ModelInfo &model,
                                              const run::Request &request);
 
-  /// Calls `fn` for each sample from number `first` on, until one fails.
-  llvm::Error forEach(int64_t first, llvm::function_ref<llvm::Error(Sample &)> fn) const;
+  /// Calls `fn` for each sample from number `first` to before `end`, until one fails.
+  llvm::Error forEach(int64_t first, int64_t end, llvm::function_ref<llvm::Error(Sample &)> fn) const;
+  llvm::Error forEach(int64_t first, llvm::function_ref<llvm::Error(Sample &)> fn) const {
+    return forEach(first, INT64_MAX, fn);
+  }
 
   /// The first sample.
   llvm::Expected<Sample> front() const;

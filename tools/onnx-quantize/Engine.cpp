@@ -4,14 +4,18 @@
 #include "ModelFile.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/raw_ostream.h"
+#include <csignal>
+#include <cstdio>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace onnxc::quantize {
 
 using run::NamedTensors;
 
-llvm::Error Engine::compile(const NamedTensors &example) {
-  session.reset();
-  prepared.model.reset();
+/// What onnx-run makes of its command line, for the model in a file of a folder of its own.
+llvm::Expected<std::unique_ptr<run::Request>> Engine::request(const NamedTensors &example) const {
   auto bytes = serialise(proto, runner.label);
   if (!bytes)
     return bytes.takeError();
@@ -20,10 +24,14 @@ llvm::Error Engine::compile(const NamedTensors &example) {
     return work.takeError();
   std::string file = work->file("model.onnx");
   if (llvm::Error error = writeFile(file, *bytes))
-    return error;
+    return std::move(error);
   const run::Request &base = runner.request;
-  run::Request request{file,      runner.label, base.shapes, base.ranges,
-                       base.seed, example,      base.values, std::move(*work)};
+  return std::make_unique<run::Request>(run::Request{file, runner.label, base.shapes, base.ranges, base.seed, example,
+                                                     base.values, std::move(*work)});
+}
+
+llvm::Error Engine::load(const run::Request &request) {
+  session.reset();
   auto made = request.prepare(arguments);
   if (!made)
     return made.takeError();
@@ -33,13 +41,78 @@ llvm::Error Engine::compile(const NamedTensors &example) {
   return llvm::Error::success();
 }
 
-llvm::Expected<std::unique_ptr<Engine>> Engine::create(const Runner &runner, const onnx::ModelProto &model,
-                                                       const NamedTensors &example) {
+/// Whether this process compiled a model. Threads of the linker that it has
+/// since then would be missing in a child, which then waits for ever.
+static bool hasCompiled = false;
+
+llvm::Error Engine::startCompiling(const NamedTensors &example) {
+  auto made = request(example);
+  if (!made)
+    return made.takeError();
+  compiling = std::move(*made);
+  if (hasCompiled)
+    return llvm::Error::success();
+  llvm::outs().flush();
+  child = fork();
+  if (child == 0) {
+    // What it says is said again where it failed and the parent compiles.
+    if (!freopen("/dev/null", "w", stderr))
+      _exit(1);
+    auto result = compiling->prepare(arguments);
+    bool failed = !result;
+    llvm::consumeError(result.takeError());
+    _exit(failed);
+  }
+  return llvm::Error::success();
+}
+
+llvm::Expected<std::unique_ptr<Engine>> Engine::start(const Runner &runner, onnx::ModelProto model,
+                                                      const NamedTensors &example) {
   std::unique_ptr<Engine> engine(new Engine(runner));
-  engine->proto = model;
-  if (llvm::Error error = engine->compile(example))
+  engine->proto = std::move(model);
+  if (llvm::Error error = engine->startCompiling(example))
     return std::move(error);
   return std::move(engine);
+}
+
+llvm::Expected<std::unique_ptr<Engine>> Engine::create(const Runner &runner, onnx::ModelProto model,
+                                                       const NamedTensors &example) {
+  auto engine = start(runner, std::move(model), example);
+  if (!engine)
+    return engine.takeError();
+  if (llvm::Error error = (*engine)->ready())
+    return std::move(error);
+  return std::move(*engine);
+}
+
+void Engine::waitForChild(bool &succeeded) {
+  int status = -1;
+  if (child > 0)
+    waitpid(child, &status, 0);
+  child = 0;
+  succeeded = status == 0;
+}
+
+Engine::~Engine() {
+  bool ignored;
+  if (child > 0)
+    kill(child, SIGKILL);
+  waitForChild(ignored);
+}
+
+llvm::Error Engine::ready() {
+  if (!compiling)
+    return llvm::Error::success();
+  bool isCompiled;
+  waitForChild(isCompiled);
+  std::unique_ptr<run::Request> request = std::move(compiling);
+  // Without a library the model is compiled here, and errors are told.
+  std::string library = request->work.file("model.so");
+  if (isCompiled && llvm::sys::fs::exists(library))
+    request->path = library;
+  else
+    hasCompiled = true;
+  return load(*request);
 }
 
 /// Whether the inputs have the sizes that the model was compiled for.
@@ -59,10 +132,14 @@ static bool sizesFit(const run::LoadedModel &model, const NamedTensors &inputs) 
 }
 
 llvm::Error Engine::run(NamedTensors &inputs) {
+  if (llvm::Error error = ready())
+    return error;
   if (!isDynamic && !sizesFit(*prepared.model, inputs)) {
     isDynamic = true;
     arguments.set("keep-dynamic", "");
-    if (llvm::Error error = compile(inputs))
+    if (llvm::Error error = startCompiling(inputs))
+      return error;
+    if (llvm::Error error = ready())
       return error;
   }
   // An observed part of the model may do without some inputs.

@@ -20,8 +20,14 @@ struct Runner {
 class Engine {
 public:
   /// Compiles `model`. Dynamic dims have the sizes of `example`'s inputs.
-  static llvm::Expected<std::unique_ptr<Engine>> create(const Runner &runner, const onnx::ModelProto &model,
+  static llvm::Expected<std::unique_ptr<Engine>> create(const Runner &runner, onnx::ModelProto model,
                                                         const run::NamedTensors &example);
+
+  /// The same, but goes on while a process of its own compiles; ready() waits for it.
+  static llvm::Expected<std::unique_ptr<Engine>> start(const Runner &runner, onnx::ModelProto model,
+                                                       const run::NamedTensors &example);
+  llvm::Error ready();
+  ~Engine();
 
   /// One run. Inputs of other sizes than before have the model compiled once
   /// more, for any size.
@@ -31,18 +37,22 @@ public:
   llvm::ArrayRef<float> output(size_t index) const;
   llvm::ArrayRef<onnxc_tensor> outputs() const { return session->lastOutputs(); }
   const run::LoadedModel &model() const { return *prepared.model; }
-  double compileMs() const { return prepared.compileMs; }
 
 private:
   Engine(const Runner &runner) : runner(runner), arguments(runner.arguments) {}
   const Runner &runner;
   run::Arguments arguments;
   onnx::ModelProto proto;
+  std::unique_ptr<run::Request> compiling; ///< its folder takes what the process `child` makes
+  int child = 0;
   run::Prepared prepared;
   std::unique_ptr<run::Session> session;
   bool isDynamic = false;
 
-  llvm::Error compile(const run::NamedTensors &example);
+  llvm::Expected<std::unique_ptr<run::Request>> request(const run::NamedTensors &example) const;
+  llvm::Error load(const run::Request &request);
+  llvm::Error startCompiling(const run::NamedTensors &example);
+  void waitForChild(bool &succeeded);
 };
 
 /// A copy of `model` whose outputs are `values`, without what they do not need.

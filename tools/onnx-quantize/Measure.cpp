@@ -27,43 +27,57 @@ double Difference::cosine() const {
   return product / std::sqrt(signal * other);
 }
 
-/// Compares `names` of the float model with `quantizedNames` of the other.
-static llvm::Error compareValues(const Runner &runner, const onnx::ModelProto &model,
-                                 const onnx::ModelProto &quantized, llvm::ArrayRef<std::string> names,
-                                 llvm::ArrayRef<std::string> quantizedNames, const CalibrationSet &samples,
-                                 const run::NamedTensors &example, ProgressBar &bar,
-                                 std::vector<Difference> &differences) {
-  auto reference = Engine::create(runner, withOutputs(model, names), example);
-  if (!reference)
-    return reference.takeError();
-  auto tried = Engine::create(runner, withOutputs(quantized, quantizedNames), example);
+/// Two models of which the same values are read.
+struct Pair {
+  std::vector<std::string> names; ///< in the float model
+  std::unique_ptr<Engine> reference, tried;
+};
+
+/// Starts compiling both models of a portion; that of the observation is taken
+/// where it reads the same values.
+static llvm::Expected<Pair> startPair(const Runner &runner, const onnx::ModelProto &model, const Quantized &quantized,
+                                      std::vector<std::string> names, Observed &observed,
+                                      const run::NamedTensors &example) {
+  std::vector<std::string> back;
+  for (const std::string &name : names) {
+    auto it = quantized.readBack.find(name);
+    back.push_back(it == quantized.readBack.end() ? name : it->second);
+  }
+  auto tried = Engine::start(runner, withOutputs(quantized.model, back), example);
   if (!tried)
     return tried.takeError();
-  int64_t number = 0;
-  differences.resize(names.size());
-  return samples.forEach(0, [&](Sample &sample) -> llvm::Error {
-    if (number++ >= MostCompared)
-      return llvm::Error::success();
-    for (Engine *engine : {reference->get(), tried->get()})
+  Pair pair{std::move(names), nullptr, std::move(*tried)};
+  if (observed.engine && observed.values == pair.names) {
+    pair.reference = std::move(observed.engine);
+    return std::move(pair);
+  }
+  auto reference = Engine::create(runner, withOutputs(model, pair.names), example);
+  if (!reference)
+    return reference.takeError();
+  pair.reference = std::move(*reference);
+  return std::move(pair);
+}
+
+static llvm::Error compare(Pair &pair, const CalibrationSet &samples, Measurement &result) {
+  return samples.forEach(0, MostCompared, [&](Sample &sample) -> llvm::Error {
+    for (Engine *engine : {pair.reference.get(), pair.tried.get()})
       if (llvm::Error error = engine->run(sample.inputs))
         return error;
-    for (size_t i = 0; i < names.size(); ++i)
-      differences[i].add((*reference)->output(i), (*tried)->output(i));
-    bar.step();
+    for (size_t i = 0; i < pair.names.size(); ++i)
+      result.values[pair.names[i]].add(pair.reference->output(i), pair.tried->output(i));
     return llvm::Error::success();
   });
 }
 
-static llvm::Expected<Cost> costOf(const Runner &runner, const onnx::ModelProto &model, Sample &sample) {
-  auto engine = Engine::create(runner, model, sample.inputs);
-  if (!engine)
-    return engine.takeError();
+static llvm::Expected<Cost> costOf(Engine &engine, Sample &sample) {
+  if (llvm::Error error = engine.ready())
+    return std::move(error);
   Cost cost;
-  cost.arenaBytes = (*engine)->model().record().arena_bytes;
+  cost.arenaBytes = engine.model().record().arena_bytes;
   cost.milliseconds = INFINITY;
   for (int i = 0; i < 6; ++i) {
     auto start = std::chrono::steady_clock::now();
-    if (llvm::Error error = (*engine)->run(sample.inputs))
+    if (llvm::Error error = engine.run(sample.inputs))
       return std::move(error);
     std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
     cost.milliseconds = std::min(cost.milliseconds, took.count());
@@ -71,44 +85,50 @@ static llvm::Expected<Cost> costOf(const Runner &runner, const onnx::ModelProto 
   return cost;
 }
 
+/// Outputs of float numbers.
+static std::vector<std::string> floatOutputs(const onnx::ModelProto &model) {
+  std::vector<std::string> names;
+  for (const auto &output : model.graph().output())
+    if (output.type().tensor_type().elem_type() == onnx::TensorProto::FLOAT)
+      names.push_back(output.name());
+  return names;
+}
+
 llvm::Error measure(const Runner &runner, const onnx::ModelProto &model, const Quantized &quantized,
-                    const CalibrationSet &samples, const Options &options, Measurement &result) {
+                    Observed &observed, Engine &floatEngine, const CalibrationSet &samples, const Options &options,
+                    Measurement &result) {
+  ProgressBar bar("measure", std::nullopt, options.showProgress);
   auto example = samples.front();
   if (!example)
     return example.takeError();
   result.compared = std::min(MostCompared, result.samples);
-  ProgressBar bar("compare", std::nullopt, options.showProgress);
+  auto plain = Engine::start(runner, quantized.model, example->inputs);
+  if (!plain)
+    return plain.takeError();
 
-  std::vector<std::string> names;
-  llvm::StringSet<> outputs;
-  for (const auto &output : model.graph().output())
-    if (output.type().tensor_type().elem_type() == onnx::TensorProto::FLOAT) {
-      names.push_back(output.name());
-      outputs.insert(output.name());
-    }
+  std::vector<std::string> outputs = floatOutputs(model);
+  std::vector<std::string> names = observed.values;
+  llvm::StringSet<> listed;
+  listed.insert(names.begin(), names.end());
   for (const Quantized::Layer &layer : quantized.layers)
-    if (!outputs.contains(layer.result))
+    if (listed.insert(layer.result).second)
       names.push_back(layer.result);
+  for (const std::string &output : outputs)
+    if (listed.insert(output).second)
+      names.push_back(output);
   for (const std::vector<std::string> &portion : inPortions(model, names)) {
-    std::vector<std::string> back;
-    for (const std::string &name : portion) {
-      auto it = quantized.readBack.find(name);
-      back.push_back(it == quantized.readBack.end() ? name : it->second);
-    }
-    std::vector<Difference> differences;
-    if (llvm::Error error = compareValues(runner, model, quantized.model, portion, back, samples, example->inputs,
-                                          bar, differences))
+    auto pair = startPair(runner, model, quantized, portion, observed, example->inputs);
+    if (!pair)
+      return pair.takeError();
+    if (llvm::Error error = compare(*pair, samples, result))
       return error;
-    for (size_t i = 0; i < portion.size(); ++i) {
-      result.values[portion[i]] = differences[i];
-      if (outputs.contains(portion[i]))
-        result.outputs[portion[i]] = differences[i];
-    }
   }
-  auto before = costOf(runner, model, *example);
+  for (const std::string &output : outputs)
+    result.outputs[output] = result.values[output];
+  auto before = costOf(floatEngine, *example);
   if (!before)
     return before.takeError();
-  auto after = costOf(runner, quantized.model, *example);
+  auto after = costOf(**plain, *example);
   if (!after)
     return after.takeError();
   result.floatCost = *before;

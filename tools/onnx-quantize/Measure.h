@@ -34,9 +34,10 @@ struct Measurement {
 };
 
 /// Runs the float and the quantised model on the first samples, with every
-/// layer's result read, and both as they are.
+/// layer's result read, and both as they are: `floatEngine` is the float model.
 llvm::Error measure(const Runner &runner, const onnx::ModelProto &model, const Quantized &quantized,
-                    const CalibrationSet &samples, const Options &options, Measurement &result);
+                    Observed &observed, Engine &floatEngine, const CalibrationSet &samples, const Options &options,
+                    Measurement &result);
 
 /// Prints the report, and writes it to the file of --report.
 llvm::Error report(const Options &options, const Quantized &quantized, const Measurement &measured);

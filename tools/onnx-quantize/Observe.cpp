@@ -87,7 +87,6 @@ static int64_t guessElements(const Graph &graph, llvm::StringRef value) {
 std::vector<std::vector<std::string>> inPortions(const onnx::ModelProto &model, llvm::ArrayRef<std::string> values) {
   constexpr int64_t MostElements = int64_t(128) << 20;
   constexpr size_t MostValues = 512;
-  onnx::ModelProto copy;
   const Graph graph(const_cast<onnx::ModelProto &>(model));
   std::vector<std::vector<std::string>> portions;
   int64_t elements = 0;
@@ -109,7 +108,7 @@ static llvm::Error oddNumbers(llvm::StringRef value, const Sample &sample) {
                    "--exclude=NODE");
 }
 
-llvm::Expected<Observations> observe(const Runner &runner, const onnx::ModelProto &model,
+llvm::Expected<Observed> observe(const Runner &runner, const onnx::ModelProto &model,
                                      llvm::StringRef modelHash, llvm::ArrayRef<std::string> values,
                                      const CalibrationSet &samples, const Options &options) {
   bool withHistogram = options.method != Method::MinMax;
@@ -125,6 +124,7 @@ llvm::Expected<Observations> observe(const Runner &runner, const onnx::ModelProt
     if (!state.samples || seen < *state.samples)
       missing[seen].push_back(value);
   }
+  Observed result;
   const Graph graph(const_cast<onnx::ModelProto &>(model));
   for (const auto &[first, group] : missing) {
     std::vector<std::string> inputs, made;
@@ -171,9 +171,14 @@ llvm::Expected<Observations> observe(const Runner &runner, const onnx::ModelProt
       state.samples = samples.size();
       if (llvm::Error failure = state.save(/*isDue=*/true))
         return std::move(failure);
+      if (missing.size() == 1 && portions.size() == 1) {
+        result.engine = std::move(engine);
+        result.values = portion;
+      }
     }
   }
-  return std::move(state.seen);
+  result.seen = std::move(state.seen);
+  return std::move(result);
 }
 
 } // namespace onnxc::quantize

@@ -11,11 +11,19 @@ namespace onnxc::quantize {
 
 using Observations = ByName<Statistics>;
 
+/// What was seen, and, where one model made all values, that model and the
+/// values that are its outputs.
+struct Observed {
+  Observations seen;
+  std::unique_ptr<Engine> engine;
+  std::vector<std::string> values;
+};
+
 /// Observes float values (inputs of the model or results of nodes) of `model` on
 /// all samples. Values whose elements together take much memory are observed in
 /// several models, one after the other. With --state, what was observed before
 /// is taken from the file, and kept there as it grows.
-llvm::Expected<Observations> observe(const Runner &runner, const onnx::ModelProto &model,
+llvm::Expected<Observed> observe(const Runner &runner, const onnx::ModelProto &model,
                                      llvm::StringRef modelHash, llvm::ArrayRef<std::string> values,
                                      const CalibrationSet &samples, const Options &options);
 

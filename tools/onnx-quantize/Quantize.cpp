@@ -99,11 +99,22 @@ llvm::Error quantize(const Options &options, const run::Arguments &arguments) {
     return samples.takeError();
 
   Runner runner{arguments, *request, options.model};
+  // The float model as it is compiles while the observed one compiles and runs.
+  std::unique_ptr<Engine> floatEngine;
+  if (options.measures) {
+    auto example = samples->front();
+    if (!example)
+      return example.takeError();
+    auto started = Engine::start(runner, model, example->inputs);
+    if (!started)
+      return started.takeError();
+    floatEngine = std::move(*started);
+  }
   std::string key = file->hash;
-  auto seen = observe(runner, model, key, observedValues(plan), *samples, options);
-  if (!seen)
-    return seen.takeError();
-  auto quantized = quantizeModel(model, *seen, options, {});
+  auto observed = observe(runner, model, key, observedValues(plan), *samples, options);
+  if (!observed)
+    return observed.takeError();
+  auto quantized = quantizeModel(model, observed->seen, options, {});
   if (!quantized)
     return quantized.takeError();
   for (const std::string &text : quantized->notes)
@@ -118,7 +129,7 @@ llvm::Error quantize(const Options &options, const run::Arguments &arguments) {
   measured.fileBytes = bytes->size();
   measured.samples = samples->size().value_or(0);
   if (options.measures)
-    if (llvm::Error error = measure(runner, model, *quantized, *samples, options, measured))
+    if (llvm::Error error = measure(runner, model, *quantized, *observed, *floatEngine, *samples, options, measured))
       return error;
   if (llvm::Error error = writeFile(options.output, *bytes))
     return error;
