@@ -300,4 +300,53 @@ llvm::Expected<Value> parseProtoValue(llvm::StringRef bytes,
   return unsupportedError(what + ": maps and sparse tensors are not supported");
 }
 
+//===-- Scales of outputs -------------------------------------------------===//
+
+/// The one number of a float constant; 0 where it is none.
+static float scalarOf(const onnx::TensorProto &tensor) {
+  auto value = decodeTensor(tensor, tensor.name());
+  if (!value || value->type != ONNXC_TYPE_FLOAT || value->numElements() != 1) {
+    llvm::consumeError(value.takeError());
+    return 0;
+  }
+  float scale;
+  std::memcpy(&scale, value->bytes.data(), sizeof scale);
+  return scale;
+}
+
+llvm::Expected<std::map<std::string, float>> readOutputScales(llvm::StringRef path) {
+  auto buffer = readFile(path);
+  if (!buffer)
+    return buffer.takeError();
+  onnx::ModelProto model;
+  if (llvm::Error error = parse((*buffer)->getBuffer(), path, "model", model))
+    return std::move(error);
+  std::map<std::string, const onnx::NodeProto *> producers;
+  std::map<std::string, const onnx::TensorProto *> constants;
+  for (const onnx::TensorProto &tensor : model.graph().initializer())
+    constants[tensor.name()] = &tensor;
+  for (const onnx::NodeProto &node : model.graph().node()) {
+    for (const std::string &name : node.output())
+      producers[name] = &node;
+    for (const onnx::AttributeProto &attribute : node.attribute())
+      if (node.op_type() == "Constant" && attribute.has_t())
+        constants[node.output(0)] = &attribute.t();
+  }
+  static const std::set<std::string> moves = {"Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Slice", "Identity"};
+  std::map<std::string, float> scales;
+  for (const onnx::ValueInfoProto &output : model.graph().output()) {
+    auto it = producers.find(output.name());
+    while (it != producers.end() && moves.count(it->second->op_type()))
+      it = producers.find(it->second->input(0));
+    if (it == producers.end() || it->second->op_type() != "DequantizeLinear" || it->second->input_size() < 2)
+      continue;
+    auto constant = constants.find(it->second->input(1));
+    if (constant == constants.end())
+      continue;
+    if (float scale = scalarOf(*constant->second); scale > 0)
+      scales[output.name()] = scale;
+  }
+  return scales;
+}
+
 } // namespace onnxc::run

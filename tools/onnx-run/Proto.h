@@ -6,6 +6,7 @@
 #include "Tensor.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
+#include <map>
 
 namespace onnxc::run {
 
@@ -39,6 +40,10 @@ llvm::Expected<ModelInfo> readModelInfo(llvm::StringRef path);
 /// The same of bytes in memory; `what` names them in errors.
 llvm::Expected<ModelInfo> parseModelInfo(llvm::StringRef bytes,
                                          llvm::StringRef what);
+
+/// The scales of a model's float outputs that a DequantizeLinear makes, perhaps
+/// with nodes between that only move values; by name of the output.
+llvm::Expected<std::map<std::string, float>> readOutputScales(llvm::StringRef path);
 
 /// Decodes a file of a backend test (TensorProto, SequenceProto or
 /// OptionalProto).

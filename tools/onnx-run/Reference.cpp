@@ -55,7 +55,7 @@ static std::string lastLine(llvm::StringRef path) {
 
 llvm::Expected<std::vector<NamedTensors>>
 onnxRuntimeOutputs(llvm::StringRef model, llvm::ArrayRef<NamedTensors> inputs,
-                   llvm::StringRef folder) {
+                   llvm::StringRef folder, bool optimised) {
   std::string script = join(executableFolder(), "ort_reference.py");
   if (!llvm::sys::fs::exists(script))
     return userError(script + ": no such file; it belongs beside onnx-run");
@@ -63,7 +63,10 @@ onnxRuntimeOutputs(llvm::StringRef model, llvm::ArrayRef<NamedTensors> inputs,
   if (!python)
     return python.takeError();
 
-  std::vector<std::string> words = {*python, script, model.str()};
+  std::vector<std::string> words = {*python, script};
+  if (!optimised)
+    words.push_back("--unoptimised");
+  words.push_back(model.str());
   for (size_t i = 0; i < inputs.size(); ++i) {
     std::string in = join(folder, "in" + llvm::Twine(i) + ".npz");
     if (llvm::Error error = writeNpz(in, inputs[i]))

@@ -12,10 +12,11 @@ std::string executableFolder();
 
 /// Runs ort_reference.py (beside the executable) on `inputs`, one element per
 /// run; files pass through `folder`. The Python is $ONNXC_PYTHON, else
-/// venv/bin/python of the build tree, else python3 of the path.
+/// venv/bin/python of the build tree, else python3 of the path. Unless
+/// `optimised`, ONNX Runtime computes node by node as the model says.
 llvm::Expected<std::vector<NamedTensors>>
 onnxRuntimeOutputs(llvm::StringRef model, llvm::ArrayRef<NamedTensors> inputs,
-                   llvm::StringRef folder);
+                   llvm::StringRef folder, bool optimised = true);
 
 } // namespace onnxc::run
 

@@ -4,6 +4,7 @@
 #include "Error.h"
 #include "Npz.h"
 #include "Prepare.h"
+#include "Proto.h"
 #include "Reference.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
@@ -11,7 +12,7 @@
 namespace onnxc::run {
 
 static const OptionSpec Options[] = {
-    {"against", "onnxruntime|REF.npz", "the reference"},
+    {"against", "WHAT", "the reference: onnxruntime, onnxruntime-unoptimised (node by node), or REF.npz"},
     {"inputs", "IN.npz", "inputs by name; random ones without it"},
     {"seed", "N", "seed of random inputs (0); run i uses seed + i"},
     {"range", "[NAME=]LO,HI", "range of random inputs; may be repeated"},
@@ -21,6 +22,8 @@ static const OptionSpec Options[] = {
     {"atol", "A",
      "tolerance in units of the largest |reference| for float outputs (1e-4; "
      "half precision 1e-2), absolute for integers (0)"},
+    {"quanta", "N",
+     "instead: outputs may differ by N steps of their scale, integers by N"},
 };
 
 namespace {
@@ -32,9 +35,50 @@ struct Summary {
 };
 } // namespace
 
+/// The scales of a quantised model's outputs, and by how many steps they may differ.
+struct Quanta {
+  double steps;
+  std::map<std::string, float> scales;
+};
+
+/// What --quanta says of the model in `onnx`; nothing without the option.
+static llvm::Expected<std::optional<Quanta>> parseQuanta(const Arguments &arguments, llvm::StringRef onnx) {
+  auto steps = arguments.number("quanta");
+  if (!steps)
+    return steps.takeError();
+  if (!*steps)
+    return std::optional<Quanta>();
+  if (arguments.has("rtol") || arguments.has("atol"))
+    return userError("verify: --quanta excludes --rtol and --atol");
+  if (!onnx.ends_with(".onnx"))
+    return userError("verify: --quanta reads scales from a model; give the one that " + onnx +
+                     " came from with --onnx=MODEL.onnx");
+  auto scales = readOutputScales(onnx);
+  if (!scales)
+    return scales.takeError();
+  return std::optional<Quanta>(Quanta{**steps, std::move(*scales)});
+}
+
+/// The tolerance of an output that is quantised.
+static llvm::Expected<Tolerance> quantaTolerance(const Quanta &quanta, llvm::StringRef output, int32_t type) {
+  Tolerance tolerance;
+  tolerance.rtol = 0;
+  tolerance.atol = quanta.steps;
+  if (elementType(type)->kind != ElementKind::Float)
+    return tolerance;
+  auto scale = quanta.scales.find(output.str());
+  if (scale == quanta.scales.end())
+    return userError("--quanta: output '" + output +
+                     "' has no scale: no DequantizeLinear makes it; give --rtol and --atol instead");
+  // A step is a difference of two rounded products.
+  tolerance.atol = (quanta.steps + 1e-3) * scale->second;
+  return tolerance;
+}
+
 /// Compares one run; the error names the first output that differs.
 static llvm::Error compareRun(const NamedTensors &got, NamedTensors &reference,
                               const Arguments &arguments, bool usesHalf,
+                              const std::optional<Quanta> &quanta,
                               Summary &summary) {
   auto rtol = arguments.number("rtol");
   if (!rtol)
@@ -70,6 +114,12 @@ static llvm::Error compareRun(const NamedTensors &got, NamedTensors &reference,
         tolerance.atol = atol->value_or(0);
       }
     }
+    if (quanta) {
+      auto steps = quantaTolerance(*quanta, name, tensor.type);
+      if (!steps)
+        return steps.takeError();
+      tolerance = *steps;
+    }
     Comparison comparison = compareTensors(tensor, *wanted, tolerance);
     ++summary.outputs;
     summary.elements += tensor.numElements();
@@ -90,11 +140,15 @@ static llvm::Expected<Summary> verify(const Arguments &arguments) {
   if (against.empty())
     return userError("verify: no reference; give --against=onnxruntime or "
                      "--against=REF.npz");
-  bool isRuntime = against == "onnxruntime";
+  bool isUnoptimised = against == "onnxruntime-unoptimised";
+  bool isRuntime = against == "onnxruntime" || isUnoptimised;
   llvm::StringRef onnx = arguments.get("onnx", request->path);
   if (isRuntime && onnx.ends_with(".so"))
     return userError("verify: ONNX Runtime cannot run " + onnx +
                      "; give the model it came from with --onnx=MODEL.onnx");
+  auto quanta = parseQuanta(arguments, onnx);
+  if (!quanta)
+    return quanta.takeError();
   auto runs = arguments.integer("runs", 1, 1, 1000);
   if (!runs)
     return runs.takeError();
@@ -119,7 +173,7 @@ static llvm::Expected<Summary> verify(const Arguments &arguments) {
     for (NamedTensors &run : all)
       if (llvm::Error error = request->addPinned(onnx, run))
         return error;
-    auto outputs = onnxRuntimeOutputs(onnx, all, request->work.folder());
+    auto outputs = onnxRuntimeOutputs(onnx, all, request->work.folder(), !isUnoptimised);
     if (!outputs)
       return outputs.takeError();
     references = std::move(*outputs);
@@ -144,7 +198,7 @@ static llvm::Expected<Summary> verify(const Arguments &arguments) {
     if (!outputs)
       return outputs.takeError();
     if (llvm::Error error = compareRun(*outputs, references[i], arguments,
-                                       prepared->usesHalf, summary)) {
+                                       prepared->usesHalf, *quanta, summary)) {
       if (inputs.size() == 1)
         return error;
       return userError("run " + llvm::Twine(i) + " (seed " +
@@ -188,7 +242,7 @@ static int printVerdict(llvm::Expected<Summary> summary) {
 
 int verifyCommand(llvm::ArrayRef<const char *> argv) {
   return runSubcommand(
-      "verify", "MODEL.onnx|MODEL.so --against=onnxruntime|REF.npz [--inputs=IN.npz]", withCompileOptions(Options), argv,
+      "verify", "MODEL.onnx|MODEL.so --against=onnxruntime|onnxruntime-unoptimised|REF.npz [--inputs=IN.npz]", withCompileOptions(Options), argv,
       [](const Arguments &arguments) { return printVerdict(verify(arguments)); });
 }
 

@@ -1,8 +1,8 @@
 """Runs a model with ONNX Runtime for `onnx-run verify`.
 
-    ort_reference.py MODEL.onnx IN.npz OUT.npz [IN.npz OUT.npz ...]
+    ort_reference.py [--unoptimised] MODEL.onnx IN.npz OUT.npz [IN.npz OUT.npz ...]
 
-Reads each IN.npz, runs the model on it, writes the outputs to OUT.npz by
+With --unoptimised the graph is computed node by node as it is written. Reads each IN.npz, runs the model on it, writes the outputs to OUT.npz by
 name. Errors are one line on stderr, exit code 1.
 """
 
@@ -47,6 +47,8 @@ def feed(session, arrays):
 
 
 def main(arguments):
+    unoptimised = arguments[:1] == ["--unoptimised"]
+    arguments = arguments[unoptimised:]
     if len(arguments) < 3 or len(arguments) % 2 == 0:
         print(__doc__, file=sys.stderr)
         return 1
@@ -62,6 +64,8 @@ def main(arguments):
     try:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
+        if unoptimised:
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         session = onnxruntime.InferenceSession(
             arguments[0], options, providers=["CPUExecutionProvider"]
         )

@@ -47,7 +47,26 @@ def main(folder):
         [value("x", [2, 3])],
         [value("y", [2, 3])],
     )
+    # One output stored in steps of 0.5, one as the integers themselves.
+    graph = helper.make_graph(
+        [
+            helper.make_node("QuantizeLinear", ["x", "s", "z"], ["n"]),
+            helper.make_node("DequantizeLinear", ["n", "s", "z"], ["d"]),
+            helper.make_node("Transpose", ["d"], ["y"]),
+        ],
+        "g",
+        [value("x", [2, 3])],
+        [value("y", [3, 2]), value("n", [2, 3], TensorProto.INT8)],
+        [numpy_helper.from_array(np.float32(0.5), "s"), numpy_helper.from_array(np.int8(1), "z")],
+    )
+    onnx.save(helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)]),
+              f"{folder}/stored.onnx")
     x = np.arange(6, dtype=np.float32).reshape(2, 3)
+    one = np.zeros((2, 3), np.float32)
+    one[1, 1] = 1
+    for steps in (1, 2):
+        np.savez(f"{folder}/ref_steps{steps}.npz", y=(x + 0.5 * steps * one).T,
+                 n=(2 * x + 1 - steps * one).astype(np.int8))
     np.savez(f"{folder}/in.npz", x=x)
     np.savez_compressed(f"{folder}/in_fortran.npz", x=np.asfortranarray(x))
     np.savez(f"{folder}/in_double.npz", x=x.astype(np.float64))
