@@ -3,7 +3,8 @@
 // becomes
 //   Cast(ConvInteger(x, w - zw, zx) + bias / (sx * sw)) * (sx * sw)
 // with one multiplier, or one per channel, made when compiling; likewise Gemm
-// and MatMul, and the ops that have their scales as operands (QLinear.cpp).
+// and MatMul, the ops that have their scales as operands (QLinear.cpp) and means
+// (IntegerPools.cpp).
 // Sums are exact, where the float form rounds each; what stays in float is
 // elementwise and fuses into the kernel that makes the sums.  Weights lose
 // their zero points and are i8, or i16 where a difference needs it.
@@ -198,8 +199,8 @@ struct IntegerFormsPass : PassWrapper<IntegerFormsPass, OperationPass<ModuleOp>>
         centreWeights(op, 0);
       else if (isa<onnx::MatMulIntegerOp>(op) && ranked(op->getOperand(1)))
         centreWeights(op, ranked(op->getOperand(1)).getRank() - 1);
-      else
-        decomposeQLinear(op);
+      else if (!decomposeQLinear(op))
+        meanToIntegers(op);
     });
     eraseDead(getOperation());
     releaseUnused(getOperation(), before);

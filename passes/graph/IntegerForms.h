@@ -29,7 +29,9 @@ mlir::Value integerProduct(mlir::OpBuilder &b, mlir::Operation *op, llvm::String
 mlir::Value plusIntegers(mlir::OpBuilder &b, mlir::Value sums, int64_t axis, llvm::ArrayRef<int64_t> bias);
 /// The same for floats.
 mlir::Value plusFloats(mlir::OpBuilder &b, mlir::Value x, int64_t axis, llvm::ArrayRef<float> bias);
-/// sums as f32, times one multiplier or one per index of dim `axis`.
+/// sums as f32, times a constant that broadcasts to them.
+mlir::Value scaledSums(mlir::OpBuilder &b, mlir::Value sums, mlir::Value multiplier);
+/// The same with one multiplier or one per index of dim `axis`.
 mlir::Value scaledSums(mlir::OpBuilder &b, mlir::Value sums, int64_t axis, llvm::ArrayRef<float> multiplier);
 
 /// Rewrites QLinearConv or QLinearMatMul as integer product, multiplier and
@@ -37,6 +39,10 @@ mlir::Value scaledSums(mlir::OpBuilder &b, mlir::Value sums, int64_t axis, llvm:
 ///   saturate(round_half_even(f32(sums) * (x_scale * w_scale / y_scale)) + y_zero_point)
 /// False where parameters are computed.
 bool decomposeQLinear(mlir::Operation *op);
+
+/// Rewrites a mean of dequantised values (AveragePool, GlobalAveragePool, ReduceMean) as a sum of integers; false where
+/// it stays as it is.
+bool meanToIntegers(mlir::Operation *op);
 
 } // namespace onnxc::graph
 

@@ -77,18 +77,23 @@ Value plusIntegers(OpBuilder &b, Value sums, int64_t axis, ArrayRef<int64_t> bia
   return create(b, sums.getLoc(), "Add", {sums, c}, {sums.getType()})->getResult(0);
 }
 
-static Value withFloats(OpBuilder &b, StringRef name, Value x, int64_t axis, ArrayRef<float> values) {
-  Value c = constant(b, x.getLoc(), f32Constant(b.getContext(), channelShape(x, axis, values.size()), values));
-  return create(b, x.getLoc(), name, {x, c}, {x.getType()})->getResult(0);
+static Value channelConstant(OpBuilder &b, Value x, int64_t axis, ArrayRef<float> values) {
+  return constant(b, x.getLoc(), f32Constant(b.getContext(), channelShape(x, axis, values.size()), values));
 }
 
-Value plusFloats(OpBuilder &b, Value x, int64_t axis, ArrayRef<float> bias) { return withFloats(b, "Add", x, axis, bias); }
+Value plusFloats(OpBuilder &b, Value x, int64_t axis, ArrayRef<float> bias) {
+  return create(b, x.getLoc(), "Add", {x, channelConstant(b, x, axis, bias)}, {x.getType()})->getResult(0);
+}
 
-Value scaledSums(OpBuilder &b, Value sums, int64_t axis, ArrayRef<float> multiplier) {
+Value scaledSums(OpBuilder &b, Value sums, Value multiplier) {
   constexpr int64_t toFloat = 1; // TensorProto.FLOAT
   auto type = RankedTensorType::get(ranked(sums).getShape(), b.getF32Type());
   Value x = create(b, sums.getLoc(), "Cast", {sums}, {type}, {intAttr(b, "to", toFloat)})->getResult(0);
-  return withFloats(b, "Mul", x, axis, multiplier);
+  return create(b, sums.getLoc(), "Mul", {x, multiplier}, {type})->getResult(0);
+}
+
+Value scaledSums(OpBuilder &b, Value sums, int64_t axis, ArrayRef<float> multiplier) {
+  return scaledSums(b, sums, channelConstant(b, sums, axis, multiplier));
 }
 
 } // namespace onnxc::graph

@@ -6,11 +6,13 @@
 // A producer goes into its consumer only when every element it computes is
 // needed once: its result has one user, which reads it by a permutation of all
 // its loops.  Windows (pooling, convolution) and broadcasts would compute it
-// again and again; contractions want plain operands.  A kernel has a bounded
+// again and again; contractions want plain operands.  A producer that widens
+// what it reads, as from bytes to floats, goes into each of its users.  A kernel has a bounded
 // size: a chain of thousands of ops becomes many loops, so that the time to
 // compile it grows with its length only, and its values fit into registers.
 #include "passes/schedule/Schedule.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -22,15 +24,35 @@ namespace {
 
 /// Ops in the body of one loop. Chains that exporters write (GELU, normalisation, masks) stay far below.
 constexpr size_t kMaxBodyOps = 128;
+/// Ops of a producer that is computed again for each reader.
+constexpr size_t kMaxWideningOps = 8;
 
 size_t bodyOps(linalg::GenericOp op) { return op.getBody()->getOperations().size(); }
+
+/// What it reads by all its loops is narrower than what it makes, by few cheap
+/// instructions: DequantizeLinear of bytes.  To store the result costs more than
+/// to compute it again, so each of its readers does.
+bool widens(linalg::GenericOp op) {
+  if (op.getNumReductionLoops() || op.getNumResults() != 1 || bodyOps(op) > kMaxWideningOps)
+    return false;
+  for (Operation &inner : op.getBody()->without_terminator())
+    if (!isa<arith::ArithDialect>(inner.getDialect()) || isa<arith::DivFOp, arith::DivSIOp, arith::DivUIOp>(inner))
+      return false;
+  auto bits = [](Value v) { return getElementTypeOrSelf(v.getType()).getIntOrFloatBitWidth(); };
+  unsigned made = bits(op.getResult(0));
+  int64_t read = 0;
+  for (OpOperand *in : op.getDpsInputOperands())
+    if (op.getMatchingIndexingMap(in).isPermutation())
+      read += bits(in->get());
+  return read > 0 && read < made;
+}
 
 bool fusable(OpOperand *operand) {
   auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
   auto producer = operand->get().getDefiningOp<linalg::GenericOp>();
-  if (!consumer || !producer || !producer->hasOneUse())
+  if (!consumer || !producer || (!producer->hasOneUse() && !widens(producer)))
     return false;
-  if (linalg::isaContractionOpInterface(consumer) || consumer.getNumReductionLoops() > 1)
+  if (linalg::isaContractionOpInterface(consumer) || (consumer.getNumReductionLoops() > 1 && !widens(producer)))
     return false;
   if (bodyOps(consumer) + bodyOps(producer) > kMaxBodyOps)
     return false;
@@ -45,6 +67,13 @@ struct FuseProducer : OpRewritePattern<linalg::GenericOp> {
     for (OpOperand &operand : consumer->getOpOperands()) {
       if (!linalg::areElementwiseOpsFusable(&operand) || !fusable(&operand))
         continue;
+      if (!operand.get().hasOneUse()) { // its own copy, which goes in the next turn
+        auto producer = operand.get().getDefiningOp();
+        rewriter.setInsertionPoint(producer);
+        Operation *copy = rewriter.clone(*producer);
+        rewriter.modifyOpInPlace(consumer, [&] { operand.set(copy->getResult(0)); });
+        return success();
+      }
       Location both = rewriter.getFusedLoc({consumer.getLoc(), operand.get().getLoc()});
       auto fused = linalg::fuseElementwiseOps(rewriter, &operand);
       if (failed(fused))
@@ -66,7 +95,9 @@ struct FuseElementwisePass : PassWrapper<FuseElementwisePass, OperationPass<>> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     patterns.add<FuseProducer>(&getContext(), /*benefit=*/2);
-    linalg::populateElementwiseOpsFusionPatterns(patterns, fusable); // with what cleans up behind fusion
+    // With what cleans up behind fusion.
+    linalg::populateElementwiseOpsFusionPatterns(
+        patterns, [](OpOperand *operand) { return operand->get().hasOneUse() && fusable(operand); });
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

@@ -8,8 +8,8 @@
 // CHECK: %[[S:.*]] = onnx.ConvInteger %arg0, %[[W]], %[[Z]], %{{.*}} {pads = array<i64: 1, 1, 1, 1>} : {{.*}} -> tensor<1x2x6x6xi32>
 // CHECK: %[[B:.*]] = onnx.Constant dense<{{.*}}[8]{{.*}}[-3]{{.*}}> : tensor<2x1x1xi32>
 // CHECK: %[[T:.*]] = onnx.Add %[[S]], %[[B]]
-// CHECK: %[[F:.*]] = onnx.Cast %[[T]]
 // CHECK: %[[M:.*]] = onnx.Constant dense<{{.*}}1.250000e-01{{.*}}2.500000e-01{{.*}}> : tensor<2x1x1xf32>
+// CHECK: %[[F:.*]] = onnx.Cast %[[T]]
 // CHECK: %[[Y:.*]] = onnx.Mul %[[F]], %[[M]]
 // CHECK: onnx.Relu %[[Y]]
 func.func @conv(%q: tensor<1x1x4x4xui8>) -> tensor<1x2x6x6xf32> {
@@ -36,8 +36,8 @@ func.func @conv(%q: tensor<1x1x4x4xui8>) -> tensor<1x2x6x6xf32> {
 // CHECK: %[[T:.*]] = onnx.Transpose %[[W]] {perm = array<i64: 1, 0>}
 // CHECK: %[[Z:.*]] = onnx.Constant dense<-1> : tensor<i8>
 // CHECK: %[[S:.*]] = onnx.MatMulInteger %arg0, %[[T]], %[[Z]], %{{.*}} -> tensor<3x1xi32>
-// CHECK: %[[F:.*]] = onnx.Cast %[[S]]
 // CHECK: %[[M:.*]] = onnx.Constant dense<2.500000e-01> : tensor<f32>
+// CHECK: %[[F:.*]] = onnx.Cast %[[S]]
 // CHECK: %[[P:.*]] = onnx.Mul %[[F]], %[[M]]
 // CHECK: %[[B:.*]] = onnx.Constant dense<2.000000e-01> : tensor<f32>
 // CHECK: onnx.Add %[[P]], %[[B]]
@@ -121,4 +121,52 @@ func.func @floats(%q: tensor<2x2xui8>, %p: tensor<2x2xi16>) -> (tensor<2x2xf32>,
   %b = onnx.DequantizeLinear %p, %s, %none : (tensor<2x2xi16>, tensor<f32>, none) -> tensor<2x2xf32>
   %v = onnx.MatMul %b, %b : (tensor<2x2xf32>, tensor<2x2xf32>) -> tensor<2x2xf32>
   return %y, %v : tensor<2x2xf32>, tensor<2x2xf32>
+}
+
+// Means are sums of integers; windows are summed by ones.
+// CHECK-LABEL: func.func @means
+// CHECK: %[[W:.*]] = onnx.Cast %arg0 {to = 6 : i64} : (tensor<1x2x4x4xui8>) -> tensor<1x2x4x4xi32>
+// CHECK: %[[S:.*]] = onnx.ReduceSum %[[W]], {{.*}} -> tensor<1x2x1x1xi32>
+// CHECK: %[[Z:.*]] = onnx.Constant dense<-32> : tensor<i32>
+// CHECK: %[[D:.*]] = onnx.Add %[[S]], %[[Z]]
+// CHECK: %[[M:.*]] = onnx.Constant dense<3.125000e-02> : tensor<f32>
+// CHECK: %[[F:.*]] = onnx.Cast %[[D]]
+// CHECK: onnx.Mul %[[F]], %[[M]]
+// CHECK: %[[ONE:.*]] = onnx.Constant dense<1> : tensor<2x1x2x2xi8>
+// CHECK: onnx.ConvInteger %arg0, %[[ONE]], {{.*}}group = 2 : i64
+// CHECK-NOT: Pool
+func.func @means(%q: tensor<1x2x4x4xui8>) -> (tensor<1x2x1x1xf32>, tensor<1x2x2x2xf32>) {
+  %s = onnx.Constant dense<0.5> : tensor<f32>
+  %z = onnx.Constant dense<2> : tensor<ui8>
+  %x = onnx.DequantizeLinear %q, %s, %z : (tensor<1x2x4x4xui8>, tensor<f32>, tensor<ui8>) -> tensor<1x2x4x4xf32>
+  %g = onnx.GlobalAveragePool %x : (tensor<1x2x4x4xf32>) -> tensor<1x2x1x1xf32>
+  %a = onnx.AveragePool %x {kernel_shape = array<i64: 2, 2>, strides = array<i64: 2, 2>} : (tensor<1x2x4x4xf32>) -> tensor<1x2x2x2xf32>
+  return %g, %a : tensor<1x2x1x1xf32>, tensor<1x2x2x2xf32>
+}
+
+// Beside the padding fewer elements count: a multiplier per place.
+// CHECK-LABEL: func.func @counted
+// CHECK: onnx.ConvInteger
+// CHECK: onnx.Constant dense<{{.*}}5.000000e-01, 2.500000e-01{{.*}}> : tensor<2xf32>
+// CHECK-NOT: onnx.AveragePool
+func.func @counted(%q: tensor<1x2x4xui8>) -> tensor<1x2x2xf32> {
+  %s = onnx.Constant dense<0.5> : tensor<f32>
+  %z = onnx.Constant dense<2> : tensor<ui8>
+  %x = onnx.DequantizeLinear %q, %s, %z : (tensor<1x2x4xui8>, tensor<f32>, tensor<ui8>) -> tensor<1x2x4xf32>
+  %a = onnx.AveragePool %x {kernel_shape = array<i64: 2>, strides = array<i64: 2>, pads = array<i64: 1, 0>} : (tensor<1x2x4xf32>) -> tensor<1x2x2xf32>
+  return %a : tensor<1x2x2xf32>
+}
+
+// What rounds the size up, or dims that only the run knows: as floats.
+// CHECK-LABEL: func.func @pools
+// CHECK: onnx.AveragePool
+// CHECK: onnx.GlobalAveragePool
+func.func @pools(%q: tensor<1x2x5xui8>, %p: tensor<1x2x?xui8>) -> (tensor<1x2x3xf32>, tensor<1x2x1xf32>) {
+  %s = onnx.Constant dense<0.5> : tensor<f32>
+  %z = onnx.Constant dense<2> : tensor<ui8>
+  %x = onnx.DequantizeLinear %q, %s, %z : (tensor<1x2x5xui8>, tensor<f32>, tensor<ui8>) -> tensor<1x2x5xf32>
+  %a = onnx.AveragePool %x {ceil_mode = 1 : i64, kernel_shape = array<i64: 2>, strides = array<i64: 2>} : (tensor<1x2x5xf32>) -> tensor<1x2x3xf32>
+  %y = onnx.DequantizeLinear %p, %s, %z : (tensor<1x2x?xui8>, tensor<f32>, tensor<ui8>) -> tensor<1x2x?xf32>
+  %g = onnx.GlobalAveragePool %y : (tensor<1x2x?xf32>) -> tensor<1x2x1xf32>
+  return %a, %g : tensor<1x2x3xf32>, tensor<1x2x1xf32>
 }

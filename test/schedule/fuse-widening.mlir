@@ -1,0 +1,54 @@
+// RUN: onnx-compile-opt --onnxc-fuse-elementwise %s | FileCheck %s
+
+// What widens bytes goes into each of its readers, also where these sum over
+// several loops.
+// CHECK-LABEL: func.func @shared
+// CHECK: linalg.generic {{.*}} ins(%arg0 : tensor<4x5xi8>)
+// CHECK: arith.sitofp
+// CHECK: arith.addf
+// CHECK: linalg.generic {{.*}} ins(%arg0 : tensor<4x5xi8>)
+// CHECK: arith.sitofp
+// CHECK: arith.negf
+// CHECK-NOT: linalg.generic
+#id = affine_map<(a, b) -> (a, b)>
+#none = affine_map<(a, b) -> ()>
+func.func @shared(%q: tensor<4x5xi8>, %zero: tensor<f32>) -> (tensor<f32>, tensor<4x5xf32>) {
+  %e = tensor.empty() : tensor<4x5xf32>
+  %x = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%q : tensor<4x5xi8>) outs(%e : tensor<4x5xf32>) {
+  ^bb0(%v: i8, %o: f32):
+    %f = arith.sitofp %v : i8 to f32
+    linalg.yield %f : f32
+  } -> tensor<4x5xf32>
+  %s = linalg.generic {indexing_maps = [#id, #none], iterator_types = ["reduction", "reduction"]} ins(%x : tensor<4x5xf32>) outs(%zero : tensor<f32>) {
+  ^bb0(%v: f32, %o: f32):
+    %f = arith.addf %v, %o : f32
+    linalg.yield %f : f32
+  } -> tensor<f32>
+  %n = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<4x5xf32>) outs(%e : tensor<4x5xf32>) {
+  ^bb0(%v: f32, %o: f32):
+    %f = arith.negf %v : f32
+    linalg.yield %f : f32
+  } -> tensor<4x5xf32>
+  return %s, %n : tensor<f32>, tensor<4x5xf32>
+}
+
+// A function of many instructions is computed once.
+// CHECK-LABEL: func.func @costly
+// CHECK: math.exp
+// CHECK: linalg.generic
+// CHECK-NOT: math.exp
+func.func @costly(%q: tensor<4x5xi8>, %zero: tensor<f32>) -> (tensor<f32>, tensor<4x5xf32>) {
+  %e = tensor.empty() : tensor<4x5xf32>
+  %x = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%q : tensor<4x5xi8>) outs(%e : tensor<4x5xf32>) {
+  ^bb0(%v: i8, %o: f32):
+    %f = arith.sitofp %v : i8 to f32
+    %g = math.exp %f : f32
+    linalg.yield %g : f32
+  } -> tensor<4x5xf32>
+  %s = linalg.generic {indexing_maps = [#id, #none], iterator_types = ["reduction", "reduction"]} ins(%x : tensor<4x5xf32>) outs(%zero : tensor<f32>) {
+  ^bb0(%v: f32, %o: f32):
+    %f = arith.addf %v, %o : f32
+    linalg.yield %f : f32
+  } -> tensor<f32>
+  return %s, %x : tensor<f32>, tensor<4x5xf32>
+}
