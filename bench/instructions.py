@@ -43,9 +43,12 @@ def build(options, compiler, name, path, flags):
         return program, json.load(stream)["macs"]
 
 
-def count(emulator, plugin, program, runs):
+def count(emulator, plugin, program, runs, said=None):
+    """Instructions; `said`: a list that takes what the plugin says."""
     done = subprocess.run([*emulator, "-plugin", plugin, program, str(runs)], check=True, stdout=subprocess.DEVNULL,
                           stderr=subprocess.PIPE, text=True)
+    if said is not None:
+        said.append(done.stderr)
     return int(re.search(r"instructions (\d+)", done.stderr).group(1))
 
 

@@ -2,11 +2,16 @@
 
 Cortex-M: an image on QEMU's board (test/firmware). AArch64 and RISC-V: a program in QEMU's user mode
 (bench/instructions). WebAssembly: code that counts itself (wasm_count.py). Multiply-adds come from the
-float model's shapes.
+float model's shapes. --kernels names the kernels that take most, for all but WebAssembly.
 """
 
+import bisect
+import collections
+import json
 import os
+import re
 import shutil
+import subprocess
 import sys
 
 import numpy
@@ -62,6 +67,25 @@ def multiply_adds(name):
     return graphs.multiply_adds(floats.find(name.split(".")[0], os.path.join(quantised.FOLDER, "float")))
 
 
+def by_function(program, said):
+    """{function: instructions} of what the plugin said with blocks=on."""
+    listed = subprocess.run(["nm", "-n", program], check=True, stdout=subprocess.PIPE, text=True).stdout
+    symbols = [(int(a, 16), name) for a, kind, name in (line.split() for line in listed.splitlines() if len(line.split()) == 3) if kind in "tT" and name[0] != "$"]
+    starts = [a for a, _ in symbols]
+    totals = collections.Counter()
+    for address, count in re.findall(r"^block (\w+) (\d+)", said, re.M):
+        at = bisect.bisect_right(starts, int(address, 16)) - 1
+        totals[symbols[at][1] if at >= 0 else "?"] += int(count)
+    return totals
+
+
+def kernels(program, said, report, runs):
+    """[(instructions of a run, kernel, nodes)], the most first."""
+    with open(report) as stream:
+        nodes = {k["name"]: k["nodes"] for k in json.load(stream)["kernels"]}
+    return sorted(((count / runs, name, nodes.get(name, [])) for name, count in by_function(program, said).items()), reverse=True)
+
+
 def on_board(options, target, name, path, folder):
     """Instructions of one run, and whether the outputs have ONNX Runtime's argmax."""
     _, _, board = TARGETS[target]
@@ -74,8 +98,11 @@ def on_board(options, target, name, path, folder):
         wanted = zip(session.get_outputs(), session.run(None, feeds))
         image.wanted.append([(output.name, value, 0, 0) for output, value in wanted])
     elf = firmware.build(options, board, image, folder)
-    data, used = firmware.execute(board, elf, folder, image.rounds, options.plugin)
+    said = []
+    data, used = firmware.execute(board, elf, folder, image.rounds, options.plugin + options.blocks, said)
     _, idle = firmware.execute(board, elf, folder, [], options.plugin)
+    if options.blocks:
+        options.rows = kernels(elf, said[0], os.path.join(folder, "m.report.json"), ROUNDS)
     same, at = True, 0
     for ((_, want, _, _),) in image.wanted:
         got = numpy.frombuffer(data, want.dtype, want.size, at)
@@ -94,7 +121,10 @@ def in_program(options, target, name, path, folder):
     entry, _ = instructions.toolchains.toolchain(options.target)
     emulator = [word for word in entry[2] if word.startswith("qemu-")][:1]
     program, _ = instructions.build(options, entry[0], name, path, flags)
-    once, twice = (instructions.count(emulator, options.plugin, program, runs) for runs in (1, 2))
+    said = []
+    once, twice = (instructions.count(emulator, options.plugin + options.blocks, program, runs, said) for runs in (1, 2))
+    if options.blocks:
+        options.rows = kernels(program, said[0], common.artefact(os.path.dirname(program), ".report.json"), 1)
     return twice - once, None
 
 
@@ -119,8 +149,10 @@ def main(arguments):
     parser = common.parser("quantized instructions", __doc__)
     parser.add_argument("--targets", default=",".join(TARGETS), metavar="a,b")
     parser.add_argument("--models", metavar="a,b", help="default: those with a figure for the target")
+    parser.add_argument("--kernels", type=int, default=0, metavar="N", help="the N kernels that take most")
     parser.add_argument("--json", metavar="FILE")
     options = parser.parse_args(arguments)
+    options.blocks, options.rows = ",blocks=on" if options.kernels else "", []
     os.makedirs(options.work, exist_ok=True)
     options.plugin = instructions.build_plugin(options)
     rows = []
@@ -131,6 +163,7 @@ def main(arguments):
         for name in options.models.split(",") if options.models else FIGURES[target]:
             row = measure(options, target, name, FIGURES[target].get(name))
             rows.append(row)
+            top, options.rows = options.rows[:options.kernels], []
             if "failure" in row:
                 print(f"{target:16} {name:24} failed: {row['failure']}", flush=True)
                 continue
@@ -138,6 +171,8 @@ def main(arguments):
             note = "" if row["limit"] is None or row["each"] <= row["limit"] else "  above"
             note += "  another argmax than ONNX Runtime's" if row["same_argmax"] is False else ""
             print(f"{target:16} {name:24} {row['instructions']:14,.0f} {row['macs']:14,} {row['each']:8.3f} {wanted}{note}", flush=True)
+            for used, kernel, nodes in top:
+                print(f"    {used:14,.0f} {100 * used / row['instructions']:5.1f} %  {kernel}  {', '.join(n[-40:] for n in nodes[:4])}", flush=True)
     common.write_json(options.json, rows)
     figures = [r for r in rows if r["limit"] is not None]
     reached = sum("failure" not in r and r["same_argmax"] is not False and r["each"] <= r["limit"] for r in figures)

@@ -174,7 +174,7 @@ def build(options, board, image, folder):
     objects, headers = [], []
     io = "arena" if image.macs else "caller"  # networks in the least memory, small tests the other way
     for prefix, path in image.models:
-        run([options.onnx_compile, path, "-o", folder, f"--name={prefix}", f"--target={row}", f"--io={io}", "--emit=obj,header"])
+        run([options.onnx_compile, path, "-o", folder, f"--name={prefix}", f"--target={row}", f"--io={io}", "--emit=obj,header,report"])
         objects.append(os.path.join(folder, prefix + ".o"))
         headers.append(prefix)
     values = [a for a in image.rounds[0]] + [w[1] for w in image.wanted[0]]
@@ -218,20 +218,22 @@ def memory(elf):
     return flash, sizes.get(".weights", 0), sizes.get(".data", 0) + sizes.get(".bss", 0)
 
 
-def execute(board, elf, folder, rounds, plugin):
-    """(output bytes, instructions) of one start of the image."""
+def execute(board, elf, folder, rounds, plugin, said=None):
+    """(output bytes, instructions) of one start of the image; `said`: a list that takes what the plugin says."""
     with open(os.path.join(folder, "in.bin"), "wb") as out:
         out.write(numpy.uint32(len(rounds)).tobytes())
         for arrays in rounds:
             for array in arrays:
                 out.write(numpy.ascontiguousarray(array).tobytes())
-    said = run(
+    text = run(
         ["qemu-system-arm", "-M", BOARDS[board].machine, "-kernel", elf, "-nographic", "-monitor", "none", "-serial", "none",
          "-semihosting-config", "enable=on,target=native", "-plugin", plugin],
         cwd=folder, stdin=subprocess.DEVNULL, timeout=600,
     )
+    if said is not None:
+        said.append(text)
     with open(os.path.join(folder, "out.bin"), "rb") as stream:
-        return stream.read(), int(re.search(r"instructions (\d+)", said).group(1))
+        return stream.read(), int(re.search(r"instructions (\d+)", text).group(1))
 
 
 def stack_used(data):
