@@ -296,6 +296,7 @@ bool deriveFacts(Target &target, std::string &error) {
   for (const FactRule &rule : kFactRules)
     if (llvm::is_contained(rule.archs, triple.getArch()))
       target.*rule.fact = llvm::StringRef(rule.features) == "*" || llvm::any_of(words(rule.features), has);
+  target.coreRegs = triple.isX86() ? (triple.isArch64Bit() ? 14 : 6) : triple.isARM() || triple.isThumb() ? 12 : 28;
   target.dot = nullptr;
   for (const DotRule &rule : kDotRules)
     if (llvm::is_contained(rule.archs, triple.getArch()) && llvm::all_of(words(rule.features), has)) {

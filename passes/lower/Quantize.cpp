@@ -6,6 +6,7 @@
 #include "passes/lower/Attributes.h"
 #include "passes/lower/Convolution.h"
 #include "passes/lower/Families.h"
+#include "passes/lower/Magnitude.h"
 #include "passes/lower/Matmul.h"
 #include "passes/lower/NarrowTypes.h"
 #include "passes/lower/ScalarBuilder.h"
@@ -54,23 +55,42 @@ static Value roundTo(OpBuilder &b, Location loc, Value v, Type precision) {
   return arith::ExtFOp::create(b, loc, b.getF32Type(), rounded);
 }
 
-/// saturate(round(v) + zero point) as a storable integer; NaN gives the least value.
-static Value saturate(OpBuilder &b, Location loc, Value v, Value zeroPoint, Type elem) {
+/// saturate(round(v) + zero point) as a storable integer; NaN gives the least
+/// value. `zeroPoint` is a word or null; `most` bounds |v| where something is known.
+///
+/// Floats of magnitude below 2^22 are rounded, half to even, by adding 1.5 * 2^23:
+/// the sum's low bits are the integer.
+static Value saturate(OpBuilder &b, Location loc, Value v, Value zeroPoint, Type elem, std::optional<double> most = std::nullopt) {
   S s(b, loc, b.getF32Type());
+  Type i32 = b.getI32Type(), target = Lowering::storage(elem);
   unsigned width = cast<IntegerType>(elem).getWidth();
   bool isUnsigned = elem.isUnsignedInteger();
   double low = isUnsigned ? 0 : -std::ldexp(1.0, width - 1);
   double high = std::ldexp(1.0, isUnsigned ? width : width - 1) - 1;
-  v = s.roundEven(v);
+  auto within = [&](Value x, Value least, Value greatest) {
+    x = s.select(s.gt(x, least), x, least);
+    return s.select(s.lt(x, greatest), x, greatest);
+  };
+  auto word = [&](int64_t n) -> Value { return arith::ConstantIntOp::create(b, loc, n, 32); };
+  Value zero = zeroPoint ? arith::SIToFPOp::create(b, loc, b.getF32Type(), zeroPoint).getResult() : s.num(0);
+  if (width > 16) {
+    v = within(s.add(s.roundEven(v), zero), s.num(low), s.num(high));
+    return arith::FPToSIOp::create(b, loc, i32, v);
+  }
+  bool small = most && *most < double(1 << 21);
+  if (!small)
+    v = within(v, s.sub(s.num(low), zero), s.sub(s.num(high), zero));
+  constexpr float kRounder = 12582912.0f;
+  Value n = arith::BitcastOp::create(b, loc, i32, s.add(v, s.num(kRounder)));
+  Value shift = word(-int64_t(llvm::bit_cast<int32_t>(kRounder)));
   if (zeroPoint)
-    v = s.add(v, zeroPoint);
-  v = s.select(s.gt(v, s.num(low)), v, s.num(low));
-  v = s.select(s.lt(v, s.num(high)), v, s.num(high));
-  Value word = arith::FPToSIOp::create(b, loc, b.getI32Type(), v);
-  if (isNarrow(elem))
-    return encodeNarrow(b, loc, word, elem);
-  Type target = Lowering::storage(elem);
-  return target.isInteger(32) ? word : arith::TruncIOp::create(b, loc, target, word).getResult();
+    shift = arith::AddIOp::create(b, loc, shift, zeroPoint);
+  n = arith::AddIOp::create(b, loc, n, shift);
+  if (small) {
+    n = arith::MaxSIOp::create(b, loc, n, word(int64_t(low)));
+    n = arith::MinSIOp::create(b, loc, n, word(int64_t(high)));
+  }
+  return isNarrow(elem) ? encodeNarrow(b, loc, n, elem) : arith::TruncIOp::create(b, loc, target, n).getResult();
 }
 
 /// The one value of a constant integer tensor that is the same everywhere.
@@ -145,6 +165,17 @@ static std::pair<Value, AffineMap> parameter(Lowering &l, Value t, Type elem, Va
   return {full, l.b.getMultiDimIdentityMap(rank)};
 }
 
+/// The one element of a constant, as it is stored, where it needs no decoding.
+static TypedAttr oneElement(OpBuilder &b, Value t) {
+  Type elem = Lowering::elem(t);
+  if (auto f = splatFloat(t))
+    return b.getF32FloatAttr(*f);
+  if (!isNarrow(elem))
+    if (auto n = splatInteger(t))
+      return b.getIntegerAttr(Lowering::storage(elem), *n);
+  return {};
+}
+
 /// Maps x with its scale and optional zero point (operands 1 and 2):
 /// body(x, scale[, zero point]).
 static Value mapQuantized(Operation *op, Lowering &l, Type outElem, ScalarFn body) {
@@ -158,8 +189,12 @@ static Value mapQuantized(Operation *op, Lowering &l, Type outElem, ScalarFn bod
   SmallVector<Value> ins{g.split ? l.reshape(x, loop) : x};
   SmallVector<AffineMap> maps{l.b.getMultiDimIdentityMap(loop.size())};
   SmallVector<Type> elems{raw(Lowering::elem(op->getOperand(0)))};
+  SmallVector<TypedAttr> fixed;
   for (unsigned i : {1, 2}) {
     if (!Lowering::has(op, i))
+      continue;
+    fixed.push_back(oneElement(l.b, op->getOperand(i)));
+    if (fixed.back())
       continue;
     Type elem = Lowering::elem(op->getOperand(i));
     auto [t, map] = parameter(l, l.in(op, i), elem, x, g);
@@ -167,7 +202,13 @@ static Value mapQuantized(Operation *op, Lowering &l, Type outElem, ScalarFn bod
     maps.push_back(map);
     elems.push_back(raw(elem));
   }
-  Value y = mapWith(l, loop, ins, maps, elems, raw(outElem), body);
+  Value y = mapWith(l, loop, ins, maps, elems, raw(outElem), [&](OpBuilder &b, Location loc, ValueRange v) {
+    SmallVector<Value> all{v[0]};
+    unsigned next = 1;
+    for (TypedAttr value : fixed)
+      all.push_back(value ? arith::ConstantOp::create(b, loc, value).getResult() : v[next++]);
+    return body(b, loc, all);
+  });
   return g.split ? l.reshape(y, dims) : y;
 }
 
@@ -195,16 +236,17 @@ static LogicalResult lowerQuantizeLinear(Operation *op, Lowering &l) {
   Type precision = asked ? precisionType(l.b.getContext(), asked) : elem == scaleElem ? elem : l.b.getF32Type();
   NarrowRounding rounding{intAttr(op, "saturate", 1) != 0};
   bool unit = splatFloat(op->getOperand(1)) == 1.0;
+  std::optional<double> most = unit && precision.isF32() ? magnitude(op->getOperand(0)) : std::nullopt;
   bool float8 = isNarrowFloat(out) && cast<FloatType>(out).getWidth() == 8;
   l.set(op, 0, mapQuantized(op, l, out, [&](OpBuilder &b, Location loc, ValueRange v) {
           S s(b, loc, b.getF32Type());
           Value x = roundTo(b, loc, asFloat(b, loc, v[0], elem), precision);
           Value scale = roundTo(b, loc, asFloat(b, loc, v[1], scaleElem), precision);
           Value q = unit ? x : roundTo(b, loc, s.div(x, scale), precision);
+          if (isa<IntegerType>(out))
+            return saturate(b, loc, q, zeroElem ? asWord(b, loc, v[2], zeroElem) : Value(), out, most);
           // The zero point of an 8-bit float is 0 by definition.
           Value zero = zeroElem && !float8 ? asFloat(b, loc, v[2], zeroElem) : Value();
-          if (isa<IntegerType>(out))
-            return saturate(b, loc, q, zero, out);
           return encodeNarrow(b, loc, zero ? s.add(q, zero) : q, out, rounding);
         }));
   return success();
@@ -394,7 +436,7 @@ static Value requantize(Lowering &l, Value acc, ArrayRef<Value> scales, ArrayRef
     Value product = roundTo(b, loc, s.mul(scale(1), scale(2)), precision);
     Value factor = roundTo(b, loc, s.div(product, scale(3)), precision);
     Value x = s.mul(asFloat(b, loc, v[0], word), factor);
-    return saturate(b, loc, x, asFloat(b, loc, v[4], zeroElem), out);
+    return saturate(b, loc, x, asWord(b, loc, v[4], zeroElem), out);
   });
 }
 

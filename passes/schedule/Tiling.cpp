@@ -109,10 +109,9 @@ public:
   std::optional<Tiling> choose() {
     unsigned bits = widestBits(nest, target.indexBits);
     fullLanes = target.lanes(bits);
-    // Without vectors, a tile of scalars still saves loads of a reduction in
-    // float registers, or by dot products.
+    // Without vectors, a tile of scalars still saves loads of a reduction.
     bool scalar = fullLanes < 2, dots = target.dot && nest.hasReduction() && integerProduct(nest);
-    if (nest.loops.empty() || (scalar && !dots && !(nest.hasReduction() && floatRegisters())))
+    if (nest.loops.empty() || (scalar && !(nest.hasReduction() && inRegisters())))
       return std::nullopt;
     if (!chooseVectorLoop())
       return std::nullopt;
@@ -139,17 +138,16 @@ public:
       chooseElementwise(extent);
     else if (!dots || !chooseDots(extent))
       chooseReduction(extent);
-    if (scalar && !t.dot && !floatRegisters())
-      return std::nullopt;
     return t;
   }
 
 private:
-  /// The reduction is held in registers of the float unit.
-  bool floatRegisters() {
+  /// The sums of a reduction are held in registers, of the float unit or of the core.
+  bool inRegisters() {
     Type element = nest.root.getRegionOutputArgs()[0].getType();
-    return (element.isF32() && target.f32) || (element.isF64() && target.f64);
+    return (element.isF32() && target.f32) || (element.isF64() && target.f64) || isWord(element);
   }
+  bool isWord(Type element) const { return element.isSignlessInteger() && element.getIntOrFloatBitWidth() <= target.indexBits; }
 
   // Costs are in vector operations per element of the output.
   static constexpr double kGather = 1.5, kScatter = 1.5, kPack = 2, kLaneSum = 8;
@@ -429,7 +427,8 @@ private:
           break;
       }
     }
-    unsigned regs = target.vectorRegs;
+    bool cores = fullLanes < 2 && isWord(nest.root.getRegionOutputArgs()[0].getType());
+    unsigned regs = cores ? target.coreRegs : target.vectorRegs;
     if (t.tileLoop < 0) {
       unsigned most = t.dot && t.dot->form->columns ? 2 * t.dot->form->columns : 8;
       t.vectors = std::min<int64_t>(most, std::max<int64_t>(1, extent / t.lanes));
