@@ -7,7 +7,8 @@
 // needed once: its result has one user, which reads it by a permutation of all
 // its loops.  Windows (pooling, convolution) and broadcasts would compute it
 // again and again; contractions want plain operands.  A producer that widens
-// what it reads, as from bytes to floats, goes into each of its users.  A kernel has a bounded
+// what it reads, as from bytes to floats, goes into each of its users, also where
+// these broadcast it.  A kernel has a bounded
 // size: a chain of thousands of ops becomes many loops, so that the time to
 // compile it grows with its length only, and its values fit into registers.
 #include "passes/schedule/Schedule.h"
@@ -57,7 +58,8 @@ bool fusable(OpOperand *operand) {
   if (bodyOps(consumer) + bodyOps(producer) > kMaxBodyOps)
     return false;
   AffineMap map = consumer.getMatchingIndexingMap(operand);
-  return map.isPermutation();
+  bool broadcasts = consumer.getNumReductionLoops() == 0 && map.isProjectedPermutation(/*allowZeroInResults=*/true);
+  return map.isPermutation() || (broadcasts && widens(producer));
 }
 
 /// Fusion that keeps the names of both nodes, the consumer's first.

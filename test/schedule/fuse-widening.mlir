@@ -52,3 +52,25 @@ func.func @costly(%q: tensor<4x5xi8>, %zero: tensor<f32>) -> (tensor<f32>, tenso
   } -> tensor<f32>
   return %s, %x : tensor<f32>, tensor<4x5xf32>
 }
+
+// Broadcast along the other loops too.
+// CHECK-LABEL: func.func @broadcast
+// CHECK: linalg.generic {{.*}} ins(%arg1, %arg0 : tensor<4x5xf32>, tensor<1x5xi8>)
+// CHECK: arith.sitofp
+// CHECK: arith.mulf
+// CHECK-NOT: linalg.generic
+#row = affine_map<(a, b) -> (0, b)>
+func.func @broadcast(%q: tensor<1x5xi8>, %y: tensor<4x5xf32>) -> tensor<4x5xf32> {
+  %e = tensor.empty() : tensor<1x5xf32>
+  %x = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%q : tensor<1x5xi8>) outs(%e : tensor<1x5xf32>) {
+  ^bb0(%v: i8, %o: f32):
+    %f = arith.sitofp %v : i8 to f32
+    linalg.yield %f : f32
+  } -> tensor<1x5xf32>
+  %m = linalg.generic {indexing_maps = [#id, #row, #id], iterator_types = ["parallel", "parallel"]} ins(%y, %x : tensor<4x5xf32>, tensor<1x5xf32>) outs(%y : tensor<4x5xf32>) {
+  ^bb0(%v: f32, %w: f32, %o: f32):
+    %f = arith.mulf %v, %w : f32
+    linalg.yield %f : f32
+  } -> tensor<4x5xf32>
+  return %m : tensor<4x5xf32>
+}
