@@ -29,7 +29,9 @@ namespace onnxc {
 
 /// onnx -> onnx: fold, fuse, choose layouts.
 static void buildGraph(OpPassManager &pm, const PipelineOptions &options) {
-  buildGraphPipeline(pm, /*chooseLayout=*/options.reuse, options.foldBytes);
+  // Vectors of floats compute a function in less time than a load per element takes.
+  bool tables = options.target.lanes(32) < 4 && options.gpus.empty();
+  buildGraphPipeline(pm, /*chooseLayout=*/options.reuse, tables, options.foldBytes);
 }
 
 /// linalg on tensors: clean up what lowering wrote, then make one loop of each

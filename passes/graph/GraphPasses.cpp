@@ -8,7 +8,7 @@ using namespace mlir;
 
 namespace onnxc {
 
-void buildGraphPipeline(OpPassManager &pm, bool chooseLayout, int64_t foldBytes) {
+void buildGraphPipeline(OpPassManager &pm, bool chooseLayout, bool tables, int64_t foldBytes) {
   pm.addPass(createSimplifyPass());
   // Constants first: what follows looks for them behind its operands. Quantised ones stay as they are until
   // integer forms have been found: as floats they are four times as large.
@@ -26,7 +26,8 @@ void buildGraphPipeline(OpPassManager &pm, bool chooseLayout, int64_t foldBytes)
     pm.addPass(createChooseLayoutPass());
   pm.addPass(createFoldConstantsPass(foldBytes));
   // Behind the layouts, because a table has none; before scales are folded, which the tables take in as they are.
-  pm.addPass(createQuantTablesPass());
+  if (tables)
+    pm.addPass(createQuantTablesPass());
   pm.addPass(createFoldQuantizeScalePass());
   pm.addPass(createSimplifyPass());
   pm.addPass(createCSEPass());

@@ -29,8 +29,9 @@ std::unique_ptr<mlir::Pass> createFuseOpsPass();
 /// Channels-last images where that saves work (ChooseLayout.cpp).
 std::unique_ptr<mlir::Pass> createChooseLayoutPass();
 
-/// Fold, compute quantised models in integers, fuse, and with `chooseLayout` choose layouts.
-void buildGraphPipeline(mlir::OpPassManager &pm, bool chooseLayout, int64_t foldBytes = kFoldBytes);
+/// Fold, compute quantised models in integers, fuse, with `chooseLayout` choose layouts, with `tables` read functions
+/// of bytes from tables.
+void buildGraphPipeline(mlir::OpPassManager &pm, bool chooseLayout, bool tables, int64_t foldBytes = kFoldBytes);
 /// For onnx-compile-opt.
 void registerGraphPasses();
 

@@ -16,6 +16,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 using namespace mlir;
@@ -48,6 +49,14 @@ bool widens(linalg::GenericOp op) {
   return read > 0 && read < made;
 }
 
+/// Looks bytes up in a table: one load after the other, which would keep the rest
+/// of the loop from vectors, and sums from tiles.  Bytes are stored on both sides.
+bool readsTable(linalg::GenericOp op) {
+  return llvm::any_of(op.getBody()->getOps<arith::IndexCastUIOp>(), [](arith::IndexCastUIOp index) {
+    return index.getIn().getType().isInteger(8) && llvm::any_of(index->getUsers(), llvm::IsaPred<tensor::ExtractOp>);
+  });
+}
+
 bool fusable(OpOperand *operand) {
   auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
   auto producer = operand->get().getDefiningOp<linalg::GenericOp>();
@@ -55,7 +64,7 @@ bool fusable(OpOperand *operand) {
     return false;
   if (linalg::isaContractionOpInterface(consumer) || (consumer.getNumReductionLoops() > 1 && !widens(producer)))
     return false;
-  if (bodyOps(consumer) + bodyOps(producer) > kMaxBodyOps)
+  if (bodyOps(consumer) + bodyOps(producer) > kMaxBodyOps || readsTable(consumer) || readsTable(producer))
     return false;
   AffineMap map = consumer.getMatchingIndexingMap(operand);
   bool broadcasts = consumer.getNumReductionLoops() == 0 && map.isProjectedPermutation(/*allowZeroInResults=*/true);

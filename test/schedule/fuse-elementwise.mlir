@@ -74,3 +74,32 @@ func.func @broadcast(%q: tensor<1x5xi8>, %y: tensor<4x5xf32>) -> tensor<4x5xf32>
   } -> tensor<4x5xf32>
   return %m : tensor<4x5xf32>
 }
+
+// A loop that looks bytes up in a table stays alone.
+// CHECK-LABEL: func.func @table
+// CHECK: linalg.generic
+// CHECK: arith.addi
+// CHECK: linalg.generic
+// CHECK: tensor.extract
+// CHECK: linalg.generic
+// CHECK: arith.muli
+func.func @table(%q: tensor<4x5xi8>, %t: tensor<256xi8>) -> tensor<4x5xi8> {
+  %e = tensor.empty() : tensor<4x5xi8>
+  %x = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%q : tensor<4x5xi8>) outs(%e : tensor<4x5xi8>) {
+  ^bb0(%v: i8, %o: i8):
+    %f = arith.addi %v, %v : i8
+    linalg.yield %f : i8
+  } -> tensor<4x5xi8>
+  %y = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<4x5xi8>) outs(%e : tensor<4x5xi8>) {
+  ^bb0(%v: i8, %o: i8):
+    %i = arith.index_castui %v : i8 to index
+    %f = tensor.extract %t[%i] : tensor<256xi8>
+    linalg.yield %f : i8
+  } -> tensor<4x5xi8>
+  %z = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%y : tensor<4x5xi8>) outs(%e : tensor<4x5xi8>) {
+  ^bb0(%v: i8, %o: i8):
+    %f = arith.muli %v, %v : i8
+    linalg.yield %f : i8
+  } -> tensor<4x5xi8>
+  return %z : tensor<4x5xi8>
+}
