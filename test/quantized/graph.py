@@ -5,7 +5,6 @@ import onnx
 from onnx import numpy_helper
 
 QUANTISERS = ("QuantizeLinear", "DynamicQuantizeLinear")
-MOVES = ("Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Identity", "Cast", "Shape", "Constant")
 
 
 def is_integer_op(node):
@@ -62,14 +61,27 @@ class Graph:
         return {n.name for n in kept.values()} | {n.name for n in self.nodes if is_integer_op(n)}
 
     def channels(self, node):
-        """Output channels of a node with weights; 0 without."""
+        """Output channels of a node with weights, elements of its longest vector of one dim; 0 without either."""
+        longest = 0
         for name in node.input[1:]:
             made = self.producer.get(name)
             source = made.input[0] if made is not None and made.op_type == "DequantizeLinear" else name
-            if source in self.initial and len(self.initial[source].dims) > 1:
+            if source in self.initial and self.initial[source].dims:
                 dims = self.initial[source].dims
-                return max(dims[0], dims[-1]) if len(dims) == 2 else dims[0]
-        return 0
+                longest = max(longest, dims[0], dims[-1] if len(dims) == 2 else 0)
+        return longest
+
+    def users(self, node, quantised):
+        """Nodes that read a node's results, and behind those outside the quantised part the next, up to its edge."""
+        found, open_nodes = {}, [node]
+        while open_nodes:
+            for name in filter(None, open_nodes.pop().output):
+                for user in self.consumers.get(name, ()):
+                    if id(user) not in found:
+                        found[id(user)] = user
+                        if user.name not in quantised and user.op_type not in (*QUANTISERS, "DequantizeLinear"):
+                            open_nodes.append(user)
+        return list(found.values())
 
 
 def multiply_adds(path):
