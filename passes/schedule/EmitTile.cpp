@@ -215,6 +215,7 @@ void TileEmitter::emitTile(Tile tile) {
       accs.push_back(rootStep(p, readsOut ? initial(p, tile.lanes) : Value(), tile.lanes, &cache));
     // An unfused root may be followed by nothing: its value is the output.
   } else if (t.dot) {
+    tileLanes = tile.lanes;
     for (Point &p : points)
       accs.push_back(dotInitial(p, tile.lanes));
     accs = emitReductions(0, points, accs, tile.lanes);

@@ -122,13 +122,16 @@ private:
       if (!nest.epilogue || i + 2 < n)
         return false;
     }
-    return elementwiseBody(nest.root) && (!nest.epilogue || elementwiseBody(nest.epilogue));
+    return elementwiseBody(nest.root, /*loads=*/false) && (!nest.epilogue || elementwiseBody(nest.epilogue, /*loads=*/true));
   }
 
-  /// Every op of the body has a vector form.
-  static bool elementwiseBody(linalg::GenericOp op) {
+  /// Every op of the body has a vector form. With `loads`, it may look up values in buffers that the kernel is given.
+  static bool elementwiseBody(linalg::GenericOp op, bool loads) {
     for (Operation &inner : op.getBody()->without_terminator()) {
       if (isa<arith::ConstantOp, linalg::IndexOp>(inner))
+        continue;
+      auto load = dyn_cast<memref::LoadOp>(inner);
+      if (loads && load && isa<BlockArgument>(load.getMemref()) && load.getMemRefType().getMemorySpace() == Attribute())
         continue;
       if (!OpTrait::hasElementwiseMappableTraits(&inner) || inner.getNumResults() != 1)
         return false;

@@ -51,6 +51,18 @@ Value TileEmitter::evaluate(linalg::GenericOp op, ArrayRef<Value> args, const Po
     for (Value v : inner.getOperands())
       ins.push_back(map.lookupOrDefault(v));
     bool vec = anyVector(ins);
+    if (auto lookup = dyn_cast<memref::LoadOp>(inner); lookup && vec) {
+      SmallVector<Value> elements;
+      for (unsigned l = 0; l < lanes; ++l) {
+        SmallVector<Value> at;
+        for (Value v : ArrayRef<Value>(ins).drop_front())
+          at.push_back(isa<VectorType>(v.getType()) ? vector::ExtractOp::create(b, loc, v, int64_t(l)).getResult() : v);
+        elements.push_back(memref::LoadOp::create(b, loc, ins[0], at));
+      }
+      auto type = VectorType::get({int64_t(lanes)}, lookup.getType());
+      map.map(lookup.getResult(), vector::FromElementsOp::create(b, loc, type, elements).getResult());
+      continue;
+    }
     if (vec)
       for (Value &v : ins)
         v = widen(v, lanes);

@@ -259,6 +259,8 @@ SmallVector<Value> TileEmitter::emitDots(int64_t steps, int64_t rest, ArrayRef<P
 
 SmallVector<Value> TileEmitter::emitDotReductions(size_t level, ArrayRef<Point> points, ArrayRef<Value> accs) {
   const Dot &dot = *t.dot;
+  if (dot.interleaves)
+    return emitInterleaved(points, accs);
   int64_t group = dot.form->group, groups = dot.paddedLength() / group, most = target.unrollOps;
   size_t runLevel = t.reductions.size() - dot.run.size();
   if (level < runLevel) {
@@ -310,6 +312,84 @@ SmallVector<Value> TileEmitter::emitDotReductions(size_t level, ArrayRef<Point> 
     restorePosition(saved);
   }
   return current;
+}
+
+Value TileEmitter::interleaved(Value at, int64_t stride, int64_t count, unsigned lanes, unsigned sums) {
+  const Dot &dot = *t.dot;
+  int64_t group = dot.form->group;
+  Type element = b.getIntegerType(dot.form->bits);
+  auto vectorOf = [&](int64_t n, Type type) { return VectorType::get({n}, type); };
+  SmallVector<Value> rows;
+  for (int64_t i = 0; i < group; ++i) {
+    if (i >= count) {
+      rows.push_back(arith::ConstantOp::create(b, loc, b.getZeroAttr(vectorOf(sums, element))));
+      continue;
+    }
+    // No more is read than there is.
+    Value row = vector::LoadOp::create(b, loc, vectorOf(lanes, b.getI8Type()), operands[dot.product.a].flat,
+                                       ValueRange{addConst(at, i * stride)});
+    if (lanes < sums) {
+      Value none = arith::ConstantOp::create(b, loc, b.getZeroAttr(vectorOf(sums, b.getI8Type())));
+      row = vector::InsertStridedSliceOp::create(b, loc, row, none, ArrayRef<int64_t>{0}, ArrayRef<int64_t>{1});
+    }
+    if (dot.form->bits == 16)
+      row = dot.product.unsignedA ? arith::ExtUIOp::create(b, loc, vectorOf(sums, element), row).getResult()
+                                  : arith::ExtSIOp::create(b, loc, vectorOf(sums, element), row).getResult();
+    rows.push_back(row);
+  }
+  // Rows i and i + n/2 meet, until one vector holds all.
+  while (rows.size() > 1) {
+    size_t n = rows.size() / 2;
+    for (size_t i = 0; i < n; ++i)
+      rows[i] = vector::InterleaveOp::create(b, loc, rows[i], rows[i + n]);
+    rows.resize(n);
+  }
+  if (!dot.flip)
+    return rows[0];
+  auto type = cast<VectorType>(rows[0].getType());
+  Value mask = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(type, b.getI8IntegerAttr(-128)));
+  return arith::XOrIOp::create(b, loc, rows[0], mask);
+}
+
+SmallVector<Value> TileEmitter::emitInterleaved(ArrayRef<Point> points, ArrayRef<Value> accs) {
+  const Dot &dot = *t.dot;
+  const Access &a = *operands[dot.product.a].access;
+  int64_t group = dot.form->group, groups = dot.paddedLength() / group;
+  auto coeff = [&](int d) { return d < 0 ? int64_t(0) : *getConstantIntValue(a.coeff[d]); };
+  auto firstType = dyn_cast<VectorType>(accs[0].getType());
+  unsigned sums = firstType ? firstType.getNumElements() : 1;
+  int stepLoop = dot.run.back();
+  SmallVector<Value> out(accs);
+  DenseMap<std::pair<int64_t, int64_t>, Value> known; // by element offset and vectors: steps of different rows meet in one place
+  std::function<void(size_t, int64_t, int64_t)> walk = [&](size_t level, int64_t at, int64_t panelAt) {
+    if (level + 1 < t.reductions.size()) {
+      int d = t.reductions[level];
+      for (int64_t k = 0, n = *nest.loops[d].size(); k < n; ++k)
+        walk(level + 1, at + k * coeff(d), panelAt + k * panelCoeff(d));
+      return;
+    }
+    for (int64_t s = 0; s < groups; ++s) {
+      int64_t first = s * group, count = std::min(group, dot.length - first);
+      DenseMap<int64_t, Value> columns;
+      for (auto [i, p] : llvm::enumerate(points)) {
+        int64_t offset = at + first * coeff(stepLoop) + int64_t(p.row) * coeff(t.tileLoop) + p.lane;
+        Value &x = known[{offset, count}];
+        if (!x)
+          x = interleaved(addConst(operands[dot.product.a].base, offset), coeff(stepLoop), count, tileLanes, sums);
+        Value &w = columns[p.lane];
+        if (!w) {
+          Operand &panel = operands[t.packed];
+          Value base = panel.base;
+          panel.base = addConst(base, panelAt);
+          w = dotB(s, p.lane, sums)[0];
+          panel.base = base;
+        }
+        out[i] = dotStep({x}, {w}, out[i]);
+      }
+    }
+  };
+  walk(0, 0, 0);
+  return out;
 }
 
 //===----------------------------------------------------------------------===//

@@ -119,6 +119,10 @@ private:
   SmallVector<Value> emitDots(int64_t steps, int64_t rest, ArrayRef<Point> points, ArrayRef<Value> accs);
   /// Group `step` of row `row` of A, as the instruction takes it: one value, or two of halves.
   SmallVector<Value> dotA(unsigned row, int64_t step, int64_t rest, unsigned sums, LoadCache &loaded);
+  /// Reductions whose groups come from several vectors of A, written out.
+  SmallVector<Value> emitInterleaved(ArrayRef<Point> points, ArrayRef<Value> accs);
+  /// `count` vectors of A from element `at` on, at `stride`, interleaved to groups.
+  Value interleaved(Value at, int64_t stride, int64_t count, unsigned lanes, unsigned sums);
   SmallVector<Value> dotB(int64_t step, int64_t lane, unsigned sums);
   Value dotStep(ArrayRef<Value> a, ArrayRef<Value> b, Value acc);
   Value intrinsic(llvm::StringRef name, mlir::Type type, ArrayRef<Value> args);
@@ -183,6 +187,7 @@ private:
   Operand source; ///< what a run-time panel is filled from
   SmallVector<Value> ivs;
   Value fillValue;
+  unsigned tileLanes = 1; ///< lanes of the tile being written
   Value correctionBase; ///< where the sums of the panel's columns stand, at the tile's first column
   SmallVector<Clip> clips;
   llvm::SmallDenseSet<int> inInterior; ///< parallel loops that are away from the padding here

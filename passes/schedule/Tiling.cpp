@@ -364,7 +364,7 @@ private:
       t.dot->run = {dot->run.back()};
       t.dot->length = *nest.loops[dot->run.back()].size();
     }
-    bool leftOut = dot->corrects && llvm::any_of(nest.inputs, [](const Access &a) { return !a.windows.empty(); });
+    bool leftOut = (dot->corrects || dot->interleaves) && llvm::any_of(nest.inputs, [](const Access &a) { return !a.windows.empty(); });
     if (fits && !leftOut)
       return true;
     t = without;
@@ -380,15 +380,23 @@ private:
       std::swap(p.unsignedA, p.unsignedB);
       std::swap(p.zeroA, p.zeroB);
     }
+    if (nest.inputs[p.a].dependsOn(v) && isWeight(p.a)) {
+      std::swap(p.a, p.b);
+      std::swap(p.unsignedA, p.unsignedB);
+      std::swap(p.zeroA, p.zeroB);
+    }
     const Access &a = nest.inputs[p.a], &b = nest.inputs[p.b];
-    if (a.dependsOn(v) || !b.dependsOn(v) || !allReductionsStatic() || !nest.loops[v].size())
+    dot.interleaves = a.dependsOn(v);
+    if (!b.dependsOn(v) || !allReductionsStatic() || !nest.loops[v].size())
       return std::nullopt;
     // What panels hold is signed.
     APInt zeroB;
     bool centred = p.unsignedB ? p.zeroB && matchPattern(p.zeroB, m_ConstantInt(&zeroB)) && zeroB == 128 : !p.zeroB;
     if (!centred)
       return std::nullopt;
-    for (bool found = true; found;) {
+    if (dot.interleaves && !chooseInterleaved(dot, v))
+      return std::nullopt;
+    for (bool found = !dot.interleaves; found;) {
       found = false;
       for (size_t d = 0; d < nest.loops.size() && !found; ++d)
         if (nest.loops[d].reduction && !inWindow(d) && !llvm::is_contained(dot.run, int(d)) &&
@@ -405,6 +413,22 @@ private:
     dot.corrects = dot.flip || (p.zeroA && !dot.form->subtracts);
     return dot;
   }
+
+  /// Each channel by itself: groups along the outermost loop of the window, so that steps of the other ones share vectors.
+  bool chooseInterleaved(Dot &dot, int v) {
+    const Access &a = nest.inputs[dot.product.a];
+    if (dot.form->step != DotForm::Step::Intrinsic || !a.contiguousIn(v) || !staticAccess(a) || !isWeight(dot.product.b))
+      return false;
+    int64_t widest = 0;
+    for (size_t d = 0; d < nest.loops.size(); ++d)
+      if (int64_t c = std::abs(*getConstantIntValue(a.coeff[d])); nest.loops[d].reduction && c > widest) {
+        widest = c;
+        dot.run = {int(d)};
+        dot.length = *nest.loops[d].size();
+      }
+    return !dot.run.empty() && depth() / dot.length * (dot.paddedLength() / dot.form->group) * kInterleavedRows <= target.unrollOps;
+  }
+  static constexpr unsigned kInterleavedRows = 8;
 
   void chooseReduction(int64_t extent) {
     int v = t.vectorLoop;
@@ -436,13 +460,13 @@ private:
       chooseTileShape(extent, sizeOr(nest.loops[t.tileLoop], kUnknownExtent), regs);
     } else {
       t.vectors = 1;
-      t.tile = balanced(sizeOr(nest.loops[t.tileLoop], 4), 4);
+      t.tile = balanced(sizeOr(nest.loops[t.tileLoop], 4), t.dot && target.vectorRegs >= 32 ? kInterleavedRows : 4);
     }
     for (size_t i = 0; i < nest.inputs.size(); ++i) {
       const Access &a = nest.inputs[i];
       bool single = t.tileLoop < 0; // a matrix times a vector: panels make it one stream
       bool dotPanel = t.dot && i == t.dot->product.b;
-      if (t.packed >= 0 || (t.dot && !dotPanel) || !packable(i, v) || !(single || (contraction && !a.dependsOn(t.tileLoop))))
+      if (t.packed >= 0 || (t.dot && !dotPanel) || !packable(i, v) || !(single || (dotPanel && t.dot->interleaves) || (contraction && !a.dependsOn(t.tileLoop))))
         continue;
       // A panel that changes with another parallel loop (groups, batches) is filled at run time.
       bool varies = llvm::any_of(t.order, [&](int d) { return d != v && a.dependsOn(d); });

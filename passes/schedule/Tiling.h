@@ -31,6 +31,7 @@ struct Dot {
   llvm::SmallVector<int> run;   ///< the last reductions: a is contiguous along them together
   int64_t length = 1;           ///< iterations of the run
   int64_t flip = 0;             ///< the instruction sees a + flip, where it wants another sign
+  bool interleaves = false;     ///< lanes differ in a too: the elements of a group come from as many vectors of a
   bool corrects = false;        ///< panels end with a row of sums of b, which takes zero point and flip out of the result
 
   int64_t paddedLength() const { return llvm::alignTo(length, form->group); }
