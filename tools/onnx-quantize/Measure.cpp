@@ -59,7 +59,9 @@ static llvm::Expected<Pair> startPair(const Runner &runner, const onnx::ModelPro
 }
 
 static llvm::Error compare(Pair &pair, const CalibrationSet &samples, Measurement &result) {
+  result.compared = 0;
   return samples.forEach(0, MostCompared, [&](Sample &sample) -> llvm::Error {
+    ++result.compared;
     for (Engine *engine : {pair.reference.get(), pair.tried.get()})
       if (llvm::Error error = engine->run(sample.inputs))
         return error;
@@ -101,7 +103,6 @@ llvm::Error measure(const Runner &runner, const onnx::ModelProto &model, const Q
   auto example = samples.front();
   if (!example)
     return example.takeError();
-  result.compared = std::min(MostCompared, result.samples);
   auto plain = Engine::start(runner, quantized.model, example->inputs);
   if (!plain)
     return plain.takeError();

@@ -2,6 +2,7 @@
 #include "Options.h"
 #include "Error.h"
 #include "OpTable.h"
+#include "Precision.h"
 #include "Prepare.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -24,10 +25,18 @@ static const run::OptionSpec Specs[] = {
     {"percentile", "P", "for --method=percentile (99.99)"},
     {"activations", "TYPE", "u8 (default), s8 or s16"},
     {"symmetric", nullptr, "zero point in the middle of the type"},
+    {"weights", "int4|int8", "weights alone, by blocks; activations stay float (opset 21)"},
+    {"block", "N", "elements of a block, for --weights (32)"},
+    {"precision", "fp16|bf16", "no integers: half precision, inputs and outputs stay float32"},
+    {"keep-float", "LIST", "ops that stay float32 with --precision (a list of its own; none: nothing)"},
     {"per-channel", nullptr, "a scale for each output channel of weights (default)"},
     {"per-tensor", nullptr, "one scale for each weight tensor"},
     {"exclude", "PATTERN", "nodes that stay float: a name, * for any text; may be repeated"},
     {"op-types", "LIST", "quantise these ops only, for example Conv,Gemm"},
+    {"max-drop", "P%", "leave the worst layers float until the drop is at most this; prints a table of layers"},
+    {"metric", "NAME", "the drop is of: top1, cosine (default) or sqnr"},
+    {"metric-command", "COMMAND", "or of the number that COMMAND FILE.onnx prints last, higher is better"},
+    {"sensitivity", nullptr, "print the table of layers without a budget"},
     {"state", "FILE", "what was observed is kept there, and reused"},
     {"report", "FILE", "errors by layer, JSON if it ends in .json, else text"},
     {"no-measure", nullptr, "do not measure errors, RAM and time, which takes some compilations"},
@@ -51,6 +60,14 @@ static llvm::Error parseTypes(const Arguments &arguments, Options &options) {
     return userError("--activations: got '" + name + "', wanted u8, s8 or s16");
   options.activations = *type;
   options.activations.isSymmetric |= arguments.has("symmetric");
+  llvm::StringRef weights = arguments.get("weights");
+  if (arguments.has("weights") && weights != "int4" && weights != "int8")
+    return userError("--weights: got '" + weights + "', wanted int4 or int8");
+  options.weightBits = weights.empty() ? 0 : weights == "int4" ? 4 : 8;
+  auto block = arguments.integer("block", 32, 2, 1 << 20);
+  if (!block)
+    return block.takeError();
+  options.block = *block;
   if (arguments.has("per-channel") && arguments.has("per-tensor"))
     return userError("--per-channel and --per-tensor exclude each other");
   options.perChannel = !arguments.has("per-tensor");
@@ -75,6 +92,56 @@ static llvm::Error parseMethod(const Arguments &arguments, Options &options) {
   options.percentile = percentile->value_or(options.percentile);
   if (options.percentile <= 50 || options.percentile > 100)
     return userError("--percentile: got '" + arguments.get("percentile") + "', wanted more than 50 and at most 100");
+  return llvm::Error::success();
+}
+
+static llvm::Error parseBudget(const Arguments &arguments, Options &options) {
+  options.showsSensitivity = arguments.has("sensitivity");
+  if (arguments.has("max-drop")) {
+    llvm::StringRef text = arguments.get("max-drop");
+    bool isPercent = text.consume_back("%");
+    double value;
+    if (text.getAsDouble(value) || !(value >= 0) || value > (isPercent ? 100 : 1))
+      return userError("--max-drop: got '" + arguments.get("max-drop") + "', wanted a part such as 1% or 0.01");
+    options.maxDrop = isPercent ? value / 100 : value;
+    options.showsSensitivity = true;
+  }
+  llvm::StringRef metric = arguments.get("metric", "cosine");
+  if (metric == "top1")
+    options.metric = Metric::Top1;
+  else if (metric == "sqnr")
+    options.metric = Metric::Sqnr;
+  else if (metric != "cosine")
+    return userError("--metric: got '" + metric + "', wanted top1, cosine or sqnr");
+  options.metricCommand = arguments.get("metric-command").str();
+  if (!options.metricCommand.empty())
+    options.metric = Metric::Command;
+  if ((arguments.has("metric") || arguments.has("metric-command")) && !options.maxDrop)
+    return userError("--metric and --metric-command go with --max-drop");
+  if (options.showsSensitivity && options.weightBits)
+    return userError("--max-drop and --sensitivity are about activations; --weights leaves these float");
+  return llvm::Error::success();
+}
+
+static llvm::Error parsePrecision(const Arguments &arguments, Options &options) {
+  for (llvm::StringRef op : defaultFloatOps())
+    options.keepFloat.push_back(op.str());
+  if (arguments.has("keep-float")) {
+    llvm::SmallVector<llvm::StringRef> names;
+    arguments.get("keep-float").split(names, ',', -1, /*KeepEmpty=*/false);
+    options.keepFloat.clear();
+    for (llvm::StringRef name : names)
+      if (name != "none")
+        options.keepFloat.push_back(name.str());
+  }
+  if (!arguments.has("precision"))
+    return arguments.has("keep-float") ? userError("--keep-float goes with --precision") : llvm::Error::success();
+  llvm::StringRef name = arguments.get("precision");
+  if (name != "fp16" && name != "bf16")
+    return userError("--precision: got '" + name + "', wanted fp16 or bf16");
+  options.precision = name == "fp16" ? Precision::Half : Precision::BFloat;
+  if (options.weightBits || options.showsSensitivity)
+    return userError("--precision excludes --weights, --max-drop and --sensitivity");
   return llvm::Error::success();
 }
 
@@ -107,9 +174,16 @@ llvm::Expected<Options> parseOptions(Arguments &arguments) {
     return userError("no output; give the file of the quantised model with -o FILE");
   if (llvm::sys::fs::equivalent(options.model, options.output))
     return userError("-o " + options.output + " is the model itself; give another file");
+  options.wholeFiles = arguments.has("whole-files");
+  for (auto parse : {parseTypes, parseMethod, parseBudget, parsePrecision, parseNodes})
+    if (llvm::Error error = parse(arguments, options))
+      return std::move(error);
   options.calibration = arguments.all("calibration").vec();
-  if (options.calibration.empty() != arguments.has("random"))
-    return userError(options.calibration.empty()
+  options.isRandom = arguments.has("random");
+  bool needsSamples = options.weightBits == 0 && options.precision == Precision::Integers;
+  bool hasBoth = !options.calibration.empty() && options.isRandom;
+  if (hasBoth || (needsSamples && options.calibration.empty() && !options.isRandom))
+    return userError(!hasBoth
                          ? "no inputs to observe; give --calibration=DIR|FILE.npz, or --random to try things out"
                          : "--calibration and --random exclude each other");
   bool isRandom = options.calibration.empty() && !arguments.get("random").empty();
@@ -118,10 +192,6 @@ llvm::Expected<Options> parseOptions(Arguments &arguments) {
   if (!samples)
     return samples.takeError();
   options.samples = *samples;
-  options.wholeFiles = arguments.has("whole-files");
-  for (auto parse : {parseTypes, parseMethod, parseNodes})
-    if (llvm::Error error = parse(arguments, options))
-      return std::move(error);
   options.showProgress = arguments.has("progress") || isatty(STDERR_FILENO);
   options.measures = !arguments.has("no-measure");
   options.state = arguments.get("state").str();

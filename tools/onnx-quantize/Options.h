@@ -12,6 +12,12 @@ namespace onnxc::quantize {
 
 enum class Method { MinMax, Percentile, Entropy, Mse };
 
+/// What --max-drop is measured by.
+enum class Metric { Top1, Cosine, Sqnr, Command };
+
+/// What --precision asks for instead of integers.
+enum class Precision { Integers, Half, BFloat };
+
 /// The integer type of activations.
 struct ActivationType {
   int onnxType;  ///< TensorProto.DataType
@@ -25,6 +31,11 @@ struct Options {
   std::string model, output;
   std::vector<std::string> calibration; ///< folders and files; empty: random
   int64_t samples = 0;                  ///< at most
+  bool isRandom = false;                ///< --random
+  int weightBits = 0;                   ///< of --weights: 4 or 8; 0: activations as well
+  int64_t block = 32;                   ///< elements with one scale, of weights alone
+  Precision precision = Precision::Integers;
+  std::vector<std::string> keepFloat;   ///< ops that stay float32 with --precision
   bool wholeFiles = false;              ///< each file is one sample
   Method method = Method::MinMax;
   double percentile = 99.99;
@@ -32,6 +43,10 @@ struct Options {
   bool perChannel = true;
   std::vector<std::string> exclude;     ///< patterns of node names
   std::vector<std::string> opTypes;     ///< empty: all of the table
+  std::optional<double> maxDrop;        ///< a part of 1; nothing: no budget
+  bool showsSensitivity = false;        ///< the table without a budget
+  Metric metric = Metric::Cosine;
+  std::string metricCommand;
   bool showProgress = false;
   bool measures = true;                 ///< errors, RAM and time
   std::string state, report;

@@ -19,6 +19,22 @@ bool matches(llvm::StringRef pattern, llvm::StringRef name) {
   return false;
 }
 
+llvm::StringSet<> findShapeValues(Graph &graph) {
+  llvm::StringSet<> values;
+  for (onnx::NodeProto *node : graph.nodes()) {
+    bool isShape = node->op_type() == "Shape" || node->op_type() == "Size";
+    bool dependsOnShapes = false, dependsOnData = false;
+    for (const std::string &name : node->input()) {
+      if (name.empty() || graph.initializer(name))
+        continue;
+      (values.contains(name) ? dependsOnShapes : dependsOnData) = true;
+    }
+    if (isShape || (dependsOnShapes && !dependsOnData))
+      values.insert(node->output().begin(), node->output().end());
+  }
+  return values;
+}
+
 namespace {
 
 /// Beyond this a number stands for infinity, as in the masks of attention.
@@ -27,10 +43,9 @@ constexpr float LargestConstant = 1e30f;
 class Planner {
 public:
   Planner(Graph &graph, const Options &options, const llvm::StringSet<> &stayFloat)
-      : graph(graph), options(options), stayFloat(stayFloat) {}
+      : graph(graph), options(options), stayFloat(stayFloat), shapeValues(findShapeValues(graph)) {}
 
   Plan run() {
-    findShapeValues();
     for (onnx::NodeProto *node : graph.nodes())
       if (const OpRow *row = rowOf(*node))
         if (row->role == Role::Weighted || row->role == Role::Compute)
@@ -48,26 +63,10 @@ private:
   const Options &options;
   const llvm::StringSet<> &stayFloat;
   Plan plan;
-  llvm::StringSet<> shapeValues;
+  const llvm::StringSet<> shapeValues;
   llvm::SmallPtrSet<onnx::NodeProto *, 16> chosen, absorbed;
 
   //===-- Which nodes -----------------------------------------------------===//
-
-  /// Values that depend on shapes alone: a quantum of error there is another shape.
-  void findShapeValues() {
-    for (onnx::NodeProto *node : graph.nodes()) {
-      bool isShape = node->op_type() == "Shape" || node->op_type() == "Size";
-      bool dependsOnShapes = false, dependsOnData = false;
-      for (const std::string &name : node->input()) {
-        if (name.empty() || graph.initializer(name))
-          continue;
-        (shapeValues.contains(name) ? dependsOnShapes : dependsOnData) = true;
-      }
-      if (isShape || (dependsOnShapes && !dependsOnData))
-        for (const std::string &name : node->output())
-          shapeValues.insert(name);
-    }
-  }
 
   bool isExcluded(const onnx::NodeProto &node) const {
     if (stayFloat.contains(node.name()))

@@ -44,6 +44,9 @@ struct Plan {
 /// scale can hold.
 Plan makePlan(Graph &graph, const Options &options, const llvm::StringSet<> &stayFloat);
 
+/// Values that depend on shapes alone: a small error there is another shape.
+llvm::StringSet<> findShapeValues(Graph &graph);
+
 /// Whether `name` fits a pattern in which * stands for any text.
 bool matches(llvm::StringRef pattern, llvm::StringRef name);
 

@@ -7,6 +7,20 @@
 
 namespace onnxc::quantize {
 
+/// A layer quantised alone: the noise in the model's outputs, as a part of the signal.
+struct LayerNoise {
+  std::string name, op;
+  double noise = 0;
+  bool staysFloat = false;
+};
+
+/// What --max-drop found.
+struct Sensitivity {
+  std::vector<LayerNoise> layers; ///< the worst first
+  double drop = 0;                ///< by the metric, with all layers quantised
+  double finalDrop = 0;           ///< with those of staysFloat left out
+};
+
 /// A quantised model, and what the report says of it.
 struct Quantized {
   struct Layer {
@@ -17,13 +31,18 @@ struct Quantized {
   onnx::ModelProto model;
   ReadBack readBack;
   std::vector<Layer> layers;
+  std::optional<Sensitivity> sensitivity;
   std::vector<std::string> notes;
+  int64_t converted = 0; ///< nodes in half precision
 };
 
 /// Quantises a simplified model by what was observed of it. Nodes of
 /// `stayFloat` (names) stay as they are. The result is checked.
 llvm::Expected<Quantized> quantizeModel(const onnx::ModelProto &model, const Observations &seen,
                                         const Options &options, const llvm::StringSet<> &stayFloat);
+
+/// Names the producer of a model of our making, drops what is unused, checks it.
+llvm::Error finishModel(onnx::ModelProto &model, const Options &options);
 
 /// The whole command.
 llvm::Error quantize(const Options &options, const run::Arguments &arguments);

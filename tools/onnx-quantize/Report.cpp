@@ -25,13 +25,30 @@ static const Difference *differenceOf(const Measurement &measured, const std::st
 
 static void printText(llvm::raw_ostream &os, const Options &options, const Quantized &quantized,
                       const Measurement &measured, bool withLayers) {
-  os << options.output << ": " << quantized.layers.size() << " values of nodes are stored as "
-     << options.activations.name << "; observed on " << measured.samples << " samples\n";
+  os << options.output << ": ";
+  if (quantized.converted)
+    os << quantized.converted << " nodes compute in half precision\n";
+  else if (options.weightBits)
+    os << "the weights of " << quantized.layers.size() << " nodes are stored in " << options.weightBits << " bits\n";
+  else
+    os << quantized.layers.size() << " values of nodes are stored as " << options.activations.name
+       << "; observed on " << measured.samples << " samples\n";
   if (measured.simplified.batchNorms || measured.simplified.gemms)
     os << "  " << measured.simplified.batchNorms << " batch normalisations went into weights, "
        << measured.simplified.gemms << " MatMul and Add became Gemm\n";
   os << llvm::format("  file    %12llu -> %llu bytes\n", static_cast<unsigned long long>(measured.floatFileBytes),
                      static_cast<unsigned long long>(measured.fileBytes));
+  if (quantized.sensitivity) {
+    const Sensitivity &found = *quantized.sensitivity;
+    size_t left = static_cast<size_t>(llvm::count_if(found.layers, [](const LayerNoise &l) { return l.staysFloat; }));
+    os << "  drop    " << llvm::format("%.4g %%", 100 * found.drop) << " with all layers, "
+       << llvm::format("%.4g %%", 100 * found.finalDrop) << " with " << left << " of " << found.layers.size()
+       << " in float\n"
+       << "  noise in the outputs with one layer quantised alone:\n";
+    for (const LayerNoise &layer : found.layers)
+      os << llvm::format("  %10.2e %-6s %-18s ", layer.noise, layer.staysFloat ? "float" : "", layer.op.c_str())
+         << layer.name << "\n";
+  }
   if (!measured.compared)
     return;
   os << llvm::format("  arena   %12lld -> %lld bytes\n", static_cast<long long>(measured.floatCost.arenaBytes),
@@ -80,16 +97,25 @@ static llvm::json::Object json(const Options &options, const Quantized &quantize
   }
   llvm::json::Array layers;
   for (const Quantized::Layer &layer : quantized.layers) {
-    llvm::json::Object row{{"name", layer.name},
-                           {"op", layer.op},
-                           {"result", layer.result},
-                           {"scale", layer.scale.scale},
-                           {"zero_point", layer.scale.zero}};
+    llvm::json::Object row{{"name", layer.name}, {"op", layer.op}, {"result", layer.result}};
+    if (!options.weightBits) {
+      row["scale"] = layer.scale.scale;
+      row["zero_point"] = layer.scale.zero;
+    }
     if (const Difference *difference = differenceOf(measured, layer.result))
       row["error"] = errors(*difference);
     layers.push_back(std::move(row));
   }
   object["layers"] = std::move(layers);
+  if (quantized.sensitivity) {
+    llvm::json::Array rows;
+    for (const LayerNoise &layer : quantized.sensitivity->layers)
+      rows.push_back(llvm::json::Object{
+          {"name", layer.name}, {"op", layer.op}, {"noise", layer.noise}, {"float", layer.staysFloat}});
+    object["sensitivity"] = llvm::json::Object{{"drop", quantized.sensitivity->drop},
+                                               {"final_drop", quantized.sensitivity->finalDrop},
+                                               {"layers", std::move(rows)}};
+  }
   object["notes"] = llvm::json::Array(quantized.notes);
   return object;
 }

@@ -129,6 +129,10 @@ save("logarithm", [node("Log", "x", "l"), node("MatMul", "l w", "y")], [("x", [1
 save("sine", [node("Sin", "x", "y")], [("x", [1, 4])], [("y", [1, 4])])
 save("no_inputs", [node("MatMul", "a w", "y")], [], [("y", [1, 3])], [weights("a", 1, 4), weights("w", 4, 3)])
 
+branch = lambda name, op: helper.make_graph([node(op, "x", name)], name, [], [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4])])
+save("branch", [node("If", "c", "y", then_branch=branch("t", "Relu"), else_branch=branch("e", "Neg"))],
+     [("x", [1, 4]), ("c", [])], [("y", [1, 4])], types={"c": TensorProto.BOOL})
+
 images = RNG.uniform(-1, 1, (12, 3, 16, 16)).astype(np.float32)
 path = lambda name: os.path.join(FOLDER, name)
 np.savez(path("images.npz"), x=images)
