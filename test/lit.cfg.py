@@ -4,7 +4,7 @@
 # are tests; they find onnx-compile, onnx-compile-opt, onnx-quantize, onnx-run, gpu-sim-translate, FileCheck, not
 # and count on PATH. %python is the interpreter of build/venv (onnx, numpy,
 # onnxruntime), %cc the C compiler, %include_dir the public C headers, %build_dir the
-# build tree.
+# build tree, %models the folder that ONNX_COMPILE_MODELS names.
 import os
 import platform
 import shutil
@@ -32,6 +32,12 @@ config.substitutions.append(("%build_dir", config.onnxc_build_dir))
 config.substitutions.append(
     ("%include_dir", os.path.join(config.onnxc_source_dir, "runtime-lite", "include"))
 )
+
+# Real models, which lie outside of the tree.
+models = os.environ.get("ONNX_COMPILE_MODELS", "")
+config.substitutions.append(("%models", models))
+if os.path.isfile(os.path.join(models, "mlperf_resnet8.onnx")):
+    config.available_features.add("models")
 
 if platform.machine() in ("x86_64", "AMD64"):
     config.available_features.add("x86-host")

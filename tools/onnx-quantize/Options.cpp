@@ -31,6 +31,9 @@ static const run::OptionSpec Specs[] = {
     {"keep-float", "LIST", "ops that stay float32 with --precision (a list of its own; none: nothing)"},
     {"per-channel", nullptr, "a scale for each output channel of weights (default)"},
     {"per-tensor", nullptr, "one scale for each weight tensor"},
+    {"bias-correction", nullptr, "biases make up for what rounding of weights shifts on average"},
+    {"equalize", nullptr, "move factors between layers so that the ranges of channels come closer"},
+    {"smooth-quant", "[ALPHA]", "move factors from activations of LayerNormalization into weights (0.5)"},
     {"exclude", "PATTERN", "nodes that stay float: a name, * for any text; may be repeated"},
     {"op-types", "LIST", "quantise these ops only, for example Conv,Gemm"},
     {"max-drop", "P%", "leave the worst layers float until the drop is at most this; prints a table of layers"},
@@ -68,6 +71,15 @@ static llvm::Error parseTypes(const Arguments &arguments, Options &options) {
   if (!block)
     return block.takeError();
   options.block = *block;
+  options.biasCorrection = arguments.has("bias-correction");
+  options.equalize = arguments.has("equalize");
+  if (arguments.has("smooth-quant")) {
+    double alpha = 0.5;
+    llvm::StringRef text = arguments.get("smooth-quant");
+    if (!text.empty() && (text.getAsDouble(alpha) || !(alpha > 0 && alpha < 1)))
+      return userError("--smooth-quant: got '" + text + "', wanted a number between 0 and 1");
+    options.smoothing = alpha;
+  }
   if (arguments.has("per-channel") && arguments.has("per-tensor"))
     return userError("--per-channel and --per-tensor exclude each other");
   options.perChannel = !arguments.has("per-tensor");

@@ -41,6 +41,9 @@ struct Options {
   double percentile = 99.99;
   ActivationType activations;
   bool perChannel = true;
+  bool biasCorrection = false;
+  bool equalize = false;
+  std::optional<double> smoothing;      ///< alpha of --smooth-quant
   std::vector<std::string> exclude;     ///< patterns of node names
   std::vector<std::string> opTypes;     ///< empty: all of the table
   std::optional<double> maxDrop;        ///< a part of 1; nothing: no budget

@@ -1,5 +1,7 @@
 // Q and DQ nodes.
 #include "Qdq.h"
+#include "Equalize.h"
+#include "Simplify.h"
 #include <algorithm>
 #include <cmath>
 
@@ -9,8 +11,9 @@ namespace {
 
 class Inserter {
 public:
-  Inserter(Graph &graph, const Plan &plan, const llvm::StringMap<Scale> &scales, const Options &options)
-      : graph(graph), plan(plan), scales(scales), options(options) {}
+  Inserter(Graph &graph, const Plan &plan, const llvm::StringMap<Scale> &scales, const Options &options,
+           const ChannelObservations *channels)
+      : graph(graph), plan(plan), scales(scales), options(options), channels(channels) {}
 
   ReadBack run() {
     for (const PlannedNode &planned : plan.nodes)
@@ -34,6 +37,7 @@ private:
   const Plan &plan;
   const llvm::StringMap<Scale> &scales;
   const Options &options;
+  const ChannelObservations *channels;
   std::vector<onnx::NodeProto> added;
   ReadBack readBack;
   llvm::StringMap<std::pair<std::string, std::string>> parameters; // scale and zero point of a group
@@ -123,6 +127,25 @@ private:
 
   //===-- Weights ---------------------------------------------------------===//
 
+  /// bias += (w - stored w) * mean of x, summed over what a channel reads.
+  void correctBias(const onnx::NodeProto &node, const onnx::TensorProto &weights, const QuantizedWeights &made,
+                   std::vector<float> &bias) const {
+    auto seen = channels->find(node.input(0));
+    if (seen == channels->end() || node.op_type() == "ConvTranspose")
+      return;
+    std::vector<int64_t> dims = dimsOf(weights);
+    std::vector<float> values = floatsOf(weights);
+    std::vector<double> means(values.size());
+    forEachInputWeight(node, dims, [&](size_t i, size_t c) { means[i] = seen->second.mean[c]; });
+    std::vector<double> shifts(bias.size(), 0);
+    forEachWeight(node, dims, [&](size_t i, size_t c) {
+      double stored = static_cast<double>(made.values[i]) * made.scales[c % made.scales.size()];
+      shifts[c] += (values[i] - stored) * means[i];
+    });
+    for (size_t c = 0; c < bias.size(); ++c)
+      bias[c] = static_cast<float>(bias[c] + shifts[c]);
+  }
+
   void addWeights(const PlannedNode &planned) {
     onnx::NodeProto &node = *planned.node;
     const onnx::TensorProto &weights = *graph.initializer(node.input(1));
@@ -147,6 +170,8 @@ private:
     node.set_input(1, back);
     if (!planned.hasBias)
       return;
+    if (channels)
+      correctBias(node, weights, made, bias);
 
     std::vector<float> units;
     for (size_t c = 0; c < (options.perChannel ? bias.size() : 1); ++c)
@@ -173,8 +198,9 @@ private:
 
 } // namespace
 
-ReadBack insertQdq(Graph &graph, const Plan &plan, const llvm::StringMap<Scale> &scales, const Options &options) {
-  return Inserter(graph, plan, scales, options).run();
+ReadBack insertQdq(Graph &graph, const Plan &plan, const llvm::StringMap<Scale> &scales, const Options &options,
+                   const ChannelObservations *channels) {
+  return Inserter(graph, plan, scales, options, channels).run();
 }
 
 } // namespace onnxc::quantize

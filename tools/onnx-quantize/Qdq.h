@@ -3,6 +3,7 @@
 #ifndef ONNXC_TOOLS_ONNX_QUANTIZE_QDQ_H
 #define ONNXC_TOOLS_ONNX_QUANTIZE_QDQ_H
 
+#include "Channels.h"
 #include "Scales.h"
 
 namespace onnxc::quantize {
@@ -14,7 +15,10 @@ using ReadBack = llvm::StringMap<std::string>;
 /// Rewrites `graph`, which `plan` was made of. A value v of the plan becomes
 /// v -> Q -> v_quantized -> DQ -> v_dequantized, which all nodes read; an output
 /// of the model keeps its name behind the DQ. Types are no longer known after.
-ReadBack insertQdq(Graph &graph, const Plan &plan, const llvm::StringMap<Scale> &scales, const Options &options);
+/// With the means of `channels`, where that is not null, biases make up for what
+/// rounding of the weights of Conv, Gemm shifts on average.
+ReadBack insertQdq(Graph &graph, const Plan &plan, const llvm::StringMap<Scale> &scales, const Options &options,
+                   const ChannelObservations *channels);
 
 } // namespace onnxc::quantize
 

@@ -1,5 +1,6 @@
 // The command as a page: read, simplify, plan, observe, quantise, measure, write.
 #include "Quantize.h"
+#include "Equalize.h"
 #include "Error.h"
 #include "Measure.h"
 #include "Precision.h"
@@ -43,7 +44,8 @@ static llvm::Error nothingToQuantize(const onnx::ModelProto &model, const Option
 }
 
 llvm::Expected<Quantized> quantizeModel(const onnx::ModelProto &model, const Observations &seen,
-                                        const Options &options, const llvm::StringSet<> &stayFloat) {
+                                        const Options &options, const llvm::StringSet<> &stayFloat,
+                                        const ChannelObservations *channels) {
   Quantized result;
   result.model = model;
   Graph graph(result.model);
@@ -54,7 +56,7 @@ llvm::Expected<Quantized> quantizeModel(const onnx::ModelProto &model, const Obs
     for (const std::string &value : planned.results)
       result.layers.push_back({planned.node->name(), planned.node->op_type(), value,
                                scales.find(plan.values.find(value)->second.group)->second});
-  result.readBack = insertQdq(graph, plan, scales, options);
+  result.readBack = insertQdq(graph, plan, scales, options, channels);
   if (llvm::Error error = finishModel(result.model, options))
     return std::move(error);
   return std::move(result);
@@ -144,19 +146,51 @@ struct Work {
 
 } // namespace
 
+/// Factors that move between neighbours, and biases to be corrected: what the
+/// options ask for before anything is observed.
+static llvm::Error prepareWeights(Work &work, std::string &key) {
+  const Options &options = work.options;
+  onnx::ModelProto &model = work.file.proto;
+  if (options.biasCorrection)
+    addBiases(model);
+  if (options.equalize)
+    work.simplified.equalized = equalize(model);
+  if (options.smoothing) {
+    auto channels = observeChannels(work.runner, model, *work.samples, options);
+    if (!channels)
+      return channels.takeError();
+    work.simplified.smoothed = smooth(model, *channels, *options.smoothing);
+  }
+  dropUnused(model);
+  if (options.equalize)
+    key += " equalized";
+  if (options.smoothing)
+    key += " smoothed " + std::to_string(*options.smoothing);
+  return llvm::Error::success();
+}
+
 static llvm::Error quantizeActivations(Work &work) {
   const Options &options = work.options;
   // What can be refused without a run comes first.
-  Graph graph(work.file.proto);
-  Plan plan = makePlan(graph, options, {});
-  if (plan.nodes.empty())
+  if (Graph graph(work.file.proto); makePlan(graph, options, {}).nodes.empty())
     return nothingToQuantize(work.file.proto, options);
   if (llvm::Error error = work.open())
     return error;
-  auto observed =
-      observe(work.runner, work.file.proto, work.file.hash, observedValues(plan), *work.samples, options);
+  std::string key = work.file.hash;
+  if (llvm::Error error = prepareWeights(work, key))
+    return error;
+  Graph graph(work.file.proto);
+  Plan plan = makePlan(graph, options, {});
+  auto observed = observe(work.runner, work.file.proto, key, observedValues(plan), *work.samples, options);
   if (!observed)
     return observed.takeError();
+  ChannelObservations channels;
+  if (options.biasCorrection) {
+    auto seen = observeChannels(work.runner, work.file.proto, *work.samples, options);
+    if (!seen)
+      return seen.takeError();
+    channels = std::move(*seen);
+  }
   std::optional<Sensitivity> sensitivity;
   llvm::StringSet<> stayFloat;
   if (options.showsSensitivity) {
@@ -171,7 +205,8 @@ static llvm::Error quantizeActivations(Work &work) {
       return userError(options.model + ": --max-drop holds only where every layer stays float; allow more, or try " +
                        "another --method or --activations=s16");
   }
-  auto quantized = quantizeModel(work.file.proto, observed->seen, options, stayFloat);
+  auto quantized = quantizeModel(work.file.proto, observed->seen, options, stayFloat,
+                                 options.biasCorrection ? &channels : nullptr);
   if (!quantized)
     return quantized.takeError();
   quantized->sensitivity = std::move(sensitivity);

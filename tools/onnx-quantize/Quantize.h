@@ -37,9 +37,11 @@ struct Quantized {
 };
 
 /// Quantises a simplified model by what was observed of it. Nodes of
-/// `stayFloat` (names) stay as they are. The result is checked.
+/// `stayFloat` (names) stay as they are; `channels`: see insertQdq(). The result
+/// is checked.
 llvm::Expected<Quantized> quantizeModel(const onnx::ModelProto &model, const Observations &seen,
-                                        const Options &options, const llvm::StringSet<> &stayFloat);
+                                        const Options &options, const llvm::StringSet<> &stayFloat,
+                                        const ChannelObservations *channels = nullptr);
 
 /// Names the producer of a model of our making, drops what is unused, checks it.
 llvm::Error finishModel(onnx::ModelProto &model, const Options &options);

@@ -36,6 +36,10 @@ static void printText(llvm::raw_ostream &os, const Options &options, const Quant
   if (measured.simplified.batchNorms || measured.simplified.gemms)
     os << "  " << measured.simplified.batchNorms << " batch normalisations went into weights, "
        << measured.simplified.gemms << " MatMul and Add became Gemm\n";
+  if (measured.simplified.equalized)
+    os << "  " << measured.simplified.equalized << " pairs of layers were equalised\n";
+  if (options.smoothing)
+    os << "  " << measured.simplified.smoothed << " values were smoothed\n";
   os << llvm::format("  file    %12llu -> %llu bytes\n", static_cast<unsigned long long>(measured.floatFileBytes),
                      static_cast<unsigned long long>(measured.fileBytes));
   if (quantized.sensitivity) {

@@ -238,6 +238,19 @@ static void takeFactors(onnx::ModelProto &model) {
     }
 }
 
+void addBiases(onnx::ModelProto &model) {
+  Graph graph(model);
+  for (onnx::NodeProto *node : graph.nodes()) {
+    bool isLayer = node->domain().empty() && (node->op_type() == "Conv" || node->op_type() == "Gemm");
+    const onnx::TensorProto *weights = isLayer ? graph.initializer(operand(*node, 1)) : nullptr;
+    if (!weights || weights->data_type() != onnx::TensorProto::FLOAT || !operand(*node, 2).empty())
+      continue;
+    int64_t channels = weightLayout(*node, dimsOf(*weights)).outputChannels;
+    std::vector<float> zeros(static_cast<size_t>(channels), 0.0f);
+    setOperand(*node, 2, graph.addFloats(node->name() + "_bias", zeros, channels));
+  }
+}
+
 llvm::Expected<Simplified> simplify(onnx::ModelProto &model, llvm::StringRef path) {
   Simplified counts;
   takeConstants(model);

@@ -12,6 +12,8 @@ namespace onnxc::quantize {
 struct Simplified {
   int batchNorms = 0; ///< that went into the weights before them
   int gemms = 0;      ///< made of a MatMul and an Add
+  int equalized = 0;  ///< pairs of layers, by --equalize
+  int smoothed = 0;   ///< values, by --smooth-quant
 };
 
 /// Constant nodes become initializers, nodes that pass their input on go,
@@ -20,6 +22,9 @@ struct Simplified {
 /// and a MatMul of a matrix with a constant, followed by the addition of a
 /// constant row, becomes a Gemm. Types are inferred anew.
 llvm::Expected<Simplified> simplify(onnx::ModelProto &model, llvm::StringRef path);
+
+/// Gives each Conv and Gemm with constant weights a bias, of zeros where it has none.
+void addBiases(onnx::ModelProto &model);
 
 /// For each dim of a weight, the channel of the output that it counts, -1 where
 /// it counts none; `outputChannels` is what the bias has.

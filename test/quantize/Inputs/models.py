@@ -129,6 +129,45 @@ save("logarithm", [node("Log", "x", "l"), node("MatMul", "l w", "y")], [("x", [1
 save("sine", [node("Sin", "x", "y")], [("x", [1, 4])], [("y", [1, 4])])
 save("no_inputs", [node("MatMul", "a w", "y")], [], [("y", [1, 3])], [weights("a", 1, 4), weights("w", 4, 3)])
 
+# Channels of very different ranges, which the next layer takes back.
+spread = (10.0 ** RNG.uniform(-1.5, 1.5, 16)).astype(np.float32)
+first = (RNG.standard_normal((16, 3, 3, 3)) / 5).astype(np.float32) * spread[:, None, None, None]
+second = (RNG.standard_normal((16, 1, 3, 3)) / 3).astype(np.float32)
+third = (RNG.standard_normal((4, 16, 1, 1)) / 4).astype(np.float32) / spread[None, :, None, None]
+save(
+    "spread",
+    [
+        node("Conv", "x e1 e2", "c1", pads=[1] * 4),
+        node("Relu", "c1", "r1"),
+        node("Conv", "r1 e3", "c2", pads=[1] * 4, group=16),
+        node("Relu", "c2", "r2"),
+        node("MaxPool", "r2", "p2", kernel_shape=[2, 2], strides=[2, 2]),
+        node("Conv", "p2 e4", "y"),
+    ],
+    [("x", ["batch", 3, 16, 16])],
+    [("y", ["batch", 4, 8, 8])],
+    [constant("e1", first), constant("e2", spread / 10), constant("e3", second), constant("e4", third)],
+)
+coarse = RNG.uniform(0, 0.1, (8, 3, 3, 3)).astype(np.float32)
+coarse[0, 0, 0, 0] = 4
+save("coarse", [node("Conv", "x w", "y")], [("x", ["batch", 3, 16, 16])], [("y", ["batch", 8, 14, 14])],
+     [constant("w", coarse)])
+gamma = np.ones(32, np.float32)
+gamma[[3, 17]] = 60
+matrices = [(RNG.standard_normal((32, 16)) / 6).astype(np.float32) / gamma[:, None] for _ in range(2)]
+save(
+    "outliers",
+    [
+        node("LayerNormalization", "x g b", "n", axis=-1),
+        node("MatMul", "n q", "u"),
+        node("MatMul", "n k", "v"),
+        node("Add", "u v", "y"),
+    ],
+    [("x", ["n", 5, 32])],
+    [("y", ["n", 5, 16])],
+    [constant("g", gamma), constant("b", gamma * 0.5), constant("q", matrices[0]), constant("k", matrices[1])],
+)
+
 branch = lambda name, op: helper.make_graph([node(op, "x", name)], name, [], [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4])])
 save("branch", [node("If", "c", "y", then_branch=branch("t", "Relu"), else_branch=branch("e", "Neg"))],
      [("x", [1, 4]), ("c", [])], [("y", [1, 4])], types={"c": TensorProto.BOOL})
@@ -149,6 +188,8 @@ np.savez(path("pairs.npz"), a=RNG.uniform(-1, 1, (6, 2, 8)).astype(np.float32),
          b=RNG.uniform(-1, 1, (6, 8, 4)).astype(np.float32))
 np.savez(path("half.npz"), a=RNG.uniform(-1, 1, (6, 2, 8)).astype(np.float32))
 np.savez(path("uneven.npz"), a=np.zeros((6, 2, 8), np.float32), b=np.zeros((5, 8, 4), np.float32))
+np.savez(path("tokens.npz"), x=RNG.standard_normal((8, 5, 32)).astype(np.float32))
+np.savez(path("bright.npz"), x=np.abs(images))
 np.savez(path("sequences.npz"), x=RNG.uniform(-1, 1, (6, 5, 8)).astype(np.float32))
 os.makedirs(path("lengths"), exist_ok=True)
 for t in (3, 5, 4):
