@@ -31,6 +31,8 @@ constexpr size_t kMaxWideningOps = 8;
 
 size_t bodyOps(linalg::GenericOp op) { return op.getBody()->getOperations().size(); }
 
+unsigned bitsOf(Value v) { return getElementTypeOrSelf(v.getType()).getIntOrFloatBitWidth(); }
+
 /// What it reads by all its loops is narrower than what it makes, by few cheap
 /// instructions: DequantizeLinear of bytes.  To store the result costs more than
 /// to compute it again, so each of its readers does.
@@ -40,13 +42,43 @@ bool widens(linalg::GenericOp op) {
   for (Operation &inner : op.getBody()->without_terminator())
     if (!isa<arith::ArithDialect>(inner.getDialect()) || isa<arith::DivFOp, arith::DivSIOp, arith::DivUIOp>(inner))
       return false;
-  auto bits = [](Value v) { return getElementTypeOrSelf(v.getType()).getIntOrFloatBitWidth(); };
-  unsigned made = bits(op.getResult(0));
+  unsigned made = bitsOf(op.getResult(0));
   int64_t read = 0;
   for (OpOperand *in : op.getDpsInputOperands())
     if (op.getMatchingIndexingMap(in).isPermutation())
-      read += bits(in->get());
+      read += bitsOf(in->get());
   return read > 0 && read < made;
+}
+
+/// Makes less than it reads, as QuantizeLinear does.
+bool narrows(linalg::GenericOp op) {
+  return llvm::any_of(op.getDpsInputOperands(), [&](OpOperand *in) {
+    return op.getMatchingIndexingMap(in).isPermutation() && bitsOf(in->get()) > bitsOf(op.getResult(0));
+  });
+}
+
+/// The last sums that `op` makes, or reads and narrows; null when there are none.
+Operation *sumsBehind(linalg::GenericOp op) {
+  if (!op || op.getNumReductionLoops())
+    return op;
+  Operation *last = nullptr;
+  for (OpOperand *in : op.getDpsInputOperands())
+    if (auto from = in->get().getDefiningOp<linalg::GenericOp>(); from && from.getNumReductionLoops())
+      if (bitsOf(in->get()) > bitsOf(op.getResult(0)) && (!last || last->isBeforeInBlock(from)))
+        last = from;
+  return last;
+}
+
+/// Two convolutions whose quantised results meet: only the sums of the later one
+/// are still in a tile where they do. Those of the other are stored, and better as
+/// bytes than as words.
+bool storesSums(OpOperand *operand) {
+  Operation *sums = sumsBehind(operand->get().getDefiningOp<linalg::GenericOp>());
+  return sums && llvm::any_of(operand->getOwner()->getOperands(), [&](Value other) {
+           auto from = other == operand->get() ? linalg::GenericOp() : other.getDefiningOp<linalg::GenericOp>();
+           Operation *others = from ? sumsBehind(from) : nullptr;
+           return others && others->getBlock() == sums->getBlock() && sums->isBeforeInBlock(others);
+         });
 }
 
 /// Looks bytes up in a table: one load after the other, which would keep the rest
@@ -57,12 +89,20 @@ bool readsTable(linalg::GenericOp op) {
   });
 }
 
-bool fusable(OpOperand *operand) {
+/// Which producers go into their consumers.
+enum class Turn {
+  First, ///< not those that narrow what they read: which sums these are shows when the rest is in its place
+  Last,
+};
+
+bool fusable(OpOperand *operand, Turn turn) {
   auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
   auto producer = operand->get().getDefiningOp<linalg::GenericOp>();
   if (!consumer || !producer || (!producer->hasOneUse() && !widens(producer)))
     return false;
   if (linalg::isaContractionOpInterface(consumer) || (consumer.getNumReductionLoops() > 1 && !widens(producer)))
+    return false;
+  if (storesSums(operand) || (turn == Turn::First && narrows(producer)))
     return false;
   if (bodyOps(consumer) + bodyOps(producer) > kMaxBodyOps || readsTable(consumer) || readsTable(producer))
     return false;
@@ -73,10 +113,10 @@ bool fusable(OpOperand *operand) {
 
 /// Fusion that keeps the names of both nodes, the consumer's first.
 struct FuseProducer : OpRewritePattern<linalg::GenericOp> {
-  using OpRewritePattern::OpRewritePattern;
+  FuseProducer(MLIRContext *context, Turn turn) : OpRewritePattern(context, /*benefit=*/2), turn(turn) {}
   LogicalResult matchAndRewrite(linalg::GenericOp consumer, PatternRewriter &rewriter) const override {
     for (OpOperand &operand : consumer->getOpOperands()) {
-      if (!linalg::areElementwiseOpsFusable(&operand) || !fusable(&operand))
+      if (!linalg::areElementwiseOpsFusable(&operand) || !fusable(&operand, turn))
         continue;
       if (!operand.get().hasOneUse()) { // its own copy, which goes in the next turn
         auto producer = operand.get().getDefiningOp();
@@ -97,6 +137,7 @@ struct FuseProducer : OpRewritePattern<linalg::GenericOp> {
     }
     return failure();
   }
+  Turn turn;
 };
 
 struct FuseElementwisePass : PassWrapper<FuseElementwisePass, OperationPass<>> {
@@ -104,13 +145,15 @@ struct FuseElementwisePass : PassWrapper<FuseElementwisePass, OperationPass<>> {
   StringRef getArgument() const override { return "onnxc-fuse-elementwise"; }
   StringRef getDescription() const override { return "fuse elementwise producers into their only consumer"; }
   void runOnOperation() override {
-    RewritePatternSet patterns(&getContext());
-    patterns.add<FuseProducer>(&getContext(), /*benefit=*/2);
-    // With what cleans up behind fusion.
-    linalg::populateElementwiseOpsFusionPatterns(
-        patterns, [](OpOperand *operand) { return operand->get().hasOneUse() && fusable(operand); });
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
-      signalPassFailure();
+    for (Turn turn : {Turn::First, Turn::Last}) {
+      RewritePatternSet patterns(&getContext());
+      patterns.add<FuseProducer>(&getContext(), turn);
+      // With what cleans up behind fusion.
+      linalg::populateElementwiseOpsFusionPatterns(
+          patterns, [=](OpOperand *operand) { return operand->get().hasOneUse() && fusable(operand, turn); });
+      if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+        return signalPassFailure();
+    }
   }
 };
 

@@ -103,3 +103,57 @@ func.func @table(%q: tensor<4x5xi8>, %t: tensor<256xi8>) -> tensor<4x5xi8> {
   } -> tensor<4x5xi8>
   return %z : tensor<4x5xi8>
 }
+
+// Where quantised sums of two products meet, those of the earlier one are stored
+// as bytes.
+// CHECK-LABEL: func.func @meet
+// CHECK: %[[A:.*]] = linalg.generic {{.*}}"reduction"
+// CHECK: %[[Q:.*]] = linalg.generic {{.*}} ins(%[[A]] : tensor<4x4xi32>) outs(%{{.*}} : tensor<4x4xi8>)
+// CHECK: %[[B:.*]] = linalg.generic {{.*}}"reduction"
+// CHECK: linalg.generic {{.*}} ins(%[[Q]], %[[B]] : tensor<4x4xi8>, tensor<4x4xi32>)
+// CHECK-NOT: linalg.generic
+#l = affine_map<(a, b, c) -> (a, c)>
+#r = affine_map<(a, b, c) -> (c, b)>
+#o = affine_map<(a, b, c) -> (a, b)>
+func.func @meet(%x: tensor<4x4xi8>, %zero: tensor<4x4xi32>) -> tensor<4x4xi8> {
+  %e = tensor.empty() : tensor<4x4xi8>
+  %a = linalg.generic {indexing_maps = [#l, #r, #o], iterator_types = ["parallel", "parallel", "reduction"]} ins(%x, %x : tensor<4x4xi8>, tensor<4x4xi8>) outs(%zero : tensor<4x4xi32>) {
+  ^bb0(%v: i8, %w: i8, %o: i32):
+    %f = arith.extsi %v : i8 to i32
+    %g = arith.extui %w : i8 to i32
+    %h = arith.muli %f, %g : i32
+    %i = arith.addi %o, %h : i32
+    linalg.yield %i : i32
+  } -> tensor<4x4xi32>
+  %p = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%a : tensor<4x4xi32>) outs(%e : tensor<4x4xi8>) {
+  ^bb0(%v: i32, %o: i8):
+    %f = arith.trunci %v : i32 to i8
+    linalg.yield %f : i8
+  } -> tensor<4x4xi8>
+  %b = linalg.generic {indexing_maps = [#l, #r, #o], iterator_types = ["parallel", "parallel", "reduction"]} ins(%x, %x : tensor<4x4xi8>, tensor<4x4xi8>) outs(%zero : tensor<4x4xi32>) {
+  ^bb0(%v: i8, %w: i8, %o: i32):
+    %f = arith.extui %v : i8 to i32
+    %g = arith.extsi %w : i8 to i32
+    %h = arith.muli %f, %g : i32
+    %i = arith.addi %o, %h : i32
+    linalg.yield %i : i32
+  } -> tensor<4x4xi32>
+  %q = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%b : tensor<4x4xi32>) outs(%e : tensor<4x4xi8>) {
+  ^bb0(%v: i32, %o: i8):
+    %f = arith.trunci %v : i32 to i8
+    linalg.yield %f : i8
+  } -> tensor<4x4xi8>
+  %g = tensor.empty() : tensor<4x4xf32>
+  %d = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%p : tensor<4x4xi8>) outs(%g : tensor<4x4xf32>) {
+  ^bb0(%v: i8, %o: f32):
+    %f = arith.sitofp %v : i8 to f32
+    linalg.yield %f : f32
+  } -> tensor<4x4xf32>
+  %s = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]} ins(%d, %q : tensor<4x4xf32>, tensor<4x4xi8>) outs(%e : tensor<4x4xi8>) {
+  ^bb0(%v: f32, %w: i8, %o: i8):
+    %f = arith.fptosi %v : f32 to i8
+    %h = arith.addi %f, %w : i8
+    linalg.yield %h : i8
+  } -> tensor<4x4xi8>
+  return %s : tensor<4x4xi8>
+}
