@@ -16,20 +16,61 @@ Name dequantize(Expansion &e, int value) {
   return e.op("DequantizeLinear", {e.in(value), e.in(value + 1), e.in(value + 2)});
 }
 
+// The division stands by itself: the scale of a QuantizeLinear may go into a factor in front of it, which rounds
+// otherwise, and ONNX Runtime's results are to be met.
 void quantizeResult(Expansion &e, const Name &value, int scale) {
-  e.result(0, e.op("QuantizeLinear", {value, e.in(scale), e.in(scale + 1)}));
+  Name quanta = e.op("Div", {value, e.in(scale)});
+  e.result(0, e.op("QuantizeLinear", {quanta, e.step.scalar(1, TensorProto::FLOAT), e.in(scale + 1)}));
 }
 
 //===-- Dequantise, compute, quantise
 
-// "QLinearAdd" computes "Add".
-std::string floatOp(const Expansion &e) {
-  return e.node.op_type().substr(std::string("QLinear").size());
+// `value` rounded to a quantised tensor of the type of input 0, in quanta from 0 on: the zero point has been added,
+// before the rounding, as ONNX Runtime does it here.
+void roundResult(Expansion &e, const Name &value) {
+  Name one = e.step.scalar(1, TensorProto::FLOAT), none = e.op("CastLike", {e.step.scalar(0, TensorProto::FLOAT), e.in(0)});
+  e.result(0, e.op("QuantizeLinear", {value, one, none}));
 }
 
-void quantizedBinary(Expansion &e) {
-  Name left = dequantize(e, 0), right = dequantize(e, 3);
-  quantizeResult(e, e.op(floatOp(e), {left, right}), 6);
+Name asFloat(Expansion &e, const Name &value) { return e.cast(value, TensorProto::FLOAT); }
+
+// A zero point, which may be left out, as `type`.
+Name zeroPoint(Expansion &e, int input, TensorProto::DataType type) {
+  return e.has(input) ? e.cast(e.in(input), type) : e.cast(e.intScalar(0), type);
+}
+
+// a * b + c with one rounding (passes/schedule/ContractMultiplyAdd.cpp).
+Name multiplyAdd(Expansion &e, const Name &a, const Name &b, const Name &c) {
+  auto wide = [&](const Name &v) { return e.cast(v, TensorProto::DOUBLE); };
+  Name product = e.op("Mul", {wide(a), wide(b)});
+  return asFloat(e, e.op("Add", {product, wide(c)}));
+}
+
+// Inputs of the binary ops: value, scale and zero point of both sides, scale and zero point of the result.
+enum { A = 0, AScale, AZero, B, BScale, BZero, YScale, YZero };
+
+// round(a * ra + (b * rb + (zero point - (ra * a's + rb * b's)))) with scales relative to the result's.
+void quantizedAdd(Expansion &e) {
+  Name ra = e.op("Div", {e.in(AScale), e.in(YScale)}), rb = e.op("Div", {e.in(BScale), e.in(YScale)});
+  Name zeros = e.op("Add", {e.op("Mul", {ra, zeroPoint(e, AZero, TensorProto::FLOAT)}), e.op("Mul", {rb, zeroPoint(e, BZero, TensorProto::FLOAT)})});
+  Name fixed = e.op("Sub", {zeroPoint(e, YZero, TensorProto::FLOAT), zeros});
+  Name inner = multiplyAdd(e, asFloat(e, e.in(B)), rb, fixed);
+  roundResult(e, multiplyAdd(e, asFloat(e, e.in(A)), ra, inner));
+}
+
+// round((a - a's zero point) * (b - b's) * (scale of a * of b / of y) + zero point)
+void quantizedMul(Expansion &e) {
+  auto centred = [&](int value) {
+    return e.op("Sub", {e.cast(e.in(value), TensorProto::INT32), zeroPoint(e, value + 2, TensorProto::INT32)});
+  };
+  Name ratio = e.op("Div", {e.op("Mul", {e.in(AScale), e.in(BScale)}), e.in(YScale)});
+  Name product = asFloat(e, e.op("Mul", {centred(A), centred(B)}));
+  roundResult(e, e.op("Add", {e.op("Mul", {product, ratio}), zeroPoint(e, YZero, TensorProto::FLOAT)}));
+}
+
+// "QLinearSigmoid" computes "Sigmoid".
+std::string floatOp(const Expansion &e) {
+  return e.node.op_type().substr(std::string("QLinear").size());
 }
 
 void quantizedUnary(Expansion &e) {
@@ -62,9 +103,8 @@ Name toChannelsLast(Expansion &e, const Name &value, int64_t spatial) {
   return e.with(e.op("Transpose", {value}), "perm", order);
 }
 
-void quantizedPool(Expansion &e, const char *op, int64_t spatial) {
+Name quantizedPool(Expansion &e, const char *op, Name value, int64_t spatial) {
   bool last = e.integer("channels_last", 0) != 0;
-  Name value = dequantize(e, 0);
   if (last)
     value = toChannelsFirst(e, value, spatial);
   value = e.keep(e.op(op, {value}), {"kernel_shape", "strides", "pads",
@@ -72,21 +112,24 @@ void quantizedPool(Expansion &e, const char *op, int64_t spatial) {
                                      "count_include_pad"});
   if (last)
     value = toChannelsLast(e, value, spatial);
-  quantizeResult(e, value, 3);
+  return value;
 }
 
 void quantizedAveragePool(Expansion &e) {
   auto kernel = intsAttribute(e.node, "kernel_shape");
   if (!kernel)
     e.step.fail("its kernel_shape is missing");
-  quantizedPool(e, "AveragePool", int64_t(kernel->size()));
+  // Sums of floats: those of integers that a DequantizeLinear would make of it round otherwise.
+  Name centred = e.op("Sub", {e.cast(e.in(0), TensorProto::INT32), zeroPoint(e, 2, TensorProto::INT32)});
+  Name mean = quantizedPool(e, "AveragePool", e.op("Mul", {asFloat(e, centred), e.in(1)}), int64_t(kernel->size()));
+  roundResult(e, e.op("Add", {e.op("Div", {mean, e.in(3)}), zeroPoint(e, 4, TensorProto::FLOAT)}));
 }
 
 void quantizedGlobalAveragePool(Expansion &e) {
   auto rank = e.step.rank(0);
   if (!rank && e.integer("channels_last", 0) != 0)
     e.step.fail("the rank of its input is unknown");
-  quantizedPool(e, "GlobalAveragePool", rank.value_or(4) - 2);
+  quantizeResult(e, quantizedPool(e, "GlobalAveragePool", dequantize(e, 0), rank.value_or(4) - 2), 3);
 }
 
 void quantizedConv(Expansion &e) {
@@ -346,13 +389,13 @@ ExpansionRows contribQuantExpansions() {
       {domain, "MatMulNBits", matMulNBits},
       {domain, "QAttention", quantizedAttention},
       {domain, "QGemm", quantizedGemm},
-      {domain, "QLinearAdd", quantizedBinary},
+      {domain, "QLinearAdd", quantizedAdd},
       {domain, "QLinearAveragePool", quantizedAveragePool},
       {domain, "QLinearConcat", quantizedConcat},
       {domain, "QLinearConv", quantizedConv},
       {domain, "QLinearGlobalAveragePool", quantizedGlobalAveragePool},
       {domain, "QLinearLeakyRelu", quantizedUnary},
-      {domain, "QLinearMul", quantizedBinary},
+      {domain, "QLinearMul", quantizedMul},
       {domain, "QLinearReduceMean", quantizedReduceMean},
       {domain, "QLinearSigmoid", quantizedUnary},
       {domain, "QLinearSoftmax", quantizedSoftmax},

@@ -61,6 +61,7 @@ void registerAllPasses() {
   PassRegistration<LowerPass>();
   PassRegistration<PlanArenaPass>();
   mlir::registerPass([] { return createFuseElementwisePass(); });
+  mlir::registerPass([] { return createContractMultiplyAddPass(); });
   mlir::registerPass([] { return createBufferizePass(/*reuse=*/true); });
   mlir::registerPass([] { return createReuseDeadInputsPass(); });
   mlir::registerPass([] { return createOutlineKernelsPass(/*anyOffset=*/true); });

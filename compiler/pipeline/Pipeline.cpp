@@ -44,6 +44,8 @@ static void buildTensors(OpPassManager &pm, const PipelineOptions &options) {
   pm.addPass(createFuseElementwisePass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  if (options.target.fma || !options.gpus.empty())
+    pm.addPass(createContractMultiplyAddPass());
 }
 
 /// Tensors -> memrefs, in place where the analysis allows it.

@@ -11,6 +11,8 @@ namespace onnxc {
 
 /// Fuses elementwise producers into their only consumer (FuseElementwise.cpp).
 std::unique_ptr<mlir::Pass> createFuseElementwisePass();
+/// Fused multiply-adds of f32 that are written in f64 (ContractMultiplyAdd.cpp).
+std::unique_ptr<mlir::Pass> createContractMultiplyAddPass();
 /// Tensors to memrefs (Bufferize.cpp); without `reuse`, every write and every
 /// view is a copy.
 std::unique_ptr<mlir::Pass> createBufferizePass(bool reuse);
