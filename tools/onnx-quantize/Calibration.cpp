@@ -2,7 +2,9 @@
 #include "Calibration.h"
 #include "Error.h"
 #include "Files.h"
+#include "Image.h"
 #include "Npz.h"
+#include "onnxc.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -20,7 +22,9 @@ using run::userError;
 /// The array of class numbers that a file may hold beside the inputs.
 static constexpr llvm::StringLiteral LabelArray = "labels";
 
-static bool isSampleFile(llvm::StringRef path) { return path.ends_with(".npz") || path.ends_with(".npy"); }
+static bool isSampleFile(llvm::StringRef path) {
+  return path.ends_with(".npz") || path.ends_with(".npy") || isImageFile(path);
+}
 
 llvm::Error CalibrationSet::addFile(llvm::StringRef path) {
   fs::file_status status;
@@ -41,7 +45,7 @@ llvm::Error CalibrationSet::addFolder(llvm::StringRef path) {
   if (ec)
     return userError("--calibration " + path + ": cannot read: " + ec.message());
   if (found.empty())
-    return userError("--calibration " + path + ": the folder has no .npz or .npy files");
+    return userError("--calibration " + path + ": the folder has no .npz, .npy, .png, .ppm or .pgm files");
   llvm::sort(found);
   for (const std::string &file : found)
     if (llvm::Error error = addFile(file))
@@ -60,6 +64,8 @@ llvm::Expected<CalibrationSet> CalibrationSet::open(const Options &options, cons
     return userError(options.model + ": has no inputs, so nothing can be observed");
   set.limit = options.samples;
   set.wholeFiles = options.wholeFiles;
+  set.mean = options.mean;
+  set.deviation = options.deviation;
   set.isRandom = options.calibration.empty();
   set.shapes = request.shapes;
   set.ranges = request.ranges;
@@ -68,10 +74,14 @@ llvm::Expected<CalibrationSet> CalibrationSet::open(const Options &options, cons
     llvm::Error error = fs::is_directory(path) ? set.addFolder(path)
                         : isSampleFile(path)   ? set.addFile(path)
                                                : userError("--calibration " + path +
-                                                           ": wanted a folder, an .npz or an .npy file");
+                                                           ": wanted a folder, or an .npz, .npy, .png, .ppm or .pgm file");
     if (error)
       return std::move(error);
   }
+  for (size_t i = 0; i < set.mean.size(); ++i)
+    set.id += "mean " + std::to_string(set.mean[i]) + "\n";
+  for (size_t i = 0; i < set.deviation.size(); ++i)
+    set.id += "std " + std::to_string(set.deviation[i]) + "\n";
   set.id += "samples " + std::to_string(set.limit) + (set.wholeFiles ? " whole" : "") + "\n";
   if (set.isRandom) {
     set.id += "random " + std::to_string(set.seed) + "\n";
@@ -149,7 +159,53 @@ llvm::Error CalibrationSet::fit(Tensor &tensor, const Port &port, llvm::StringRe
   return llvm::Error::success();
 }
 
+/// A picture as the model's only input takes it: [n, c, h, w] or [n, h, w, c].
+llvm::Expected<Tensor> CalibrationSet::readImage(const std::string &file) const {
+  const Port &port = ports.front();
+  auto isChannels = [&](size_t d) { return port.dims[d].size == 1 || port.dims[d].size == 3; };
+  bool isPicture = ports.size() == 1 && port.type == ONNXC_TYPE_FLOAT && port.dims.size() == 4;
+  bool isLast = isPicture && !isChannels(1);
+  if (!isPicture || (isLast && !isChannels(3)))
+    return userError(file + ": a picture is no input of " + model +
+                     ", which would be one of float32 [n, c, h, w] or [n, h, w, c], c 1 or 3; give arrays");
+  auto side = [&](size_t d) {
+    auto given = shapes.find(port.name);
+    return given != shapes.end() && given->second.size() == 4 ? given->second[d] : port.dims[d].size;
+  };
+  size_t first = isLast ? 1 : 2;
+  int64_t height = side(first), width = side(first + 1), channels = port.dims[isLast ? 3 : 1].size;
+  if (height <= 0 || width <= 0)
+    return userError(file + ": input '" + port.name + "' has no fixed size; give it with --dims=" + port.name + "=1,...");
+  auto buffer = run::readFile(file);
+  if (!buffer)
+    return buffer.takeError();
+  auto image = parseImage((*buffer)->getBuffer(), file);
+  if (!image)
+    return image.takeError();
+  size_t pixels = static_cast<size_t>(height * width), count = static_cast<size_t>(channels);
+  std::vector<float> values = resample(*image, static_cast<size_t>(width), static_cast<size_t>(height), count);
+  std::vector<float> placed(values.size());
+  for (size_t p = 0; p < pixels; ++p)
+    for (size_t c = 0; c < count; ++c)
+      placed[isLast ? p * count + c : c * pixels + p] =
+          (values[p * count + c] - mean[c % mean.size()]) / deviation[c % deviation.size()];
+  std::vector<int64_t> dims = {1, channels, height, width};
+  if (isLast)
+    dims = {1, height, width, channels};
+  Tensor tensor(port.type, dims);
+  std::memcpy(tensor.bytes.data(), placed.data(), tensor.bytes.size());
+  return std::move(tensor);
+}
+
 llvm::Expected<NamedTensors> CalibrationSet::read(const std::string &file) const {
+  if (isImageFile(file)) {
+    auto tensor = readImage(file);
+    if (!tensor)
+      return tensor.takeError();
+    NamedTensors tensors;
+    tensors.emplace_back("", std::move(*tensor));
+    return std::move(tensors);
+  }
   if (llvm::StringRef(file).ends_with(".npz"))
     return run::readNpz(file);
   auto buffer = run::readFile(file);

@@ -51,12 +51,14 @@ private:
   run::Shapes shapes;
   run::Ranges ranges;
   uint64_t seed = 0;
+  std::vector<float> mean, deviation; ///< of pixels
   std::string id;
   mutable std::optional<int64_t> known;
 
   llvm::Error addFile(llvm::StringRef path);
   llvm::Error addFolder(llvm::StringRef path);
   llvm::Expected<run::NamedTensors> read(const std::string &file) const;
+  llvm::Expected<run::Tensor> readImage(const std::string &file) const;
   llvm::Expected<std::vector<Sample>> split(const std::string &file) const;
   llvm::Error fit(run::Tensor &tensor, const run::Port &port, llvm::StringRef where, int64_t &samples) const;
   Sample random(int64_t number) const;

@@ -133,6 +133,12 @@ llvm::Error checkMade(const onnx::ModelProto &model, llvm::StringRef path) {
   return guarded(path, [&] { onnx::checker::check_model(model); });
 }
 
+llvm::Error probeFile(llvm::StringRef path) {
+  OutputFiles files(""); // what is not committed goes away
+  std::string error;
+  return files.writeAt(path, "", error) ? llvm::Error::success() : userError(error);
+}
+
 llvm::Error writeFile(llvm::StringRef path, llvm::StringRef bytes) {
   OutputFiles files("");
   std::vector<std::string> written;

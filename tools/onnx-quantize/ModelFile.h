@@ -44,6 +44,9 @@ llvm::Expected<std::string> serialise(const onnx::ModelProto &model, llvm::Strin
 /// Runs ONNX's checker over a model of our making: a failure is our bug.
 llvm::Error checkMade(const onnx::ModelProto &model, llvm::StringRef path);
 
+/// An error where writeFile() could not write: before work is spent on it.
+llvm::Error probeFile(llvm::StringRef path);
+
 /// Writes `bytes` to `path` under a temporary name and renames it.
 llvm::Error writeFile(llvm::StringRef path, llvm::StringRef bytes);
 

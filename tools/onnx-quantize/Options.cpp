@@ -17,7 +17,9 @@ using run::userError;
 
 static const run::OptionSpec Specs[] = {
     {"o", "FILE", "the quantised model"},
-    {"calibration", "DIR|FILE", "inputs to observe: .npz, .npy, or a folder of them; may be repeated"},
+    {"calibration", "DIR|FILE", "inputs to observe: .npz, .npy, .png, .ppm, or a folder of them; may be repeated"},
+    {"mean", "M,...", "pictures: subtracted from pixels of 0 to 255 (0)"},
+    {"std", "S,...", "pictures: divides what is left (255)"},
     {"random", "[N]", "N random inputs instead (16): to try things out"},
     {"samples", "N", "use the first N samples (all)"},
     {"whole-files", nullptr, "each file is one sample, whatever its first dimension"},
@@ -107,6 +109,25 @@ static llvm::Error parseMethod(const Arguments &arguments, Options &options) {
   return llvm::Error::success();
 }
 
+static llvm::Error parsePixels(const Arguments &arguments, Options &options) {
+  auto read = [&](const char *name, const char *fallback, std::vector<float> &values) -> llvm::Error {
+    llvm::SmallVector<llvm::StringRef> parts;
+    arguments.get(name, fallback).split(parts, ',');
+    for (llvm::StringRef part : parts) {
+      double value;
+      bool isFine = !part.trim().getAsDouble(value) && (name != llvm::StringRef("std") || value > 0);
+      if (!isFine || (parts.size() != 1 && parts.size() != 3))
+        return userError(llvm::Twine("--") + name + ": got '" + arguments.get(name) +
+                         "', wanted one number or three, for example 123.7,116.3,103.5");
+      values.push_back(static_cast<float>(value));
+    }
+    return llvm::Error::success();
+  };
+  if (llvm::Error error = read("mean", "0", options.mean))
+    return error;
+  return read("std", "255", options.deviation);
+}
+
 static llvm::Error parseBudget(const Arguments &arguments, Options &options) {
   options.showsSensitivity = arguments.has("sensitivity");
   if (arguments.has("max-drop")) {
@@ -187,7 +208,7 @@ llvm::Expected<Options> parseOptions(Arguments &arguments) {
   if (llvm::sys::fs::equivalent(options.model, options.output))
     return userError("-o " + options.output + " is the model itself; give another file");
   options.wholeFiles = arguments.has("whole-files");
-  for (auto parse : {parseTypes, parseMethod, parseBudget, parsePrecision, parseNodes})
+  for (auto parse : {parseTypes, parseMethod, parsePixels, parseBudget, parsePrecision, parseNodes})
     if (llvm::Error error = parse(arguments, options))
       return std::move(error);
   options.calibration = arguments.all("calibration").vec();

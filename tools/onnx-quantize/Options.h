@@ -31,6 +31,7 @@ struct Options {
   std::string model, output;
   std::vector<std::string> calibration; ///< folders and files; empty: random
   int64_t samples = 0;                  ///< at most
+  std::vector<float> mean, deviation;   ///< of pictures' pixels, one or by channel
   bool isRandom = false;                ///< --random
   int weightBits = 0;                   ///< of --weights: 4 or 8; 0: activations as well
   int64_t block = 32;                   ///< elements with one scale, of weights alone

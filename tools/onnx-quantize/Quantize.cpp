@@ -234,6 +234,10 @@ llvm::Error quantize(const Options &options, const run::Arguments &arguments) {
     return file.takeError();
   if (llvm::Error error = refuseQuantized(*file))
     return error;
+  for (const std::string &path : {options.output, options.report, options.state})
+    if (!path.empty())
+      if (llvm::Error error = probeFile(path))
+        return error;
   if (llvm::Error error = raiseOpset(file->proto, neededOpset(options), options.model))
     return error;
   auto simplified = simplify(file->proto, options.model);

@@ -1,7 +1,9 @@
 """Float models and calibration data for the tests of onnx-quantize, into a folder."""
 
 import os
+import struct
 import sys
+import zlib
 
 import numpy as np
 import onnx
@@ -194,6 +196,55 @@ np.savez(path("sequences.npz"), x=RNG.uniform(-1, 1, (6, 5, 8)).astype(np.float3
 os.makedirs(path("lengths"), exist_ok=True)
 for t in (3, 5, 4):
     np.savez(path(f"lengths/{t}.npz"), x=RNG.uniform(-1, 1, (1, t, 8)).astype(np.float32))
+# Pictures of every kind of PNG that is read, with every filter; the same as arrays.
+def png(name, rows, colour, depth, width, palette=b""):
+    chunk = lambda kind, body: struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    step = max({0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour] * depth // 8, 1)
+    data, above = b"", bytes(len(rows[0]))
+    for y, row in enumerate(rows):
+        kind = y % 5
+        left = bytes(step) + row[:-step] if len(row) > step else bytes(len(row))
+        corner = bytes(step) + above[:-step] if len(row) > step else bytes(len(row))
+
+        def guess(a, b, c):
+            p = a + b - c
+            return min((a, b, c), key=lambda v: (abs(p - v), (a, b, c).index(v)))
+
+        base = [0, lambda i: left[i], lambda i: above[i], lambda i: (left[i] + above[i]) // 2,
+                lambda i: guess(left[i], above[i], corner[i])][kind]
+        data += bytes([kind]) + bytes((v - (base(i) if kind else 0)) % 256 for i, v in enumerate(row))
+        above = row
+    with open(path(name), "wb") as out:
+        out.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, len(rows), depth, colour, 0, 0, 0)))
+        out.write((chunk(b"PLTE", palette) if palette else b"") + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b""))
+
+
+os.makedirs(path("pictures"), exist_ok=True)
+colours = RNG.integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
+greys = RNG.integers(0, 4, (2, 16, 16), dtype=np.uint8)
+alpha = RNG.integers(0, 256, (16, 16, 1), dtype=np.uint8)
+palette = RNG.integers(0, 256, (4, 3), dtype=np.uint8)
+png("pictures/0.png", [r.tobytes() for r in colours[0]], 2, 8, 16)
+png("pictures/1.png", [r.tobytes() for r in np.concatenate([colours[1], alpha], -1)], 6, 8, 16)
+wide = (colours[2].astype(np.uint16) * 256 + 77).astype(">u2")
+png("pictures/2.png", [r.tobytes() for r in wide], 2, 16, 16)
+two_bits = lambda g: [bytes(a << 6 | b << 4 | c << 2 | d for a, b, c, d in r.reshape(-1, 4).tolist()) for r in g]
+png("pictures/3.png", two_bits(greys[0]), 3, 2, 16, palette.tobytes())
+png("pictures/4.png", two_bits(greys[1]), 0, 2, 16)
+with open(path("pictures/5.ppm"), "wb") as out:
+    out.write(b"P6\n# a comment\n16 16\n255\n" + colours[3].tobytes())
+pictures = np.stack([colours[0], colours[1], colours[2], palette[greys[0]],
+                     np.repeat(greys[1][..., None] * 85, 3, -1), colours[3]])
+pictures = (pictures.astype(np.float32) - np.float32(100)) / np.array([50, 60, 70], np.float32)
+np.savez(path("pictures.npz"), x=pictures.transpose(0, 3, 1, 2))
+os.makedirs(path("large"), exist_ok=True)
+large = RNG.integers(0, 256, (40, 24, 3), dtype=np.uint8)
+png("large/0.png", [r.tobytes() for r in large], 2, 8, 24)
+with open(path("short.png"), "wb") as out:
+    out.write(open(path("large/0.png"), "rb").read()[:500])
+with open(path("other.png"), "wb") as out:
+    out.write(b"\xff\xd8\xff\xe0 JFIF")
+
 odd = np.ones((3, 4), np.float32)
 odd[1, 2] = -1
 np.savez(path("negative.npz"), x=odd)
