@@ -1,6 +1,6 @@
 """Single quantised ops of random sizes against ONNX Runtime without optimisations.
 
-    test/quantized/shapes [--count N] [--seed S] [--only KIND,...] [--target ROW] [--features=F]
+    test/quantized/shapes [--count N] [--seed S] [--only KIND,...] [--target ROW] [--features=F] [--board BOARD]
 
 Draws N ops of each kind (cases.py), puts them side by side into models, so that one compilation serves
 many, and runs each model on three inputs. Integer ops are equal to ONNX Runtime, QDQ ops at most one
@@ -11,6 +11,7 @@ Last line: "N passed, N failed, N skipped".
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import shutil
@@ -79,12 +80,43 @@ def compare(case, want, have):
     return None
 
 
+def firmware():
+    """test/firmware/run.py, whose name another module has."""
+    if "firmware" not in sys.modules:
+        spec = importlib.util.spec_from_file_location("firmware", os.path.join(os.path.dirname(HERE), "firmware", "run.py"))
+        sys.modules["firmware"] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules["firmware"])
+    return sys.modules["firmware"]
+
+
+def on_board(options, path, chosen, wanted, folder):
+    """[{output: array} per run] of an image on an emulated board. Raises Trouble."""
+    image = firmware().Image("shapes")
+    image.models = [("m", path)]
+    image.rounds = [[arrays[i] for c in chosen for arrays in c.inputs.values()] for i in range(RUNS)]
+    image.wanted = [[(name, array, 0, 0) for name, array in want.items()] for want in wanted]
+    try:
+        elf = firmware().build(options, options.board, image, folder)
+        data, _ = firmware().execute(options.board, elf, folder, image.rounds, options.plugin)
+    except RuntimeError as error:
+        raise Trouble(" ".join(str(error).split())[-300:]) from None
+    results, at = [], 0
+    for want in wanted:
+        results.append({})
+        for name, array in want.items():
+            results[-1][name] = numpy.frombuffer(data, array.dtype, array.size, at).reshape(array.shape)
+            at += array.nbytes
+    return results
+
+
 def compiled_results(options, chosen, wanted, folder):
     """[{output: array} per run]. Raises Trouble."""
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     path = os.path.join(folder, "model.onnx")
     onnx.save(model_of(chosen, wanted[0]), path)
+    if options.board:
+        return on_board(options, path, chosen, wanted, folder)
     suffix = toolchains.library_suffix(options.target)
     command = [options.onnx_compile, path, "-o", folder, "--name=m", "--emit=shared" if suffix == ".so" else "--emit=obj,header",
                f"--target={options.target or 'native'}"]
@@ -103,7 +135,8 @@ def compiled_results(options, chosen, wanted, folder):
 def verdicts(options, chosen, wanted, folder):
     """{prefix: message or None}; a model that does not compile or run is taken apart."""
     try:
-        have = compiled_results(options, chosen, [{k: v for c in chosen for k, v in wanted[c.prefix][i].items()} for i in range(RUNS)], folder)
+        results = [{name: wanted[c.prefix][i][name] for c in chosen for name in c.outputs} for i in range(RUNS)]
+        have = compiled_results(options, chosen, results, folder)
     except Trouble as trouble:
         if len(chosen) == 1:
             return {chosen[0].prefix: str(trouble)}
@@ -123,6 +156,7 @@ def main():
     parser.add_argument("--only", default=",".join(cases.MAKERS), metavar="KIND,...")
     parser.add_argument("--target", metavar="ROW")
     parser.add_argument("--features")
+    parser.add_argument("--board", choices=sorted(firmware().BOARDS), help="an emulated Cortex-M instead of a target")
     parser.add_argument("--json", metavar="FILE")
     build = os.path.join(ROOT, "build")
     parser.add_argument("--work", default=os.path.join(build, "quantized", "shapes"))
@@ -130,11 +164,15 @@ def main():
     parser.add_argument("--onnx-run", default=os.path.join(build, "bin", "onnx-run"))
     options = parser.parse_args()
     options.runner = toolchains.runner(options.target)
+    together = TOGETHER // 2 if options.board else TOGETHER  # an image has 16 inputs at most
     unknown = set(options.only.split(",")) - set(cases.MAKERS)
     if unknown:
         parser.error(f"--only: got {', '.join(sorted(unknown))}, wanted some of {', '.join(cases.MAKERS)}")
     os.makedirs(options.work, exist_ok=True)
-    known = {words[1] for words in known_failures() if words[0] == "shapes"} if not options.target else set()
+    if options.board:
+        options.plugin = os.path.join(options.work, "count.so")
+        call(["cc", "-shared", "-fPIC", "-O2", os.path.join(os.path.dirname(HERE), "firmware", "count.c"), "-o", options.plugin])
+    known = {words[1] for words in known_failures() if words[0] == "shapes"} if not (options.target or options.board) else set()
     passed = failed = skipped = 0
     rows = []
     for kind in options.only.split(","):
@@ -149,7 +187,7 @@ def main():
             wanted[case.prefix] = result
             chosen.append(case)
         groups = [[c for c in chosen if c.gelu == gelu] for gelu in (False, True)]
-        parts = [group[i:i + TOGETHER] for group in groups for i in range(0, len(group), TOGETHER)]
+        parts = [group[i:i + together] for group in groups for i in range(0, len(group), together)]
         for part in parts:
             found = verdicts(options, part, wanted, os.path.join(options.work, "now"))
             for c in part:
