@@ -157,6 +157,8 @@ public:
     ScopedDiagnosticHandler handler(&context, [&](Diagnostic &d) {
       if (d.getSeverity() == DiagnosticSeverity::Error && diagnostics.size() < 4000)
         diagnostics += (diagnostics.empty() ? "" : "\n  ") + d.str();
+      else if (d.getSeverity() == DiagnosticSeverity::Warning && result.notes.size() < 20)
+        result.notes.push_back(d.str());
       return success();
     });
 

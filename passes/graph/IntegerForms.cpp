@@ -199,8 +199,8 @@ struct IntegerFormsPass : PassWrapper<IntegerFormsPass, OperationPass<ModuleOp>>
         centreWeights(op, 0);
       else if (isa<onnx::MatMulIntegerOp>(op) && ranked(op->getOperand(1)))
         centreWeights(op, ranked(op->getOperand(1)).getRank() - 1);
-      else if (!decomposeQLinear(op))
-        meanToIntegers(op);
+      else if (!decomposeQLinear(op) && !meanToIntegers(op))
+        warnOfScale(op);
     });
     eraseDead(getOperation());
     releaseUnused(getOperation(), before);

@@ -1,5 +1,7 @@
 // Constant scales and zero points; see QuantParams.h.
 #include "passes/graph/QuantParams.h"
+#include "dialects/rt/NodeName.h"
+#include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include <cmath>
 
@@ -70,6 +72,21 @@ std::optional<QuantParams> paramsOf(Operation *op) {
       return std::nullopt;
   }
   return p;
+}
+
+void warnOfScale(Operation *op) {
+  if (!is(op, "QuantizeLinear") && !is(op, "DequantizeLinear"))
+    return;
+  auto scales = floatsOf(constantOf(op->getOperand(1)));
+  if (!scales)
+    return;
+  for (float s : *scales)
+    if (!std::isfinite(s) || s <= 0) {
+      emitWarning(op->getLoc()) << "node '" << shownName(nodeName(op->getLoc())) << "' (" << op->getName().stripDialect()
+                                << "): its scale is " << s
+                                << ", wanted a finite number above 0; it is computed in float, as it stands";
+      return;
+    }
 }
 
 std::optional<Dequantized> dequantized(Value v) {

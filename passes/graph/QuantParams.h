@@ -31,6 +31,10 @@ std::pair<int64_t, int64_t> rangeOf(mlir::Type elem);
 /// 0, infinite, NaN or subnormal.
 std::optional<QuantParams> paramsOf(mlir::Operation *op);
 
+/// Warns of a QuantizeLinear or DequantizeLinear with a constant scale that is no
+/// finite number above 0: it has no integer form.
+void warnOfScale(mlir::Operation *op);
+
 /// `v` is `q` dequantised.
 struct Dequantized {
   mlir::Value q;
