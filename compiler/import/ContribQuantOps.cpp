@@ -103,7 +103,8 @@ Name toChannelsLast(Expansion &e, const Name &value, int64_t spatial) {
   return e.with(e.op("Transpose", {value}), "perm", order);
 }
 
-Name quantizedPool(Expansion &e, const char *op, Name value, int64_t spatial) {
+Name quantizedPool(Expansion &e, const char *op, int64_t spatial) {
+  Name value = dequantize(e, 0);
   bool last = e.integer("channels_last", 0) != 0;
   if (last)
     value = toChannelsFirst(e, value, spatial);
@@ -119,9 +120,7 @@ void quantizedAveragePool(Expansion &e) {
   auto kernel = intsAttribute(e.node, "kernel_shape");
   if (!kernel)
     e.step.fail("its kernel_shape is missing");
-  // Sums of floats: those of integers that a DequantizeLinear would make of it round otherwise.
-  Name centred = e.op("Sub", {e.cast(e.in(0), TensorProto::INT32), zeroPoint(e, 2, TensorProto::INT32)});
-  Name mean = quantizedPool(e, "AveragePool", e.op("Mul", {asFloat(e, centred), e.in(1)}), int64_t(kernel->size()));
+  Name mean = quantizedPool(e, "AveragePool", int64_t(kernel->size()));
   roundResult(e, e.op("Add", {e.op("Div", {mean, e.in(3)}), zeroPoint(e, 4, TensorProto::FLOAT)}));
 }
 
@@ -129,7 +128,7 @@ void quantizedGlobalAveragePool(Expansion &e) {
   auto rank = e.step.rank(0);
   if (!rank && e.integer("channels_last", 0) != 0)
     e.step.fail("the rank of its input is unknown");
-  quantizeResult(e, quantizedPool(e, "GlobalAveragePool", dequantize(e, 0), rank.value_or(4) - 2), 3);
+  quantizeResult(e, quantizedPool(e, "GlobalAveragePool", rank.value_or(4) - 2), 3);
 }
 
 void quantizedConv(Expansion &e) {
