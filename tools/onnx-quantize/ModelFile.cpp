@@ -12,6 +12,7 @@
 #include "compiler/import/ModelReader.h"
 #include "compiler/import/PinnedValues.h"
 #include "compiler/import/Upgrade.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FileSystem.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
@@ -60,6 +61,18 @@ static uint64_t takeExternalData(import::ReadModel &model) {
   return total;
 }
 
+/// Gives every node a name of its own: nodes are told apart by it, here and by
+/// runtimes, which refuse a model where two share one.
+static void nameApart(onnx::ModelProto &model) {
+  import::nameNodes(*model.mutable_graph());
+  llvm::StringSet<> names;
+  for (onnx::NodeProto &node : *model.mutable_graph()->mutable_node()) {
+    std::string name = node.name();
+    for (int number = 2; !names.insert(node.name()).second; ++number)
+      node.set_name(name + "_" + std::to_string(number));
+  }
+}
+
 llvm::Expected<ModelFile> readModel(llvm::StringRef path) {
   ModelFile file;
   file.path = path.str();
@@ -82,7 +95,7 @@ llvm::Expected<ModelFile> readModel(llvm::StringRef path) {
       import::upgradeModel(model.proto);
     }
     import::inlineModelFunctions(model.proto);
-    import::nameNodes(*model.proto.mutable_graph());
+    nameApart(model.proto);
     import::inferTypes(model.proto, declared);
     file.hash = model.hash;
     file.proto = std::move(model.proto);
@@ -101,6 +114,7 @@ llvm::Error raiseOpset(onnx::ModelProto &model, int version, llvm::StringRef pat
   return guarded(path, [&] {
     import::DeclaredTypes declared(model);
     import::upgradeModel(model, version);
+    nameApart(model);
     model.set_ir_version(std::max<int64_t>(model.ir_version(), irVersionOf(opsetOf(model))));
     import::inferTypes(model, declared);
   });

@@ -13,7 +13,7 @@
 namespace onnxc::quantize {
 
 struct ModelFile {
-  onnx::ModelProto proto; ///< all data inside; every node has a name
+  onnx::ModelProto proto; ///< all data inside; every node has a name of its own
   std::string path;
   std::string hash;   ///< SHA-256 of the file, hex
   uint64_t bytes = 0; ///< of the file and its external data

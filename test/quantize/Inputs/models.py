@@ -170,6 +170,11 @@ save(
     [constant("g", gamma), constant("b", gamma * 0.5), constant("q", matrices[0]), constant("k", matrices[1])],
 )
 
+namesakes = [node("MatMul", "x w", "m"), node("Relu", "m", "r"), node("MatMul", "r v", "y")]
+for namesake in namesakes:
+    namesake.name = "same"
+save("namesakes", namesakes, [("x", [1, 4])], [("y", [1, 3])], [weights("w", 4, 4), weights("v", 4, 3)])
+
 branch = lambda name, op: helper.make_graph([node(op, "x", name)], name, [], [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4])])
 save("branch", [node("If", "c", "y", then_branch=branch("t", "Relu"), else_branch=branch("e", "Neg"))],
      [("x", [1, 4]), ("c", [])], [("y", [1, 4])], types={"c": TensorProto.BOOL})
@@ -191,6 +196,7 @@ np.savez(path("pairs.npz"), a=RNG.uniform(-1, 1, (6, 2, 8)).astype(np.float32),
 np.savez(path("half.npz"), a=RNG.uniform(-1, 1, (6, 2, 8)).astype(np.float32))
 np.savez(path("uneven.npz"), a=np.zeros((6, 2, 8), np.float32), b=np.zeros((5, 8, 4), np.float32))
 np.savez(path("tokens.npz"), x=RNG.standard_normal((8, 5, 32)).astype(np.float32))
+np.savez(path("row.npz"), x=np.linspace(-1, 1, 4, dtype=np.float32)[None])
 np.savez(path("bright.npz"), x=np.abs(images))
 np.savez(path("sequences.npz"), x=RNG.uniform(-1, 1, (6, 5, 8)).astype(np.float32))
 os.makedirs(path("lengths"), exist_ok=True)
