@@ -17,6 +17,7 @@ void buildGraphPipeline(OpPassManager &pm, bool chooseLayout, bool tables, int64
   pm.addPass(createMoveQuantizationPass());
   pm.addPass(createFoldConstantsPass(foldBytes, /*dequantize=*/false)); // weights that were moved
   pm.addPass(createIntegerFormsPass());
+  pm.addPass(createMoveQuantizationPass()); // means end in a change of shape
   pm.addPass(createFoldConstantsPass(foldBytes));
   pm.addPass(createFuseOpsPass());
   pm.addPass(createFoldScaleShiftPass());

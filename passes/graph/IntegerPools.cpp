@@ -40,14 +40,22 @@ bool reduceMean(Operation *op, const Dequantized &x, ArrayRef<int64_t> axes, boo
   constexpr int64_t toInt32 = 6; // TensorProto.INT32
   OpBuilder b(op);
   Location loc = op->getLoc();
-  auto word = [&](Value like) { return RankedTensorType::get(ranked(like).getShape(), b.getI32Type()); };
-  Value words = create(b, loc, "Cast", {x.q}, {word(x.q)}, {intAttr(b, "to", toInt32)})->getResult(0);
-  Value sums = create(b, loc, "ReduceSum", {words, constantInts(b, loc, axes)}, {word(op->getResult(0))},
-                      {intAttr(b, "keepdims", keepdims)})
+  auto type = RankedTensorType::get(x.type().getShape(), b.getI32Type());
+  Value words = create(b, loc, "Cast", {x.q}, {type}, {intAttr(b, "to", toInt32)})->getResult(0);
+  SmallVector<int64_t> left;
+  for (int64_t d = 0; d < rank; ++d)
+    if (!llvm::is_contained(axes, d) && !llvm::is_contained(axes, d - rank))
+      left.push_back(x.type().getDimSize(d));
+  Value sums = create(b, loc, "ReduceSum", {words, constantInts(b, loc, axes)}, {RankedTensorType::get(left, b.getI32Type())},
+                      {intAttr(b, "keepdims", 0)})
                    ->getResult(0);
   if (x.params.zero[0])
     sums = plusIntegers(b, sums, 0, {-*terms * x.params.zero[0]});
-  op->getResult(0).replaceAllUsesWith(scaledSums(b, sums, 0, {float(x.params.scale[0] / double(*terms))}));
+  Value mean = scaledSums(b, sums, 0, {float(x.params.scale[0] / double(*terms))});
+  // Dims come back behind what is computed of each sum, so that it is one kernel.
+  if (keepdims)
+    mean = create(b, loc, "Unsqueeze", {mean, constantInts(b, loc, axes)}, {op->getResult(0).getType()})->getResult(0);
+  op->getResult(0).replaceAllUsesWith(mean);
   return true;
 }
 

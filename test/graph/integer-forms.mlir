@@ -126,12 +126,13 @@ func.func @floats(%q: tensor<2x2xui8>, %p: tensor<2x2xi16>) -> (tensor<2x2xf32>,
 // Means are sums of integers; windows are summed by ones.
 // CHECK-LABEL: func.func @means
 // CHECK: %[[W:.*]] = onnx.Cast %arg0 {to = 6 : i64} : (tensor<1x2x4x4xui8>) -> tensor<1x2x4x4xi32>
-// CHECK: %[[S:.*]] = onnx.ReduceSum %[[W]], {{.*}} -> tensor<1x2x1x1xi32>
+// CHECK: %[[S:.*]] = onnx.ReduceSum %[[W]], {{.*}} {keepdims = 0 : i64} {{.*}} -> tensor<1x2xi32>
 // CHECK: %[[Z:.*]] = onnx.Constant dense<-32> : tensor<i32>
 // CHECK: %[[D:.*]] = onnx.Add %[[S]], %[[Z]]
 // CHECK: %[[M:.*]] = onnx.Constant dense<3.125000e-02> : tensor<f32>
 // CHECK: %[[F:.*]] = onnx.Cast %[[D]]
-// CHECK: onnx.Mul %[[F]], %[[M]]
+// CHECK: %[[Y:.*]] = onnx.Mul %[[F]], %[[M]]
+// CHECK: onnx.Unsqueeze %[[Y]], {{.*}} -> tensor<1x2x1x1xf32>
 // CHECK: %[[ONE:.*]] = onnx.Constant dense<1> : tensor<2x1x2x2xi8>
 // CHECK: onnx.ConvInteger %arg0, %[[ONE]], {{.*}}group = 2 : i64
 // CHECK-NOT: Pool
