@@ -129,7 +129,7 @@ const DotRule kDotRules[] = {
     {kX8664, "avx512vl avx512bw avx512dq", {.name = "vpmaddwd", .group = 2, .bits = 16, .adds = false, .variants = kMaddwd}},
     {kX86, "avx2", {.name = "vpmaddwd", .group = 2, .bits = 16, .adds = false, .variants = Variants(kMaddwd).drop_front()}},
     {kX86, "sse4.1", {.name = "pmaddwd", .group = 2, .bits = 16, .adds = false, .variants = Variants(kMaddwd).drop_front(2)}},
-    {kA64, "dotprod", {.name = "sdot", .chunk = 4, .variants = kSdot}},
+    {kA64, "dotprod", {.name = "sdot", .aLast = true, .chunk = 4, .variants = kSdot}},
     {kArm, "mve", {.name = "vmladava", .step = DotForm::Step::Reduction, .group = 16, .rows = 2, .columns = 2}},
     {kArm, "dsp", {.name = "smlad", .step = DotForm::Step::DualHalf, .bits = 16, .subtracts = true, .rows = 2, .columns = 2}},
     {kWasm, "simd128", {.name = "i32x4.dot_i16x8_s", .group = 2, .bits = 16, .adds = false, .chunk = 4, .variants = kWasmDot}},

@@ -30,6 +30,7 @@ struct DotForm {
   bool unsignedA = false;       ///< what an 8-bit A is taken for; B is signed
   bool adds = true;             ///< the instruction adds to the sums; otherwise an addition follows
   bool subtracts = false;       ///< widening A subtracts its zero point at no cost
+  bool aLast = false;           ///< A is the last operand of the intrinsic, of which instructions take one word
   unsigned chunk = 1;           ///< groups of A that are worth loading at once
   unsigned rows = 0, columns = 0; ///< largest tile of single sums; 0: vectors, by the registers
   llvm::ArrayRef<Variant> variants; ///< from the widest on

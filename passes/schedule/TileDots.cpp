@@ -225,7 +225,7 @@ Value TileEmitter::dotStep(ArrayRef<Value> a, ArrayRef<Value> w, Value acc) {
   }
   const char *name = form.variant(cast<VectorType>(type).getNumElements())->intrinsic;
   if (form.adds)
-    return intrinsic(name, type, {acc, a[0], w[0]});
+    return intrinsic(name, type, form.aLast ? ArrayRef<Value>{acc, w[0], a[0]} : ArrayRef<Value>{acc, a[0], w[0]});
   return arith::AddIOp::create(b, loc, acc, intrinsic(name, type, {a[0], w[0]}));
 }
 

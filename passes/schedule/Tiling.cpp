@@ -320,7 +320,10 @@ private:
   /// the accumulators, the vectors of one row of the panel, and one broadcast.
   void chooseTileShape(int64_t extent, int64_t rows, unsigned regs) {
     auto rowsFor = [&](unsigned vectors) {
-      unsigned limit = std::min<int64_t>(std::max(1u, (regs - vectors - 2) / vectors), rows);
+      unsigned fit = (regs - vectors - 2) / vectors;
+      if (t.dot && t.dot->form->chunk > 1) // a row's words stay in a register
+        fit = (regs - vectors - 1) / (vectors + 1);
+      unsigned limit = std::min<int64_t>(std::max(1u, fit), rows);
       // A remainder is a second copy of the tile, which flash has no room for.
       if (target.bareMetal)
         for (unsigned n = limit; 2 * n > limit; --n)
