@@ -4,6 +4,7 @@
 // windows of any other AveragePool are summed by a convolution with ones, which
 // knows zero points and padding.
 #include "dialects/onnx/Onnx.h"
+#include "mlir/IR/IRMapping.h"
 #include "passes/graph/IntegerForms.h"
 
 using namespace mlir;
@@ -26,6 +27,20 @@ std::optional<int64_t> product(ArrayRef<int64_t> dims) {
     if (ShapedType::isDynamic(d) || d == 0 || llvm::MulOverflow(n, d, n))
       return std::nullopt;
   return n;
+}
+
+Type resultElementOf(Value v) { return ranked(v).getElementType(); }
+
+/// The only user of `v` where that maps each element, with constants of one element.
+Operation *withConstants(Value v) {
+  Operation *user = v.hasOneUse() ? *v.user_begin() : nullptr;
+  if (!user || !user->hasTrait<onnx::Elementwise>() || user->getNumResults() != 1 || !ranked(user->getResult(0)) ||
+      ranked(user->getResult(0)).getShape() != ranked(v).getShape())
+    return nullptr;
+  bool alone = llvm::all_of(user->getOperands(), [&](Value other) {
+    return other == v || !present(other) || (constantOf(other) && ranked(other).getRank() < 2 && ranked(other).getNumElements() == 1);
+  });
+  return alone ? user : nullptr;
 }
 
 /// The mean over `axes` in place of op's result.
@@ -53,9 +68,23 @@ bool reduceMean(Operation *op, const Dequantized &x, ArrayRef<int64_t> axes, boo
     sums = plusIntegers(b, sums, 0, {-*terms * x.params.zero[0]});
   Value mean = scaledSums(b, sums, 0, {float(x.params.scale[0] / double(*terms))});
   // Dims come back behind what is computed of each sum, so that it is one kernel.
+  Value behind = op->getResult(0);
+  while (keepdims) {
+    Operation *user = withConstants(behind);
+    if (!user)
+      break;
+    b.setInsertionPoint(user);
+    Value next = user->getResult(0);
+    IRMapping toMean;
+    toMean.map(behind, mean);
+    Operation *moved = b.clone(*user, toMean);
+    mean = moved->getResult(0);
+    mean.setType(RankedTensorType::get(left, resultElementOf(next)));
+    behind = next;
+  }
   if (keepdims)
-    mean = create(b, loc, "Unsqueeze", {mean, constantInts(b, loc, axes)}, {op->getResult(0).getType()})->getResult(0);
-  op->getResult(0).replaceAllUsesWith(mean);
+    mean = create(b, loc, "Unsqueeze", {mean, constantInts(b, loc, axes)}, {behind.getType()})->getResult(0);
+  behind.replaceAllUsesWith(mean);
   return true;
 }
 

@@ -171,3 +171,17 @@ func.func @pools(%q: tensor<1x2x5xui8>, %p: tensor<1x2x?xui8>) -> (tensor<1x2x3x
   %g = onnx.GlobalAveragePool %y : (tensor<1x2x?xf32>) -> tensor<1x2x1xf32>
   return %a, %g : tensor<1x2x3xf32>, tensor<1x2x1xf32>
 }
+
+// What follows element by element comes before the dims that are kept.
+// CHECK-LABEL: func.func @behind
+// CHECK: %[[M:.*]] = onnx.Mul {{.*}} -> tensor<1x2xf32>
+// CHECK: %[[D:.*]] = onnx.Div %[[M]], {{.*}} -> tensor<1x2xf32>
+// CHECK: onnx.Unsqueeze %[[D]], {{.*}} -> tensor<1x2x1x1xf32>
+func.func @behind(%q: tensor<1x2x4x4xui8>) -> tensor<1x2x1x1xf32> {
+  %s = onnx.Constant dense<0.5> : tensor<f32>
+  %z = onnx.Constant dense<2> : tensor<ui8>
+  %x = onnx.DequantizeLinear %q, %s, %z : (tensor<1x2x4x4xui8>, tensor<f32>, tensor<ui8>) -> tensor<1x2x4x4xf32>
+  %g = onnx.GlobalAveragePool %x : (tensor<1x2x4x4xf32>) -> tensor<1x2x1x1xf32>
+  %d = onnx.Div %g, %s : (tensor<1x2x1x1xf32>, tensor<f32>) -> tensor<1x2x1x1xf32>
+  return %d : tensor<1x2x1x1xf32>
+}
