@@ -72,6 +72,7 @@ struct VectorRule {
   const char *unit;
   unsigned bits, regs;
   bool masks;
+  unsigned leastLanes = 2;
 };
 
 /// A capability that features bring; any of them is enough.
@@ -96,7 +97,7 @@ const VectorRule kVectorRules[] = {
     {kX86, "sse2", "SSE2", 128, 16, false},
     {kA64, "sve", "NEON, SVE", 128, 32, false},
     {kA64, "neon", "NEON", 128, 32, false},
-    {kArm, "mve.fp", "Helium", 128, 8, false},
+    {kArm, "mve.fp", "Helium", 128, 8, false, 4}, // LLVM 22 widens two words to two double words, and reads on
     {kArm, "neon", "NEON", 128, 16, false},
     {kArm, "d32", "none", 0, 32, false},
     {kArm, "fpregs", "none", 0, 32, false},
@@ -285,12 +286,14 @@ bool deriveFacts(Target &target, std::string &error) {
   target.vectorBits = 0;
   target.vectorRegs = 8;
   target.masks = false;
+  target.leastLanes = 2;
   for (const VectorRule &rule : kVectorRules)
     if (llvm::is_contained(rule.archs, triple.getArch()) && llvm::all_of(words(rule.features), has)) {
       target.vectorUnit = rule.unit;
       target.vectorBits = rule.bits;
       target.vectorRegs = triple.getArch() == llvm::Triple::x86 ? 8 : rule.regs;
       target.masks = rule.masks;
+      target.leastLanes = rule.leastLanes;
       break;
     }
   for (const FactRule &rule : kFactRules)

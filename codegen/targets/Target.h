@@ -61,6 +61,7 @@ struct Target {
   std::string vectorUnit;    ///< "none" or the instruction set's name
   unsigned vectorBits = 0;   ///< width of a vector register; 0: none
   unsigned vectorRegs = 16;  ///< number of vector registers (of scalar float ones without vectors)
+  unsigned leastLanes = 2;   ///< vectors of fewer lanes are scalars
   unsigned coreRegs = 12;    ///< number of general registers that a loop has for values and addresses
   bool masks = false;        ///< masked vector memory operations in hardware
   bool memoryOperands = false; ///< arithmetic reads an operand from memory without a load of its own

@@ -57,11 +57,13 @@ SmallVector<Tiling::Piece> Tiling::pieces(int64_t extent) const {
     tail(extent - lanes, 1, lanes, at - full);
     return out;
   }
-  for (unsigned narrow = lanes / 2; narrow >= 1; narrow /= 2)
+  for (unsigned narrow = lanes / 2; narrow >= leastLanes; narrow /= 2)
     if (extent - at >= int64_t(narrow)) {
       tail(at, 1, narrow, at - full);
       at += narrow;
     }
+  for (; at < extent; ++at)
+    tail(at, 1, 1, at - full);
   return out;
 }
 
@@ -117,6 +119,7 @@ public:
       return std::nullopt;
     int64_t extent = sizeOr(nest.loops[t.vectorLoop], kUnknownExtent);
     t.lanes = lanesFor(t.vectorLoop);
+    t.leastLanes = target.leastLanes;
     if (t.lanes < 2 && !scalar)
       return std::nullopt;
     for (size_t d = 0; d < nest.loops.size(); ++d)
@@ -162,7 +165,7 @@ private:
     unsigned lanes = fullLanes;
     while (lanes > sizeOr(nest.loops[d], kUnknownExtent))
       lanes /= 2;
-    return lanes;
+    return lanes < target.leastLanes ? 1 : lanes;
   }
 
   bool inWindow(int d) {

@@ -42,6 +42,7 @@ struct Tiling {
   int vectorLoop = -1;        ///< loop whose iterations fill vector lanes
   bool horizontal = false;    ///< the vector loop is a reduction: lanes are summed up at the end
   unsigned lanes = 1;
+  unsigned leastLanes = 2;    ///< a tail narrower than this is scalars
   unsigned vectors = 1;       ///< vectors per tile along the vector loop
   int tileLoop = -1;          ///< parallel loop unrolled by up to `tile` iterations
   unsigned tile = 1;
