@@ -39,7 +39,8 @@ void Lowering::checkConstraints(Operation *op) {
     if (!size.tensor)
       return ShapedType::isDynamic(size.constant) ? Value() : c64(*this, size.constant);
     Value tensor = get(size.tensor);
-    return tensor ? mul64(*this, dim64(*this, dim(tensor, size.dim)), c64(*this, size.factor)) : Value();
+    // What a loop carries may begin with fewer dims than its body declares.
+    return tensor && size.dim < rank(tensor) ? mul64(*this, dim64(*this, dim(tensor, size.dim)), c64(*this, size.factor)) : Value();
   };
   auto place = [&](const onnx::Size &size) -> std::string {
     for (auto [i, v] : llvm::enumerate(op->getOperands()))

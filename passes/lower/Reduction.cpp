@@ -204,9 +204,13 @@ static LogicalResult lowerReduce(Operation *op, Lowering &l, const ReduceRow &ro
   if (!axes)
     return l.fail(op, "the number of axes is not known at compile time");
 
+  // The greatest bool, which the minimum of none is, is 1.
+  bool isBool = Lowering::elem(op->getOperand(0)).isInteger(1);
+  auto initial = [&](S &s) { return isBool ? s.min(row.init(s), s.num(1)) : row.init(s); };
+
   if (!axes->reduced.empty()) {
     l.set(op, 0, reduceDynamic(op, l, x, elem, *axes, [&](S &s, ValueRange lower, ValueRange upper, OpFoldResult count) {
-            Value t = foldRange(s.b, s.loc, x, elem, lower, upper, row.init(s),
+            Value t = foldRange(s.b, s.loc, x, elem, lower, upper, initial(s),
                                 [&](OpBuilder &b, Location loc, Value e, Value a) {
                                   S inner(b, loc, acc);
                                   return row.combine(inner, row.contribution(inner, e), a);
@@ -222,7 +226,7 @@ static LogicalResult lowerReduce(Operation *op, Lowering &l, const ReduceRow &ro
   S outer(l.b, l.loc(), acc);
   if (axes->count == Lowering::rank(x) && knownAsScalars(x)) {
     // Arithmetic on shapes, such as the product of dims.
-    Value t = row.init(outer);
+    Value t = initial(outer);
     for (Value v : elements(l, x))
       t = row.combine(outer, row.contribution(outer, Lowering::load(l.b, l.loc(), v, elem)), t);
     t = Lowering::store(l.b, l.loc(), row.finish(outer, t, countAs(l.b, l.loc(), count, acc)), elem);
@@ -230,7 +234,7 @@ static LogicalResult lowerReduce(Operation *op, Lowering &l, const ReduceRow &ro
     l.set(op, 0, fromElements(l, shape, Lowering::storage(elem), t));
     return success();
   }
-  Value y = l.reduce(x, elem, axes->known, acc, row.init(outer), [&](OpBuilder &b, Location loc, ValueRange v) {
+  Value y = l.reduce(x, elem, axes->known, acc, initial(outer), [&](OpBuilder &b, Location loc, ValueRange v) {
     S s(b, loc, acc);
     return row.combine(s, row.contribution(s, v[0]), v[1]);
   });

@@ -16,16 +16,29 @@ using namespace mlir;
 namespace onnxc {
 namespace {
 
-/// `v`, a f64, as the f32 that it is; null where it need not be one.
-Value asSingle(OpBuilder &b, Value v) {
-  if (auto ext = v.getDefiningOp<arith::ExtFOp>(); ext && ext.getIn().getType().isF32())
-    return ext.getIn();
+/// `v`, a f64, is a f32: converted, or a constant.
+bool isSingle(Value v, APFloat *constant = nullptr) {
+  if (!v.getType().isF64())
+    return false;
+  if (auto ext = v.getDefiningOp<arith::ExtFOp>())
+    return ext.getIn().getType().isF32();
   APFloat value(0.0);
   if (!matchPattern(v, m_ConstantFloat(&value)))
-    return {};
+    return false;
   bool inexact = false;
   value.convert(APFloat::IEEEsingle(), APFloat::rmNearestTiesToEven, &inexact);
-  return inexact ? Value() : arith::ConstantOp::create(b, v.getLoc(), b.getFloatAttr(b.getF32Type(), value)).getResult();
+  if (constant)
+    *constant = value;
+  return !inexact;
+}
+
+/// That f32.
+Value asSingle(OpBuilder &b, Value v) {
+  if (auto ext = v.getDefiningOp<arith::ExtFOp>())
+    return ext.getIn();
+  APFloat value(0.0f);
+  isSingle(v, &value);
+  return arith::ConstantOp::create(b, v.getLoc(), b.getFloatAttr(b.getF32Type(), value));
 }
 
 struct Contract : OpRewritePattern<arith::TruncFOp> {
@@ -36,11 +49,10 @@ struct Contract : OpRewritePattern<arith::TruncFOp> {
       return failure();
     for (auto [product, rest] : {std::pair(sum.getLhs(), sum.getRhs()), std::pair(sum.getRhs(), sum.getLhs())}) {
       auto mul = product.getDefiningOp<arith::MulFOp>();
-      if (!mul)
+      // Nothing is made before it is known to be of use: the driver would go on for ever.
+      if (!mul || !isSingle(mul.getLhs()) || !isSingle(mul.getRhs()) || !isSingle(rest))
         continue;
       Value a = asSingle(rewriter, mul.getLhs()), b = asSingle(rewriter, mul.getRhs()), c = asSingle(rewriter, rest);
-      if (!a || !b || !c)
-        continue;
       rewriter.replaceOpWithNewOp<math::FmaOp>(op, a, b, c);
       return success();
     }

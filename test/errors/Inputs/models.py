@@ -195,6 +195,15 @@ def training_outputs():
     return model([norm], inputs, [value("y", None), value("mean", None), value("var", None)], opsets=(("", 15),))
 
 
+def loop_rank():
+    body = helper.make_graph(
+        [node("Identity", ["c"], ["d"]), node("Add", ["v", "one"], ["w"])], "body",
+        [value("i", [], TensorProto.INT64), value("c", [], TensorProto.BOOL), value("v", [1])],
+        [value("d", [], TensorProto.BOOL), value("w", [1])], [helper.make_tensor("one", TensorProto.FLOAT, [1], [1.0])])
+    inputs = [value("m", [], TensorProto.INT64), value("t", [], TensorProto.BOOL), value("x", [])]
+    return model([node("Loop", ["m", "t", "x"], ["y"], "loop", body=body)], inputs, [value("y", None)])
+
+
 def function_sign():
     return model([node("Celu", ["x"], ["y"], "celu", alpha=-1.0)])
 
@@ -302,7 +311,7 @@ CASES = [good, dynamic, cyclic, self_reading, wrong_type, wrong_shape, wrong_out
          missing_attribute, wrong_attribute, wrong_output_shape, wrong_flag, wrong_passed_type, wrong_equation, huge_attribute, outputs_without_inputs,
          in_function, in_nested_function,
          function_rank, function_dim, function_vector, function_attribute,
-         function_choice, function_mask, training_outputs, function_sign, function_number, unknown_mode, missing_group, zero_stride, huge_kernel, huge_pad, huge_input, huge_temporary, huge_constant,
+         function_choice, function_mask, training_outputs, loop_rank, function_sign, function_number, unknown_mode, missing_group, zero_stride, huge_kernel, huge_pad, huge_input, huge_temporary, huge_constant,
          unknown_ops, no_lowering, sparse_text, nested, nested_too_deep, long_chain, external_missing, external_up,
          external_absolute]
 
