@@ -105,8 +105,6 @@ MODELS = {
     "to_scalar": (op("n = Constant <value = int64[0] {}> () y = Reshape (x, n)", "float[A,B] x", "float y"),
                   [{"x": ramp(1, 1)}]),
     "reduce_all": (op("y = ReduceSum <keepdims = 0> (x)", outputs="float y"), [{"x": ramp(2, 3)}, {"x": ramp(0, 3)}]),
-    "least_bool_of_nothing": (op("y = ReduceMin <keepdims = 0> (x, a)", "bool[A,B] x, int64[1] a", "bool[C] y"),
-                              [{"x": np.ones((2, 0), bool), "a": np.array([1])}, {"x": np.array([[1, 0], [1, 1]], bool), "a": np.array([0])}]),
     "reduce_dynamic": (op("y = ReduceSum <keepdims = 1> (x, a)", "float[A,B] x, int64[1] a"),
                        [{"x": ramp(2, 3), "a": np.array([1])}]),
     "softmax_of_nothing": (op("y = Softmax (x)"), [{"x": ramp(0, 4)}, {"x": ramp(3, 4)}]),

@@ -197,7 +197,7 @@ def training_outputs():
 
 def loop_rank():
     body = helper.make_graph(
-        [node("Identity", ["c"], ["d"]), node("Add", ["v", "one"], ["w"])], "body",
+        [node("Identity", ["c"], ["d"], "goes_on"), node("Add", ["v", "one"], ["w"], "add")], "body",
         [value("i", [], TensorProto.INT64), value("c", [], TensorProto.BOOL), value("v", [1])],
         [value("d", [], TensorProto.BOOL), value("w", [1])], [helper.make_tensor("one", TensorProto.FLOAT, [1], [1.0])])
     inputs = [value("m", [], TensorProto.INT64), value("t", [], TensorProto.BOOL), value("x", [])]
