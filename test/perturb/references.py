@@ -69,10 +69,13 @@ def in_children(count, work):
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
             used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
             resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
-            for i in range(first, count):
-                signal.alarm(SECONDS)
-                os.write(sink, json.dumps(work(i)).encode() + b"\n")
-            os._exit(0)
+            try:
+                for i in range(first, count):
+                    signal.alarm(SECONDS)
+                    os.write(sink, json.dumps(work(i)).encode() + b"\n")
+                os._exit(0)
+            except BaseException:  # out of memory, say: the caller's code is not this process's to go on with
+                os._exit(1)
         os.close(sink)
         with os.fdopen(source, "rb") as stream:
             for line in stream:
