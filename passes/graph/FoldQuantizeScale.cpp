@@ -18,11 +18,6 @@ using namespace graph;
 
 namespace {
 
-bool isF32(Value v) {
-  auto type = ranked(v);
-  return type && type.getElementType().isF32();
-}
-
 /// Constants above are weights, which are not changed for one of their readers.
 constexpr int64_t kSmallConstant = 1 << 16;
 /// Ops between a QuantizeLinear and the constants that take its scale.

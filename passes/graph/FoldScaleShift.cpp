@@ -23,11 +23,6 @@ struct ScaleShift {
   std::vector<float> a, s;
 };
 
-bool isF32(Value v) {
-  auto type = ranked(v);
-  return type && type.getElementType().isF32();
-}
-
 /// Elements of a constant that broadcasts against `x` along `axis` only.
 std::optional<std::vector<float>> perChannel(Value c, Value x, int64_t axis) {
   ElementsAttr attr = constantOf(c);

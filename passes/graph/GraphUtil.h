@@ -22,6 +22,11 @@ inline mlir::Operation *definedBy(mlir::Value v, llvm::StringRef onnxName) {
 inline bool present(mlir::Value v) { return !mlir::isa<mlir::NoneType>(v.getType()); }
 
 inline mlir::RankedTensorType ranked(mlir::Value v) { return mlir::dyn_cast<mlir::RankedTensorType>(v.getType()); }
+/// Whether `v` has a known rank and elements of f32.
+inline bool isF32(mlir::Value v) {
+  auto type = ranked(v);
+  return type && type.getElementType().isF32();
+}
 
 /// The value of an onnx.Constant; null for anything else.
 mlir::ElementsAttr constantOf(mlir::Value v);

@@ -19,11 +19,6 @@ using namespace graph;
 
 namespace {
 
-bool isF32(Value v) {
-  auto type = ranked(v);
-  return type && type.getElementType().isF32();
-}
-
 /// round(x / scale) + zero point, as QuantizeLinear computes it.
 int64_t quantized(double x, const QuantParams &p) {
   auto [least, most] = rangeOf(p.elem);
