@@ -25,7 +25,7 @@ const Table &expansionTable() {
   static const Table table = [] {
     Table made;
     for (const ExpansionRows &rows :
-         {contribExpansions(), contribAttentionExpansions(), contribQuantExpansions(), imageExpansions(), learningExpansions(),
+         {contribExpansions(), contribAttentionExpansions(), contribQuantExpansions(), contribRecurrentExpansions(), imageExpansions(), learningExpansions(),
           textExpansions(), trainingExpansions()})
       for (const ExpansionRow &row : rows)
         made[{row.domain, row.op}] = row.expand;

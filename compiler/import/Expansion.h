@@ -94,6 +94,7 @@ using ExpansionRows = std::vector<ExpansionRow>;
 ExpansionRows contribExpansions();  // com.microsoft
 ExpansionRows contribAttentionExpansions(); // com.microsoft, attention
 ExpansionRows contribQuantExpansions();     // com.microsoft, quantised
+ExpansionRows contribRecurrentExpansions(); // com.microsoft, recurrent
 ExpansionRows imageExpansions();    // ai.onnx, images
 ExpansionRows learningExpansions(); // ai.onnx.ml
 ExpansionRows textExpansions();     // ai.onnx, ops on texts as numbers

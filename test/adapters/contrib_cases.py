@@ -173,6 +173,28 @@ def quantized_attention_with_past():
             SCALES | {"w": signed(8, 24, seed=1), "b": data(24, seed=2), "ws": np.array(0.01, np.float32), "wz": np.array(0, np.int8)}, ["y", "present"])
 
 
+for form in ("plain", "bidirectional", "reverse", "lengths", "peephole"):
+    def dynamic_quantize_lstm(form=form):
+        # One sequence: ONNX Runtime quantises the states of as many together as fall to a thread.
+        steps, batch, size, hidden, directions = 5, 1, 6, 8, 2 if form in ("bidirectional", "lengths") else 1
+        weights = {"w": signed(directions, size, 4 * hidden, seed=1), "r": signed(directions, hidden, 4 * hidden, seed=2),
+                   "b": data(directions, 8 * hidden, seed=3), "ws": data(directions, 4 * hidden, seed=4, low=0.002, high=0.006),
+                   "wz": np.zeros((directions, 4 * hidden), np.int8), "rs": data(directions, seed=5, low=0.002, high=0.006), "rz": np.zeros(directions, np.int8)}
+        inputs, given = ["x", "w", "r", "b", "", "", "", "", "ws", "wz", "rs", "rz"], {"x": data(steps, batch, size)}
+        if form == "lengths":
+            weights["n"] = np.array([3], np.int32)
+            given |= {"h": data(directions, batch, hidden, seed=6), "c": data(directions, batch, hidden, seed=7)}
+            inputs[4:7] = ["n", "h", "c"]
+        if form == "peephole":
+            weights["p"] = data(directions, 3 * hidden, seed=8)
+            inputs[7] = "p"
+        direction = {"reverse": "reverse", "bidirectional": "bidirectional", "lengths": "bidirectional"}.get(form, "forward")
+        return [contrib("DynamicQuantizeLSTM", inputs, ["y", "yh", "yc"], hidden_size=hidden, direction=direction)], given, weights, ["y", "yh", "yc"]
+
+    dynamic_quantize_lstm.__name__ = f"dynamic_quantize_lstm_{form}"
+    case([], [15])(dynamic_quantize_lstm)
+
+
 for bits, zero, k in ((4, "none", 64), (4, "packed", 72), (4, "float", 64), (8, "none", 40), (8, "packed", 64), (2, "none", 64), (4, "groups", 64)):
     def mat_mul_n_bits(bits=bits, zero=zero, k=k):
         n, block = 6, 16 if bits != 2 else 32
