@@ -3,17 +3,15 @@
 // becomes
 //   Cast(ConvInteger(x, w - zw, zx) + bias / (sx * sw)) * (sx * sw)
 // with one multiplier, or one per channel, made when compiling; likewise Gemm
-// and MatMul, the ops that have their scales as operands (QLinear.cpp) and means
-// (IntegerPools.cpp).
+// and MatMul, the ops that have their scales as operands (QLinear.cpp), means
+// (IntegerPools.cpp) and ConvTranspose (IntegerTransposed.cpp).
 // Sums are exact, where the float form rounds each; what stays in float is
 // elementwise and fuses into the kernel that makes the sums.  Weights lose
 // their zero points and are i8, or i16 where a difference needs it.
 #include "passes/graph/IntegerForms.h"
 #include "dialects/onnx/Onnx.h"
 #include "mlir/Pass/Pass.h"
-#include "passes/graph/Evaluate.h"
 #include "passes/graph/GraphPasses.h"
-#include <cmath>
 
 using namespace mlir;
 
@@ -22,55 +20,6 @@ namespace onnxc {
 using namespace graph;
 
 namespace {
-
-/// The elements of an f32 constant, or of a constant dequantised; nullopt when computed.
-std::optional<std::vector<float>> knownFloats(Value v) {
-  if (ElementsAttr attr = constantOf(v))
-    return attr.getElementType().isF32() ? floatsOf(attr) : std::nullopt;
-  Operation *op = definedBy(v, "DequantizeLinear");
-  if (!op || !constantOf(op->getOperand(0)))
-    return std::nullopt;
-  auto values = evaluate(op, {constantOf(op->getOperand(0)), constantOf(op->getOperand(1)), constantOf(op->getOperand(2))});
-  return values && (*values)[0].getElementType().isF32() ? floatsOf((*values)[0]) : std::nullopt;
-}
-
-/// f32(x scale * w scale), times `by`.
-std::vector<float> multipliersOf(const QuantParams &x, const QuantParams &w, float by = 1) {
-  std::vector<float> all;
-  for (float s : w.scale)
-    all.push_back(x.scale[0] * s * by);
-  return all;
-}
-
-/// `bias` in units of the multipliers, where it is that up to the rounding of its own scale.
-std::optional<std::vector<int64_t>> asIntegers(ArrayRef<float> bias, ArrayRef<float> multipliers) {
-  std::vector<int64_t> all;
-  for (size_t i = 0, n = std::max(bias.size(), multipliers.size()); i < n; ++i) {
-    double value = bias[bias.size() == 1 ? 0 : i], unit = multipliers[multipliers.size() == 1 ? 0 : i];
-    double q = std::nearbyint(value / unit);
-    constexpr double roundings = 3.0 / (1 << 24);
-    if (!(std::fabs(q) < (1 << 30)) || std::fabs(q * unit - value) > std::fabs(value) * roundings)
-      return std::nullopt;
-    all.push_back(int64_t(q));
-  }
-  return all;
-}
-
-bool allNormal(ArrayRef<float> values) {
-  return llvm::all_of(values, [](float v) { return std::isnormal(v); });
-}
-
-/// (sums + bias) in units of the multipliers, as floats.
-Value scaled(OpBuilder &b, Value sums, int64_t axis, ArrayRef<float> multipliers, ArrayRef<float> bias) {
-  if (!bias.empty())
-    if (auto words = asIntegers(bias, multipliers))
-      return scaledSums(b, plusIntegers(b, sums, axis, *words), axis, multipliers);
-  Value y = scaledSums(b, sums, axis, multipliers);
-  return bias.empty() ? y : plusFloats(b, y, axis, bias);
-}
-
-/// Room for a bias in the sums; one that is larger is added to the floats.
-constexpr double kBiasRoom = 1 << 30;
 
 bool convert(onnx::ConvOp op) {
   auto x = dequantized(op.getX()), w = dequantized(op.getW());
@@ -191,6 +140,8 @@ struct IntegerFormsPass : PassWrapper<IntegerFormsPass, OperationPass<ModuleOp>>
     getOperation().walk([&](Operation *op) {
       if (auto conv = dyn_cast<onnx::ConvOp>(op))
         convert(conv);
+      else if (auto transposed = dyn_cast<onnx::ConvTransposeOp>(op))
+        transposedToIntegers(transposed);
       else if (auto matmul = dyn_cast<onnx::MatMulOp>(op))
         convert(matmul);
       else if (auto gemm = dyn_cast<onnx::GemmOp>(op))

@@ -34,6 +34,18 @@ mlir::Value scaledSums(mlir::OpBuilder &b, mlir::Value sums, mlir::Value multipl
 /// The same with one multiplier or one per index of dim `axis`.
 mlir::Value scaledSums(mlir::OpBuilder &b, mlir::Value sums, int64_t axis, llvm::ArrayRef<float> multiplier);
 
+/// The elements of an f32 constant, or of a constant dequantised; nullopt when computed.
+std::optional<std::vector<float>> knownFloats(mlir::Value v);
+/// f32(x scale * w scale), times `by`: one, or one per channel of w.
+std::vector<float> multipliersOf(const QuantParams &x, const QuantParams &w, float by = 1);
+/// None is 0, subnormal, infinite or NaN.
+bool allNormal(llvm::ArrayRef<float> values);
+/// (sums * multipliers + bias) as floats, each one value or one per index of dim `axis`; the bias in integers where it
+/// is a multiple of the multipliers.
+mlir::Value scaled(mlir::OpBuilder &b, mlir::Value sums, int64_t axis, llvm::ArrayRef<float> multipliers, llvm::ArrayRef<float> bias);
+/// Room for a bias in the sums; one that is larger is added to the floats.
+constexpr double kBiasRoom = 1 << 30;
+
 /// Rewrites QLinearConv or QLinearMatMul as integer product, multiplier and
 /// QuantizeLinear, to the bit as ONNX Runtime computes it:
 ///   saturate(round_half_even(f32(sums) * (x_scale * w_scale / y_scale)) + y_zero_point)
@@ -43,6 +55,9 @@ bool decomposeQLinear(mlir::Operation *op);
 /// Rewrites a mean of dequantised values (AveragePool, GlobalAveragePool, ReduceMean) as a sum of integers; false where
 /// it stays as it is.
 bool meanToIntegers(mlir::Operation *op);
+
+/// Rewrites a ConvTranspose of dequantised values as a convolution of integers; false where it stays as it is.
+bool transposedToIntegers(mlir::Operation *op);
 
 } // namespace onnxc::graph
 

@@ -1,5 +1,6 @@
 // Factors, sums and multipliers of integer products; see IntegerForms.h.
 #include "dialects/onnx/Onnx.h"
+#include "passes/graph/Evaluate.h"
 #include "passes/graph/IntegerForms.h"
 #include <cmath>
 
@@ -94,6 +95,49 @@ Value scaledSums(OpBuilder &b, Value sums, Value multiplier) {
 
 Value scaledSums(OpBuilder &b, Value sums, int64_t axis, ArrayRef<float> multiplier) {
   return scaledSums(b, sums, channelConstant(b, sums, axis, multiplier));
+}
+
+std::optional<std::vector<float>> knownFloats(Value v) {
+  if (ElementsAttr attr = constantOf(v))
+    return attr.getElementType().isF32() ? floatsOf(attr) : std::nullopt;
+  Operation *op = definedBy(v, "DequantizeLinear");
+  if (!op || !constantOf(op->getOperand(0)))
+    return std::nullopt;
+  auto values = evaluate(op, {constantOf(op->getOperand(0)), constantOf(op->getOperand(1)), constantOf(op->getOperand(2))});
+  return values && (*values)[0].getElementType().isF32() ? floatsOf((*values)[0]) : std::nullopt;
+}
+
+std::vector<float> multipliersOf(const QuantParams &x, const QuantParams &w, float by) {
+  std::vector<float> all;
+  for (float s : w.scale)
+    all.push_back(x.scale[0] * s * by);
+  return all;
+}
+
+/// `bias` in units of the multipliers, where it is that up to the rounding of its own scale.
+static std::optional<std::vector<int64_t>> asIntegers(ArrayRef<float> bias, ArrayRef<float> multipliers) {
+  std::vector<int64_t> all;
+  for (size_t i = 0, n = std::max(bias.size(), multipliers.size()); i < n; ++i) {
+    double value = bias[bias.size() == 1 ? 0 : i], unit = multipliers[multipliers.size() == 1 ? 0 : i];
+    double q = std::nearbyint(value / unit);
+    constexpr double roundings = 3.0 / (1 << 24);
+    if (!(std::fabs(q) < (1 << 30)) || std::fabs(q * unit - value) > std::fabs(value) * roundings)
+      return std::nullopt;
+    all.push_back(int64_t(q));
+  }
+  return all;
+}
+
+bool allNormal(ArrayRef<float> values) {
+  return llvm::all_of(values, [](float v) { return std::isnormal(v); });
+}
+
+Value scaled(OpBuilder &b, Value sums, int64_t axis, ArrayRef<float> multipliers, ArrayRef<float> bias) {
+  if (!bias.empty())
+    if (auto words = asIntegers(bias, multipliers))
+      return scaledSums(b, plusIntegers(b, sums, axis, *words), axis, multipliers);
+  Value y = scaledSums(b, sums, axis, multipliers);
+  return bias.empty() ? y : plusFloats(b, y, axis, bias);
 }
 
 } // namespace onnxc::graph

@@ -239,6 +239,27 @@ def qdq_conv(c, d):
     return c.done(quantised(c, d, "y", y, kind, output_scale(numpy.prod(w[1:]), x_scale, w_scale), d.zero(kind)))
 
 
+def qdq_conv_transpose(c, d):
+    rank, group, inner, outer = d.one(1, 2, 2), d.one(1, 1, 2), d.size(12), d.size(12)
+    kernel, strides, turned = [d.one(1, 2, 3, 4) for _ in range(rank)], [d.one(1, 2, 2, 3) for _ in range(rank)], d.one(True, False)
+    dilations = [d.one(1, 2) for _ in range(rank)] if all(s == 1 for s in strides) else [1] * rank
+    extents = [(k - 1) * s + 1 for k, s in zip(kernel, dilations)]
+    pads = [int(d.rng.integers(0, n)) for n in extents * 2] if turned else [0] * (2 * rank)
+    more = [int(d.rng.integers(0, s)) for s in strides]
+    x, w = [d.one(1, 2), group * inner, *[d.size(8) + 3 for _ in range(rank)]], [group * inner, outer, *kernel]
+    kind, per_channel = d.one(numpy.uint8, numpy.int8), d.one(True, False) and group == 1
+    value, x_scale = activation(c, d, "x", x, kind)
+    w_scale = d.scales(outer) if per_channel else d.scale(0.002, 0.02)
+    weight = c.op("DequantizeLinear", [c.weight("w", d.integers(numpy.int8, w)), c.weight("w_s", w_scale), c.weight("w_z", numpy.zeros(numpy.shape(w_scale), numpy.int8))],
+                  "w_f", axis=1)
+    bias = [c.weight("bias", d.normal(group * outer, 0.5)())] if d.one(True, False) else []
+    attributes = dict(kernel_shape=kernel, strides=strides, dilations=dilations, pads=pads, output_padding=more, group=group)
+    y = c.op("ConvTranspose", [value, weight, *bias], "y_f", **attributes)
+    c.quanta = 1
+    c.text = f"QDQ ConvTranspose x {numpy.dtype(kind).name}{x} w {w} {attributes} bias {bool(bias)} per channel {per_channel}"
+    return c.done(quantised(c, d, "y", y, kind, output_scale(numpy.prod(w) / outer / group, x_scale, w_scale), d.zero(kind)))
+
+
 def qdq_binary(c, d):
     kind, op = d.one(numpy.uint8, numpy.int8), d.one("Add", "Sub", "Mul", "Concat", "MatMul")
     shape = [d.size(4), d.size(20), d.size(20), d.size(20)]
@@ -321,7 +342,8 @@ def qlinear_unary(c, d):
 
 MAKERS = {
     "qlinear_conv": qlinear_conv, "conv_integer": conv_integer, "qlinear_matmul": qlinear_matmul, "matmul_integer": matmul_integer, "qgemm": qgemm,
-    "to_float": to_float, "matmul_nbits": matmul_nbits, "qdq_conv": qdq_conv, "qdq_binary": qdq_binary, "qdq_unary": qdq_unary,
+    "to_float": to_float, "matmul_nbits": matmul_nbits, "qdq_conv": qdq_conv, "qdq_conv_transpose": qdq_conv_transpose,
+    "qdq_binary": qdq_binary, "qdq_unary": qdq_unary,
     "qlinear_binary": qlinear_binary, "qlinear_unary": qlinear_unary,
 }
 
