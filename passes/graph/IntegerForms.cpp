@@ -138,6 +138,8 @@ struct IntegerFormsPass : PassWrapper<IntegerFormsPass, OperationPass<ModuleOp>>
   void runOnOperation() override {
     std::vector<ElementsAttr> before = resourceConstants(getOperation());
     getOperation().walk([&](Operation *op) {
+      warnOfScale(op);
+      warnOfJoin(op);
       if (auto conv = dyn_cast<onnx::ConvOp>(op))
         convert(conv);
       else if (auto transposed = dyn_cast<onnx::ConvTransposeOp>(op))
@@ -150,8 +152,8 @@ struct IntegerFormsPass : PassWrapper<IntegerFormsPass, OperationPass<ModuleOp>>
         centreWeights(op, 0);
       else if (isa<onnx::MatMulIntegerOp>(op) && ranked(op->getOperand(1)))
         centreWeights(op, ranked(op->getOperand(1)).getRank() - 1);
-      else if (!decomposeQLinear(op) && !meanToIntegers(op))
-        warnOfScale(op);
+      else if (!decomposeQLinear(op))
+        meanToIntegers(op);
     });
     eraseDead(getOperation());
     releaseUnused(getOperation(), before);

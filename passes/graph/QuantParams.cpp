@@ -1,5 +1,6 @@
 // Constant scales and zero points; see QuantParams.h.
 #include "passes/graph/QuantParams.h"
+#include "dialects/onnx/Onnx.h"
 #include "dialects/rt/NodeName.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
@@ -74,17 +75,47 @@ std::optional<QuantParams> paramsOf(Operation *op) {
   return p;
 }
 
+/// Operands of `op` that are scales.
+static SmallVector<unsigned> scaleOperands(Operation *op) {
+  if (isa<onnx::QuantizeLinearOp, onnx::DequantizeLinearOp>(op))
+    return {1};
+  if (isa<onnx::QLinearConvOp, onnx::QLinearMatMulOp>(op))
+    return {1, 4, 6};
+  return {};
+}
+
+static std::string quotedNode(Operation *op) {
+  return "node '" + shownName(nodeName(op->getLoc())) + "' (" + op->getName().stripDialect().str() + ")";
+}
+
 void warnOfScale(Operation *op) {
-  if (!is(op, "QuantizeLinear") && !is(op, "DequantizeLinear"))
+  for (unsigned i : scaleOperands(op)) {
+    auto scales = floatsOf(constantOf(op->getOperand(i)));
+    const float *bad = scales ? llvm::find_if(*scales, [](float s) { return !std::isfinite(s) || s <= 0; }).base() : nullptr;
+    if (!bad || bad == scales->data() + scales->size())
+      continue;
+    std::string tensor = shownName(nodeName(op->getOperand(i).getLoc())), at = scales->size() > 1 ? "[" + std::to_string(bad - scales->data()) + "]" : "";
+    emitWarning(op->getLoc()) << quotedNode(op) << ": its scale '" << tensor << "'" << at << " is " << *bad
+                              << ", wanted a finite number above 0; it is computed as it stands, and in float";
+  }
+}
+
+void warnOfJoin(Operation *op) {
+  auto joins = dyn_cast<onnx::PassesQuantized>(op);
+  bool computes = llvm::any_of(op->getUsers(), [](Operation *user) { return !user->hasTrait<OpTrait::IsTerminator>(); });
+  if (!joins || !joins.joinsOperands() || op->getNumOperands() < 2 || !computes)
     return;
-  auto scales = floatsOf(constantOf(op->getOperand(1)));
-  if (!scales)
-    return;
-  for (float s : *scales)
-    if (!std::isfinite(s) || s <= 0) {
-      emitWarning(op->getLoc()) << "node '" << shownName(nodeName(op->getLoc())) << "' (" << op->getName().stripDialect()
-                                << "): its scale is " << s
-                                << ", wanted a finite number above 0; it is computed in float, as it stands";
+  SmallVector<Dequantized> parts;
+  for (Value v : op->getOperands())
+    if (auto d = dequantized(v); d && d->params.perTensor())
+      parts.push_back(*d);
+    else
+      return;
+  for (auto [i, part] : llvm::enumerate(parts))
+    if (part.params.zero[0] != parts[0].params.zero[0]) {
+      auto tensor = [&](size_t k) { return "'" + shownName(nodeName(op->getOperand(k).getLoc())) + "' has " + std::to_string(parts[k].params.zero[0]); };
+      emitWarning(op->getLoc()) << quotedNode(op) << ": zero points of its inputs differ (that of " << tensor(0) << ", " << tensor(i)
+                                << "); they are joined in float, and what follows is float too";
       return;
     }
 }

@@ -31,9 +31,11 @@ std::pair<int64_t, int64_t> rangeOf(mlir::Type elem);
 /// 0, infinite, NaN or subnormal.
 std::optional<QuantParams> paramsOf(mlir::Operation *op);
 
-/// Warns of a QuantizeLinear or DequantizeLinear with a constant scale that is no
-/// finite number above 0: it has no integer form.
+/// Warns of a constant scale of a quantised op that is no finite number above 0: it has no integer form.
 void warnOfScale(mlir::Operation *op);
+/// Warns of an op that joins tensors whose zero points differ, with no QuantizeLinear behind it: their integers cannot be
+/// joined as they are.
+void warnOfJoin(mlir::Operation *op);
 
 /// `v` is `q` dequantised.
 struct Dequantized {
