@@ -3,6 +3,8 @@
 
 #include "onnx/defs/schema.h"
 
+#include <utility>
+
 namespace onnxc::import {
 
 using ::onnx::AttributeProto;
@@ -198,21 +200,11 @@ std::string FreshNames::make(const std::string &hint) {
   return name;
 }
 
+// Constants at once, types when asked for: steps move the nodes while they look at types.
 TypeScope::TypeScope(const GraphProto &graph, const TypeScope *outer)
-    : outer(outer) {
-  for (const auto *list : {&graph.value_info(), &graph.input(), &graph.output()})
-    for (const ::onnx::ValueInfoProto &value : *list)
-      if (value.has_type())
-        types[value.name()] = value.type();
-  for (const ::onnx::TensorProto &tensor : graph.initializer()) {
+    : outer(outer), unread(&graph) {
+  for (const ::onnx::TensorProto &tensor : graph.initializer())
     constants[tensor.name()] = &tensor;
-    TypeProto type;
-    type.mutable_tensor_type()->set_elem_type(tensor.data_type());
-    auto *shape = type.mutable_tensor_type()->mutable_shape();
-    for (int64_t dim : tensor.dims())
-      shape->add_dim()->set_dim_value(dim);
-    types[tensor.name()] = std::move(type);
-  }
   for (const NodeProto &node : graph.node())
     if (node.op_type() == "Constant" && isDefaultDomain(node.domain()) &&
         node.output_size() == 1)
@@ -220,11 +212,38 @@ TypeScope::TypeScope(const GraphProto &graph, const TypeScope *outer)
         constants[node.output(0)] = &value->t();
 }
 
+TypeScope::Types &TypeScope::table() const {
+  const GraphProto *graph = std::exchange(unread, nullptr);
+  if (!graph)
+    return types;
+  types.reserve(unsigned(graph->value_info_size() + graph->input_size() + graph->output_size() + graph->initializer_size()));
+  for (const auto *list : {&graph->value_info(), &graph->input(), &graph->output()})
+    for (const ::onnx::ValueInfoProto &value : *list)
+      if (value.has_type())
+        types[value.name()] = &value.type();
+  for (const ::onnx::TensorProto &tensor : graph->initializer()) {
+    TypeProto type;
+    type.mutable_tensor_type()->set_elem_type(tensor.data_type());
+    auto *shape = type.mutable_tensor_type()->mutable_shape();
+    for (int64_t dim : tensor.dims())
+      shape->add_dim()->set_dim_value(dim);
+    keep(tensor.name(), std::move(type));
+  }
+  return types;
+}
+
+void TypeScope::keep(const std::string &name, TypeProto type) const {
+  own.emplace_back(name, std::move(type));
+  // The name in the table may be one that the graph holds; its text is the same.
+  types[own.back().first] = &own.back().second;
+}
+
 const TypeProto *TypeScope::type(const std::string &name) const {
   for (const TypeScope *scope = this; scope; scope = scope->outer) {
-    auto found = scope->types.find(name);
-    if (found != scope->types.end())
-      return &found->second;
+    const Types &table = scope->table();
+    auto found = table.find(name);
+    if (found != table.end())
+      return found->second;
   }
   return nullptr;
 }
@@ -252,7 +271,8 @@ int TypeScope::elementType(const std::string &name) const {
 }
 
 void TypeScope::setType(const std::string &name, TypeProto type) {
-  types[name] = std::move(type);
+  table();
+  keep(name, std::move(type));
 }
 
 } // namespace onnxc::import

@@ -5,6 +5,10 @@
 
 #include "onnx/onnx_pb.h"
 
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/StringRef.h"
+
+#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
@@ -68,7 +72,10 @@ private:
   int next = 0;
 };
 
-// Types of values by name for a graph and the graphs around it.
+// Types of values by name for a graph and the graphs around it. It points into
+// the graph, whose declarations must outlive it: every step of the import makes
+// one, and copies of all types would cost more than the step. The table of types
+// is made when the first is asked for.
 class TypeScope {
 public:
   explicit TypeScope(const ::onnx::GraphProto &graph,
@@ -87,8 +94,15 @@ public:
   }
 
 private:
+  using Types = llvm::DenseMap<llvm::StringRef, const ::onnx::TypeProto *>;
+  Types &table() const;
+  void keep(const std::string &name, ::onnx::TypeProto type) const;
+
   const TypeScope *outer = nullptr;
-  std::unordered_map<std::string, ::onnx::TypeProto> types;
+  mutable const ::onnx::GraphProto *unread = nullptr; // null once `types` has its types
+  mutable Types types;
+  // What no graph declares: types of initializers and of new values.
+  mutable std::deque<std::pair<std::string, ::onnx::TypeProto>> own;
   std::unordered_map<std::string, const ::onnx::TensorProto *> constants;
 };
 

@@ -74,11 +74,12 @@ static void forgetTypes(ModelProto &model, bool keepBodyInputs) {
     for (auto &output : *graph.mutable_output())
       forgetShape(*output.mutable_type());
     if (!main)
-      for (auto &input : *graph.mutable_input())
+      for (auto &input : *graph.mutable_input()) {
         if (keepBodyInputs)
           *input.mutable_type() = believed(input.type());
         else
           forgetShape(*input.mutable_type());
+      }
     main = false;
   });
 }
