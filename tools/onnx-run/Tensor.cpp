@@ -3,6 +3,7 @@
 #include "onnxc.h"
 #include "llvm/ADT/APFloat.h"
 #include "llvm/ADT/APInt.h"
+#include "llvm/ADT/STLExtras.h"
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -54,7 +55,9 @@ std::string typeName(int32_t number) {
 }
 
 std::optional<int64_t> countElements(llvm::ArrayRef<int64_t> dims) {
-  int64_t count = 1;
+  // A dim of 0 makes it 0, whatever the others would come to.
+  bool isEmpty = llvm::is_contained(dims, 0);
+  int64_t count = isEmpty ? 0 : 1;
   for (int64_t dim : dims)
     if (dim < 0 || __builtin_mul_overflow(count, dim, &count))
       return std::nullopt;

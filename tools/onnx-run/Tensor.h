@@ -59,7 +59,8 @@ using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 /// The tensor called `name`, or null.
 const Tensor *findTensor(const NamedTensors &tensors, llvm::StringRef name);
 
-/// Product of `dims`; nothing when it overflows or a dim is negative.
+/// Product of `dims`; nothing when it overflows or a dim is negative. Beside a
+/// dim of 0 the others may be of any size.
 std::optional<int64_t> countElements(llvm::ArrayRef<int64_t> dims);
 
 /// "[1, 3, 224, 224]", with "?" for negative dims.

@@ -186,7 +186,9 @@ TEST(Shapes, countRefusesOverflow) {
   EXPECT_EQ(countElements({}), 1);
   EXPECT_EQ(countElements({2, 0, 5}), 0);
   EXPECT_FALSE(countElements({int64_t(1) << 40, int64_t(1) << 40}));
+  EXPECT_EQ(countElements({int64_t(1) << 62, 8, 0}), 0);
   EXPECT_FALSE(countElements({2, -1}));
+  EXPECT_FALSE(countElements({0, -1}));
   EXPECT_EQ(shapeString({1, -1}), "[1, ?]");
 }
 
