@@ -222,7 +222,8 @@ def clip(g):
 @op(1)
 def prelu(g):
     x = g.pick((F32, F64, F16))
-    s = g.new(x.dtype, [1 if g.chance(0.4) else d for d in x.shape][g.int(0, x.rank):])
+    # Finite slopes: both references multiply zeros by them too, which the specification does not.
+    s = g.new(x.dtype, [1 if g.chance(0.4) else d for d in x.shape][g.int(0, x.rank):], low=-4, high=4)
     g.add("PRelu", [x, s], [Value("", x.dtype, broadcast(x, s), x.mag * max(s.mag, 1), None if x.frac is None or s.frac is None else x.frac + s.frac, x.err * max(s.mag, 1))])
 
 
