@@ -34,6 +34,7 @@ struct SimplifyPass : PassWrapper<SimplifyPass, OperationPass<ModuleOp>> {
       facts.learn(region);
     GreedyRewriteConfig config;
     config.setListener(&facts);
+    config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled); // regions of one block: there are none to join
     // No fixed point within the default limits is no failure: what is there is right.
     (void)applyPatternsGreedily(getOperation(), patterns, config);
   }

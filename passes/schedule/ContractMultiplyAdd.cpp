@@ -68,7 +68,9 @@ struct ContractMultiplyAddPass : PassWrapper<ContractMultiplyAddPass, OperationP
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     patterns.add<Contract>(&getContext());
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+    GreedyRewriteConfig config; // regions of one block: there are none to join
+    config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns), config)))
       signalPassFailure();
   }
 };

@@ -145,13 +145,15 @@ struct FuseElementwisePass : PassWrapper<FuseElementwisePass, OperationPass<>> {
   StringRef getArgument() const override { return "onnxc-fuse-elementwise"; }
   StringRef getDescription() const override { return "fuse elementwise producers into their only consumer"; }
   void runOnOperation() override {
+    GreedyRewriteConfig config; // regions of one block: there are none to join
+    config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);
     for (Turn turn : {Turn::First, Turn::Last}) {
       RewritePatternSet patterns(&getContext());
       patterns.add<FuseProducer>(&getContext(), turn);
       // With what cleans up behind fusion.
       linalg::populateElementwiseOpsFusionPatterns(
           patterns, [=](OpOperand *operand) { return operand->get().hasOneUse() && fusable(operand, turn); });
-      if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      if (failed(applyPatternsGreedily(getOperation(), std::move(patterns), config)))
         return signalPassFailure();
     }
   }
