@@ -5,6 +5,7 @@
 // combine, and what is done with the total.  Axes known at compile time give
 // one linalg reduction; axes computed at run time give a loop nest per result
 // element whose bounds depend on the axes.
+#include "dialects/onnx/Onnx.h"
 #include "passes/lower/Attributes.h"
 #include "passes/lower/Families.h"
 #include "passes/lower/ScalarBuilder.h"
@@ -372,7 +373,15 @@ static Value rowMaximum(Lowering &l, Value x, Type elem, int64_t axis) {
                   });
 }
 
-/// exp(x - max) / sum(exp(x - max))
+/// What is stored of `v` is quantised: only elementwise ops stand before the QuantizeLinear.
+static bool isQuantized(Value v) {
+  return v.hasOneUse() && llvm::all_of(v.getUsers(), [](Operation *user) {
+           return isa<onnx::QuantizeLinearOp>(user) || (user->hasTrait<onnx::Elementwise>() && user->getNumResults() == 1 && isQuantized(user->getResult(0)));
+         });
+}
+
+/// exp(x - max) / sum(exp(x - max)). Between quantised tensors exponentials are computed twice, for the sum and for the
+/// result: both come from bytes and end in bytes, and none is stored as a float.
 static LogicalResult lowerSoftmax(Operation *op, Lowering &l) {
   Value x = l.in(op, 0);
   Type elem = Lowering::elem(op->getOperand(0)), acc = wide(elem);
@@ -380,14 +389,26 @@ static LogicalResult lowerSoftmax(Operation *op, Lowering &l) {
   Dims dims = l.dims(x);
   AffineMap all = l.b.getMultiDimIdentityMap(rank), row = projection(l.b.getContext(), rank, {axis});
   Value m = rowMaximum(l, x, elem, axis);
-  Value e = mapWith(l, dims, {x, m}, {all, row}, {elem, acc}, acc, [&](OpBuilder &b, Location loc, ValueRange v) {
+  Value none = Lowering::scalar(l.b, l.loc(), acc, 0);
+  auto exponential = [&](OpBuilder &b, Location loc, ValueRange v) -> Value {
     S s(b, loc, acc);
     return s.exp(s.sub(v[0], v[1]));
-  });
-  Value total = l.reduce(e, acc, {axis}, acc, Lowering::scalar(l.b, l.loc(), acc, 0),
+  };
+  auto inverseOf = [&](Value total) {
+    return l.map({total}, {acc}, acc, [&](OpBuilder &b, Location loc, ValueRange v) { return S(b, loc, acc).reciprocal(v[0]); });
+  };
+  if (op->getOperand(0).getDefiningOp<onnx::DequantizeLinearOp>() && isQuantized(op->getResult(0))) {
+    Value total = reduceWith(l, x, elem, {m}, {acc}, {axis}, acc, none, [&](OpBuilder &b, Location loc, ValueRange v) {
+      return S(b, loc, acc).accumulate(exponential(b, loc, v), v[2]);
+    });
+    l.set(op, 0, mapWith(l, dims, {x, m, inverseOf(total)}, {all, row, row}, {elem, acc, acc}, elem,
+                         [&](OpBuilder &b, Location loc, ValueRange v) { return S(b, loc, acc).mul(exponential(b, loc, v), v[2]); }));
+    return success();
+  }
+  Value e = mapWith(l, dims, {x, m}, {all, row}, {elem, acc}, acc, exponential);
+  Value total = l.reduce(e, acc, {axis}, acc, none,
                          [&](OpBuilder &b, Location loc, ValueRange v) { return S(b, loc, acc).accumulate(v[0], v[1]); });
-  Value inverse = l.map({total}, {acc}, acc,
-                        [&](OpBuilder &b, Location loc, ValueRange v) { return S(b, loc, acc).reciprocal(v[0]); });
+  Value inverse = inverseOf(total);
   l.set(op, 0, mapWith(l, dims, {e, inverse}, {all, row}, {acc, acc}, elem, [&](OpBuilder &b, Location loc, ValueRange v) {
           return S(b, loc, acc).mul(v[0], v[1]);
         }));
