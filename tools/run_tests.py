@@ -184,10 +184,13 @@ def quantised_tests():
 
 def quantised_op_tests():
     """Single quantised ops of random sizes."""
-    code, said = call([os.path.join(ROOT, "test", "quantized", "shapes"), "--count", "6"])
-    closing = re.findall(r"^(\d+) passed, (\d+) failed, (\d+) skipped", said, re.M)
-    passed, failed, skipped = map(int, closing[-1]) if closing else (0, 0, 0)
-    return passed, failed if failed or not code else 1, skipped
+    totals = [0, 0, 0]
+    for command in ("shapes", "fixed_point"):
+        code, said = call([os.path.join(ROOT, "test", "quantized", command), "--count", "6"])
+        closing = re.findall(r"^(\d+) passed, (\d+) failed, (\d+) skipped", said, re.M)
+        passed, failed, skipped = map(int, closing[-1]) if closing else (0, 0, 0)
+        totals = [t + n for t, n in zip(totals, (passed, failed if failed or not code else 1, skipped))]
+    return tuple(totals)
 
 
 def export_tests():

@@ -132,7 +132,7 @@ const DotRule kDotRules[] = {
     {kX86, "sse4.1", {.name = "pmaddwd", .group = 2, .bits = 16, .adds = false, .variants = Variants(kMaddwd).drop_front(2)}},
     {kA64, "dotprod", {.name = "sdot", .aLast = true, .chunk = 4, .variants = kSdot}},
     {kArm, "mve", {.name = "vmladava", .step = DotForm::Step::Reduction, .group = 16, .rows = 2, .columns = 2}},
-    {kArm, "dsp", {.name = "smlad", .step = DotForm::Step::DualHalf, .bits = 16, .subtracts = true, .rows = 2, .columns = 2}},
+    {kArm, "dsp", {.name = "smlad", .step = DotForm::Step::DualHalf, .bits = 16, .subtracts = true, .widensRows = true, .rows = 2, .columns = 2}},
     {kWasm, "simd128", {.name = "i32x4.dot_i16x8_s", .group = 2, .bits = 16, .adds = false, .chunk = 4, .variants = kWasmDot}},
 };
 
@@ -159,12 +159,14 @@ const FactRule kFactRules[] = {
     {kArm, &Target::sqrt, "vfp2sp"},
     {kArm, &Target::round, "fp-armv8d16sp"},
     {kArm, &Target::minMax, "fp-armv8d16sp"},
+    {kArm, &Target::multiplyHigh, "thumb2"},
     {kArm, &Target::f16Conversion, "fp16"},
     {kRiscv, &Target::f64, "d"},
     {kRiscv, &Target::fma, "f"},
     {kRiscv, &Target::sqrt, "f"},
     {kRiscv, &Target::round, "zfa"},
     {kRiscv, &Target::minMax, "f"},
+    {kRiscv, &Target::multiplyHigh, "m"},
     {kRiscv, &Target::f16Conversion, "zfhmin"},
     {kWasm, &Target::f64, "*"},
     {kWasm, &Target::sqrt, "*"},

@@ -30,6 +30,7 @@ struct DotForm {
   bool unsignedA = false;       ///< what an 8-bit A is taken for; B is signed
   bool adds = true;             ///< the instruction adds to the sums; otherwise an addition follows
   bool subtracts = false;       ///< widening A subtracts its zero point at no cost
+  bool widensRows = false;      ///< rows of A are worth widening once, ahead of all columns
   bool aLast = false;           ///< A is the last operand of the intrinsic, of which instructions take one word
   unsigned chunk = 1;           ///< groups of A that are worth loading at once
   unsigned rows = 0, columns = 0; ///< largest tile of single sums; 0: vectors, by the registers
@@ -71,6 +72,7 @@ struct Target {
   bool sqrt = true;          ///< square root in hardware
   bool round = false;        ///< floor, ceil, trunc, roundeven in hardware
   bool minMax = true;        ///< NaN-propagating minimum and maximum without a call
+  bool multiplyHigh = false; ///< the upper half of a product of two words in an instruction or two
   bool f16Conversion = false; ///< f16 <-> f32 in hardware
   const DotForm *dot = nullptr; ///< products of 8-bit integers; null: by plain multiplications and additions
 
@@ -86,6 +88,8 @@ struct Target {
   std::string libraryCalls;
 
   unsigned lanes(unsigned elementBits) const { return vectorBits < elementBits ? 1 : vectorBits / elementBits; }
+  /// Integers are scaled in less time by multiplying words than in floats.
+  bool fixedPoint() const { return !f32 || (multiplyHigh && lanes(32) < 2); }
   /// "ELF", "COFF", "Mach-O" or "wasm".
   llvm::StringRef objectFormat() const;
   /// The section that holds weights, in the spelling of the object format.

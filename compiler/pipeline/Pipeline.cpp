@@ -30,8 +30,12 @@ namespace onnxc {
 /// onnx -> onnx: fold, fuse, choose layouts.
 static void buildGraph(OpPassManager &pm, const PipelineOptions &options) {
   // Vectors of floats compute a function in less time than a load per element takes.
-  bool tables = options.target.lanes(32) < 4 && options.gpus.empty();
-  buildGraphPipeline(pm, /*chooseLayout=*/options.reuse, tables, options.foldBytes);
+  GraphOptions graph;
+  graph.chooseLayout = options.reuse;
+  graph.tables = options.target.lanes(32) < 4 && options.gpus.empty();
+  graph.fixedPoint = options.target.fixedPoint() && options.gpus.empty();
+  graph.foldBytes = options.foldBytes;
+  buildGraphPipeline(pm, graph);
 }
 
 /// linalg on tensors: clean up what lowering wrote, then make one loop of each

@@ -250,6 +250,11 @@ LogicalResult QuantizeLinearOp::inferShapes(TypeList &types) {
   return success();
 }
 
+LogicalResult RescaleOp::inferShapes(TypeList &types) {
+  types[0] = withElement(getFactors().front().getType(), getElementTypeOrSelf(getY()));
+  return success();
+}
+
 LogicalResult DequantizeLinearOp::inferShapes(TypeList &types) {
   if (failed(wantAttrType(*this, "output_dtype", 0)) ||
       failed(wantScales(*this, int64_t(getAxis()), int64_t(getBlockSize()),

@@ -72,4 +72,18 @@ def Onnx_QuantizeLinearOp
   let results = (outs AnyTensor:$y);
 }
 
+// Made by FoldQuantizeScale.cpp; no ONNX op.
+def Onnx_RescaleOp : Onnx_PureOp<"Rescale"> {
+  let summary = "saturate((sum of factor products + offset) >> 32)";
+  let description = [{
+    Integers in fixed point. The factors are pairs of an i32 or 8-bit tensor,
+    which has the shape of the result and in the second case counts 256 times,
+    and an i32 constant that broadcasts to it. The offset, an i64 constant that
+    broadcasts too, holds the zero points and 2^31 for rounding half up.
+    Products and the sum have 64 bits.
+  }];
+  let arguments = (ins AnyTensor:$offset, Variadic<AnyTensor>:$factors);
+  let results = (outs AnyTensor:$y);
+}
+
 #endif // ONNXC_DIALECTS_ONNX_QUANTIZATION_TD

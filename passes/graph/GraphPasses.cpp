@@ -8,7 +8,8 @@ using namespace mlir;
 
 namespace onnxc {
 
-void buildGraphPipeline(OpPassManager &pm, bool chooseLayout, bool tables, int64_t foldBytes) {
+void buildGraphPipeline(OpPassManager &pm, const GraphOptions &options) {
+  int64_t foldBytes = options.foldBytes;
   pm.addPass(createSimplifyPass());
   // Constants first: what follows looks for them behind its operands. Quantised ones stay as they are until
   // integer forms have been found: as floats they are four times as large.
@@ -23,13 +24,13 @@ void buildGraphPipeline(OpPassManager &pm, bool chooseLayout, bool tables, int64
   pm.addPass(createFoldScaleShiftPass());
   // Layouts when the ops are final; the transposes of constants it leaves
   // behind are evaluated at once.
-  if (chooseLayout)
+  if (options.chooseLayout)
     pm.addPass(createChooseLayoutPass());
   pm.addPass(createFoldConstantsPass(foldBytes));
   // Behind the layouts, because a table has none; before scales are folded, which the tables take in as they are.
-  if (tables)
+  if (options.tables)
     pm.addPass(createQuantTablesPass());
-  pm.addPass(createFoldQuantizeScalePass());
+  pm.addPass(createFoldQuantizeScalePass(options.fixedPoint));
   pm.addPass(createSimplifyPass());
   pm.addPass(createCSEPass());
 }

@@ -20,8 +20,9 @@ std::unique_ptr<mlir::Pass> createMoveQuantizationPass();
 std::unique_ptr<mlir::Pass> createIntegerFormsPass();
 /// Costly functions of 8 bits become tables (QuantTables.cpp).
 std::unique_ptr<mlir::Pass> createQuantTablesPass();
-/// Scales of QuantizeLinear go into constants in front (FoldQuantizeScale.cpp).
-std::unique_ptr<mlir::Pass> createFoldQuantizeScalePass();
+/// Scales of QuantizeLinear go into constants in front; with `fixedPoint`, sums are scaled in integers where the model
+/// leaves the rounding open (FoldQuantizeScale.cpp).
+std::unique_ptr<mlir::Pass> createFoldQuantizeScalePass(bool fixedPoint = false);
 /// Folds BatchNormalization and per-channel Mul/Add into weights (FoldScaleShift.cpp).
 std::unique_ptr<mlir::Pass> createFoldScaleShiftPass();
 /// Recognises ops that exporters decompose (FuseOps.cpp).
@@ -29,9 +30,14 @@ std::unique_ptr<mlir::Pass> createFuseOpsPass();
 /// Channels-last images where that saves work (ChooseLayout.cpp).
 std::unique_ptr<mlir::Pass> createChooseLayoutPass();
 
-/// Fold, compute quantised models in integers, fuse, with `chooseLayout` choose layouts, with `tables` read functions
-/// of bytes from tables.
-void buildGraphPipeline(mlir::OpPassManager &pm, bool chooseLayout, bool tables, int64_t foldBytes = kFoldBytes);
+struct GraphOptions {
+  bool chooseLayout = true; ///< channels-last images where that saves work
+  bool tables = false;      ///< functions of bytes are read from tables
+  bool fixedPoint = false;  ///< sums of integers are scaled in integers
+  int64_t foldBytes = kFoldBytes;
+};
+/// Fold, compute quantised models in integers, fuse.
+void buildGraphPipeline(mlir::OpPassManager &pm, const GraphOptions &options);
 /// For onnx-compile-opt.
 void registerGraphPasses();
 

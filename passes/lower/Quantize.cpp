@@ -3,10 +3,10 @@
 //
 // Integer products share the contractions of MatMul and Conv. They read their
 // operands as they are stored, subtract the zero points and accumulate in i32.
+#include "passes/graph/Magnitude.h"
 #include "passes/lower/Attributes.h"
 #include "passes/lower/Convolution.h"
 #include "passes/lower/Families.h"
-#include "passes/lower/Magnitude.h"
 #include "passes/lower/Matmul.h"
 #include "passes/lower/NarrowTypes.h"
 #include "passes/lower/ScalarBuilder.h"
@@ -236,7 +236,7 @@ static LogicalResult lowerQuantizeLinear(Operation *op, Lowering &l) {
   Type precision = asked ? precisionType(l.b.getContext(), asked) : elem == scaleElem ? elem : l.b.getF32Type();
   NarrowRounding rounding{intAttr(op, "saturate", 1) != 0};
   bool unit = splatFloat(op->getOperand(1)) == 1.0;
-  std::optional<double> most = unit && precision.isF32() ? magnitude(op->getOperand(0)) : std::nullopt;
+  std::optional<double> most = unit && precision.isF32() ? graph::magnitude(op->getOperand(0)) : std::nullopt;
   bool float8 = isNarrowFloat(out) && cast<FloatType>(out).getWidth() == 8;
   l.set(op, 0, mapQuantized(op, l, out, [&](OpBuilder &b, Location loc, ValueRange v) {
           S s(b, loc, b.getF32Type());
@@ -269,6 +269,44 @@ static LogicalResult lowerDequantizeLinear(Operation *op, Lowering &l) {
             x = asFloat(b, loc, v[0], elem);
           }
           return Lowering::convert(b, loc, s.mul(x, asFloat(b, loc, v[1], scaleElem)), b.getF32Type(), out);
+        }));
+  return success();
+}
+
+/// y = saturate((sum of factor products + offset) >> 32)
+static LogicalResult lowerRescale(Operation *op, Lowering &l) {
+  Type word = l.b.getI32Type(), wide = l.b.getI64Type(), out = Lowering::elem(op->getResult(0));
+  unsigned width = cast<IntegerType>(out).getWidth();
+  bool isUnsigned = out.isUnsignedInteger();
+  int64_t low = isUnsigned ? 0 : -(int64_t(1) << (width - 1)), high = low + (int64_t(1) << width) - 1;
+  // What is the same everywhere stands in the code.
+  SmallVector<Value> ins;
+  SmallVector<Type> elems;
+  SmallVector<std::optional<int64_t>> known;
+  for (Value v : op->getOperands()) {
+    known.push_back(splatInteger(v));
+    if (known.back())
+      continue;
+    ins.push_back(l.in(op, known.size() - 1));
+    elems.push_back(Lowering::elem(v));
+  }
+  l.set(op, 0, l.mapTo(l.dims(l.in(op, 1)), ins, elems, raw(out), [&](OpBuilder &b, Location loc, ValueRange v) -> Value {
+          auto constant = [&](Type type, int64_t n) -> Value { return arith::ConstantIntOp::create(b, loc, type, n); };
+          SmallVector<Value> all;
+          unsigned next = 0;
+          for (auto [operand, n] : llvm::zip(op->getOperands(), known)) {
+            all.push_back(n ? constant(wide, *n) : Lowering::convert(b, loc, v[next], elems[next], wide));
+            next += !n;
+            if (Lowering::elem(operand).getIntOrFloatBitWidth() == 8)
+              all.back() = arith::ShLIOp::create(b, loc, all.back(), constant(wide, 8));
+          }
+          Value sum = all[0];
+          for (size_t i = 1; i < all.size(); i += 2)
+            sum = arith::AddIOp::create(b, loc, sum, arith::MulIOp::create(b, loc, all[i], all[i + 1]));
+          Value n = arith::TruncIOp::create(b, loc, word, arith::ShRSIOp::create(b, loc, sum, constant(wide, 32)));
+          n = arith::MaxSIOp::create(b, loc, n, constant(word, low));
+          n = arith::MinSIOp::create(b, loc, n, constant(word, high));
+          return arith::TruncIOp::create(b, loc, Lowering::storage(out), n);
         }));
   return success();
 }
@@ -524,6 +562,7 @@ static LogicalResult lowerQLinearConv(Operation *op, Lowering &l) {
 void registerQuantize(Registry &r) {
   r.add("onnx.QuantizeLinear", lowerQuantizeLinear);
   r.add("onnx.DequantizeLinear", lowerDequantizeLinear);
+  r.add("onnx.Rescale", lowerRescale);
   r.add("onnx.MatMulInteger", lowerMatMulInteger);
   r.add("onnx.QLinearMatMul", lowerQLinearMatMul);
   r.add("onnx.ConvInteger", lowerConvInteger);

@@ -61,9 +61,18 @@ TileEmitter::TileEmitter(LoopNest &nest, const Tiling &t, const Target &target, 
   if (nest.fill)
     fillValue = nest.fill.getInputs()[0];
   kind = combiningKind(nest.root);
+  bool copiesRows = t.dot && t.dot->rowPanel;
+  if (copiesRows) {
+    auto type = MemRefType::get({t.tile * t.dot->paddedLength()}, b.getI16Type());
+    auto scratch = memref::AllocOp::create(b, loc, type, b.getI64IntegerAttr(64));
+    scratch->setAttr(kScratchAttr, b.getUnitAttr());
+    rows.flat = scratch;
+    rows.base = zero;
+  }
+  findSeed();
   for (const Access &a : nest.inputs)
     for (const Window &w : a.windows) {
-      Clip &c = clips.emplace_back();
+      Clip &c = (copiesRows ? rowClips : clips).emplace_back();
       c.low = w.low;
       c.extent = w.extent;
       for (auto [d, coeff] : llvm::enumerate(w.coeff))
@@ -167,6 +176,22 @@ void TileEmitter::emitTileLoop(size_t level, Tile tile) {
 }
 
 void TileEmitter::emitVectorLoop(size_t level, Tile tile) {
+  if (rows.flat)
+    fillRows(tile.rows);
+  Value interior = t.words ? isInterior(clips, 1) : Value();
+  if (!interior)
+    return emitVectorPieces(level, tile);
+  auto either = scf::IfOp::create(b, loc, interior, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(either.thenBlock());
+  auto outside = std::exchange(clips, {});
+  emitVectorPieces(level, tile);
+  clips = outside;
+  b.setInsertionPointToStart(either.elseBlock());
+  emitVectorPieces(level, tile);
+}
+
+void TileEmitter::emitVectorPieces(size_t level, Tile tile) {
   /// `panel`: where the panel starts, if not at the tile itself.
   auto piece = [&](Value from, Value to, unsigned vectors, unsigned lanes, std::optional<int64_t> trips = std::nullopt,
                    std::optional<int64_t> panel = std::nullopt, int64_t within = 0) {
@@ -230,7 +255,7 @@ void TileEmitter::emitTile(Tile tile) {
 }
 
 bool TileEmitter::unrollFrom(size_t level, size_t accs) {
-  int64_t work = accs;
+  int64_t work = accs / pointsAtOnce(accs);
   for (size_t i = level; i < t.reductions.size(); ++i) {
     auto n = nest.loops[t.reductions[i]].size();
     if (!n || isBoundedReduction(t.reductions[i]))
@@ -250,7 +275,7 @@ llvm::SmallVector<Value> TileEmitter::emitReductions(size_t level, ArrayRef<Poin
     return emitColumns(level, points, accs, lanes);
   bool innermost = level + 1 == t.reductions.size();
   auto n = nest.loops[d].size();
-  bool fits = kReductionUnroll * int64_t(accs.size()) <= int64_t(target.unrollOps);
+  bool fits = kReductionUnroll * int64_t(accs.size() / pointsAtOnce(accs.size())) <= int64_t(target.unrollOps);
   int64_t step = innermost && fits && n && *n >= 2 * kReductionUnroll && !isBoundedReduction(d) ? kReductionUnroll : 1;
   SmallVector<Value> current(accs);
   if (!innermost || step == 1) {
@@ -273,12 +298,22 @@ llvm::SmallVector<Value> TileEmitter::emitSteps(int d, int64_t count, ArrayRef<P
   SmallVector<Value> out(accs);
   LoadCache cache;
   for (int64_t k = 0; k < count; ++k)
-    for (auto [i, p] : llvm::enumerate(points)) {
-      Point at = p;
-      at.reductions.push_back({d, k});
-      out[i] = widen(rootStep(at, out[i], lanes, &cache), lanes);
-    }
+    stepAll(points, {{d, k}}, out, lanes, &cache);
   return out;
+}
+
+void TileEmitter::stepAll(ArrayRef<Point> points, ArrayRef<std::pair<int, int64_t>> at, MutableArrayRef<Value> accs, unsigned lanes,
+                          LoadCache *cache) {
+  for (size_t i = 0, n = pointsAtOnce(points.size()); i < points.size(); i += n) {
+    Point p = points[i];
+    if (atBorder && llvm::any_of(at, [&](auto &step) { return !rowInside(p.row, step.first, step.second); }))
+      continue;
+    p.reductions.assign(at.begin(), at.end());
+    if (n > 1)
+      wordStep(p, accs.slice(i, n));
+    else
+      accs[i] = widen(rootStep(p, accs[i], lanes, cache), lanes);
+  }
 }
 
 llvm::SmallVector<Value> TileEmitter::reductionLoop(int d, Value from, Value to, int64_t step, ArrayRef<Value> accs, llvm::function_ref<SmallVector<Value>(ArrayRef<Value>)> body) {
@@ -301,14 +336,7 @@ llvm::SmallVector<Value> TileEmitter::emitUnrolled(size_t level, ArrayRef<Point>
   SmallVector<std::pair<int, int64_t>> at;
   std::function<void(size_t)> walk = [&](size_t i) {
     if (i == t.reductions.size()) {
-      for (auto [j, p] : llvm::enumerate(points)) {
-        if (atBorder && llvm::any_of(at, [&, row = p.row](auto &step) { return !rowInside(row, step.first, step.second); }))
-          continue;
-        Point q = p;
-        q.reductions = at;
-        out[j] = widen(rootStep(q, out[j], lanes, &cache), lanes);
-      }
-      return;
+      return stepAll(points, at, out, lanes, &cache);
     }
     int d = t.reductions[i];
     for (int64_t k = 0, n = *nest.loops[d].size(); k < n; ++k) {

@@ -103,13 +103,15 @@ memref::GlobalOp WeightPacker::packed(memref::GlobalOp source, MemRefType type, 
   os << "+" << a.constant;
   for (int r : t.reductions)
     os << "|" << coeff(r) << "x" << *nest.loops[r].size();
+  if (t.words)
+    os << "|words";
   if (t.dot)
-    os << "|" << t.dot->form->name << t.dot->length << (t.dot->corrects ? "s" : "") << (t.dot->product.unsignedB ? "u" : "");
+    os << "|" << t.dot->form->name << t.dot->length << (t.dot->corrects ? "s" : "") << (t.dot->rowPanel ? "r" : "") << (t.dot->product.unsignedB ? "u" : "");
   if (memref::GlobalOp known = cache.lookup(key))
     return known;
 
-  int64_t size = type.getElementTypeBitWidth() / 8;
   auto sourceType = source.getType();
+  int64_t size = sourceType.getElementTypeBitWidth() / 8;
   AsmResourceBlob *blob = nullptr;
   if (auto resource = dyn_cast<DenseResourceElementsAttr>(*source.getInitialValue()))
     blob = resource.getRawHandle().getBlob();
@@ -122,7 +124,7 @@ memref::GlobalOp WeightPacker::packed(memref::GlobalOp source, MemRefType type, 
     from = copy.data();
   }
   int64_t width = t.width(), n = *nest.loops[t.vectorLoop].size();
-  auto target = HeapAsmResourceBlob::allocate(type.getNumElements() * size, 64, /*dataIsMutable=*/true);
+  auto target = HeapAsmResourceBlob::allocate(type.getNumElements() * type.getElementTypeBitWidth() / 8, 64, /*dataIsMutable=*/true);
   char *to = target.getMutableData().data();
   memset(to, 0, target.getData().size());
   int64_t depth = reductionDepth(nest), nStride = coeff(t.vectorLoop);
@@ -138,8 +140,13 @@ memref::GlobalOp WeightPacker::packed(memref::GlobalOp source, MemRefType type, 
   auto copyColumns = [&](int64_t start, int64_t columns, int64_t panel, int64_t within) {
     for (int64_t k = 0; k < depth; ++k) {
       const char *row = from + (offsets[k] + start * nStride) * size;
-      char *out = to + (panel * depth + k * width + within) * size;
-      if (size == 4)
+      int64_t place = panel * depth + k * width + within;
+      char *out = to + place * size;
+      if (t.words)
+        for (int64_t j = 0; j < columns; ++j)
+          llvm::support::endian::write16le(to + 2 * (panel * depth + k * width + t.placeOfColumn(within + j)),
+                                           uint16_t(int16_t(static_cast<signed char>(row[j * nStride]))));
+      else if (size == 4)
         for (int64_t j = 0; j < columns; ++j)
           memcpy(out + j * 4, row + j * nStride * 4, 4);
       else
@@ -159,7 +166,7 @@ memref::GlobalOp WeightPacker::packed(memref::GlobalOp source, MemRefType type, 
           value ^= 0x80;
         sum += static_cast<signed char>(value);
         int64_t at = k / length * padded + k % length;
-        block[at / group * width * group + (within + j) * group + at % group] = value;
+        block[at / group * width * group + (within + j) * group + t.dot->placeInGroup(at % group)] = value;
       }
       if (t.dot->corrects)
         llvm::support::endian::write32le(block + t.panelDepth(nest) * width + 4 * (within + j), uint32_t(sum));
@@ -183,7 +190,7 @@ memref::GlobalOp WeightPacker::packed(memref::GlobalOp source, MemRefType type, 
 
 Value WeightPacker::pack(func::FuncOp kernel, unsigned arg, const LoopNest &nest, const Tiling &t) {
   int64_t width = t.width(), n = *nest.loops[t.vectorLoop].size();
-  auto type = MemRefType::get({t.panelElements(nest, llvm::divideCeil(n, width))}, nest.inputs[t.packed].element);
+  auto type = MemRefType::get({t.panelElements(nest, llvm::divideCeil(n, width))}, t.panelElement(nest.inputs[t.packed].element));
   for (func::CallOp call : calls[kernel.getSymNameAttr()]) {
     memref::GlobalOp source = globalOf(call.getOperand(arg));
     memref::GlobalOp panel = packed(source, type, nest, t);

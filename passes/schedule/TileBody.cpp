@@ -4,6 +4,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 
@@ -22,6 +23,11 @@ Value TileEmitter::evaluate(linalg::GenericOp op, ArrayRef<Value> args, const Po
   for (Operation &inner : body->without_terminator()) {
     if (auto c = dyn_cast<arith::ConstantOp>(inner)) {
       map.map(c.getResult(), b.clone(inner)->getResult(0));
+      continue;
+    }
+    if (&inner == seeding) {
+      Value sum = inner.getOperand(inner.getOperand(0) == body->getArgument(seed) ? 1 : 0);
+      map.map(inner.getResult(0), map.lookup(sum));
       continue;
     }
     if (auto ix = dyn_cast<linalg::IndexOp>(inner)) {
@@ -100,7 +106,31 @@ Value TileEmitter::rootStep(const Point &p, Value acc, unsigned lanes, LoadCache
   return evaluate(nest.root, args, p, lanes, /*fuseMultiplyAdd=*/nest.hasReduction());
 }
 
+void TileEmitter::findSeed() {
+  if (!nest.epilogue || !nest.hasReduction() || !fillValue || !matchPattern(fillValue, m_Zero()) || kind != vector::CombiningKind::ADD)
+    return;
+  Block *body = nest.epilogue.getBody();
+  auto isSum = [&](Value v) {
+    auto arg = dyn_cast<BlockArgument>(v);
+    if (!arg || arg.getOwner() != body || arg.getArgNumber() >= nest.epilogueInputs.size())
+      return false;
+    const Access &a = nest.epilogueInputs[arg.getArgNumber()];
+    return a.scalar && !a.operand;
+  };
+  for (auto sum : body->getOps<arith::AddIOp>())
+    for (Value v : sum->getOperands()) {
+      auto other = dyn_cast<BlockArgument>(sum.getLhs() == v ? sum.getRhs() : sum.getLhs());
+      if (isSum(v) && v.hasOneUse() && other && other.getOwner() == body && other.getArgNumber() < nest.epilogueInputs.size() && !isSum(other)) {
+        seeding = sum;
+        seed = other.getArgNumber();
+        return;
+      }
+    }
+}
+
 Value TileEmitter::initial(const Point &p, unsigned lanes) {
+  if (seeding)
+    return widen(load(accumulatorIndex() + 1 + seed, p, lanes, nullptr), lanes);
   if (fillValue)
     return widen(fillValue, lanes);
   return widen(load(accumulatorIndex(), p, lanes, nullptr), lanes);

@@ -18,6 +18,8 @@ using Step = DotForm::Step;
 
 /// A long run is done in steps of so many groups.
 static constexpr int64_t kGroupUnroll = 4;
+/// Tiles on a row panel, of which a kernel has few, do as many; and so many without a loop.
+static constexpr int64_t kGroupsOfRow = 8;
 
 Value TileEmitter::intrinsic(StringRef name, Type type, ArrayRef<Value> args) {
   return LLVM::CallIntrinsicOp::create(b, loc, type, b.getStringAttr(name), ValueRange(args)).getResult(0);
@@ -29,7 +31,7 @@ unsigned TileEmitter::dotLanes(unsigned lanes) const {
 }
 
 Value TileEmitter::zeroPoint() {
-  Value zero = t.dot->product.zeroA;
+  Value zero = product().zeroA;
   if (!zero)
     return {};
   Operation *def = zero.getDefiningOp();
@@ -47,7 +49,7 @@ Value TileEmitter::zeroPoint() {
 Value TileEmitter::dotInitial(const Point &p, unsigned lanes) {
   unsigned sums = dotLanes(lanes);
   Value start;
-  if (fillValue) {
+  if (fillValue && !seeding) {
     start = widen(fillValue, sums);
   } else {
     start = initial(p, lanes);
@@ -87,8 +89,7 @@ Value TileEmitter::dotResult(Value sums, unsigned lanes) {
 // One group
 //===----------------------------------------------------------------------===//
 
-/// The four bytes of `word` as two words of halves: 0 and 2, 1 and 3. `plus`, a pair of halves, is added to both.
-static SmallVector<Value> halves(OpBuilder &b, Location loc, Value word, bool isUnsigned, Value plus) {
+SmallVector<Value> TileEmitter::halves(Value word, bool isUnsigned, Value plus) {
   Type i32 = b.getI32Type();
   auto constant = [&](int64_t v) -> Value { return arith::ConstantIntOp::create(b, loc, v, 32); };
   Value turned = arith::OrIOp::create(b, loc, arith::ShRUIOp::create(b, loc, word, constant(8)),
@@ -105,9 +106,40 @@ static SmallVector<Value> halves(OpBuilder &b, Location loc, Value word, bool is
   return out;
 }
 
+Value TileEmitter::negativeHalves() {
+  Value zero = zeroPoint();
+  if (!zero)
+    return {};
+  Value none = arith::ConstantIntOp::create(b, loc, 0, 32), low = arith::ConstantIntOp::create(b, loc, 0xffff, 32);
+  Value negative = b.createOrFold<arith::SubIOp>(loc, none, zero);
+  negative = b.createOrFold<arith::AndIOp>(loc, negative, low);
+  return b.createOrFold<arith::MulIOp>(loc, negative, arith::ConstantIntOp::create(b, loc, 0x10001, 32));
+}
+
+SmallVector<Value> TileEmitter::rowA(unsigned row, int64_t step, unsigned sums) {
+  const DotForm &form = *t.dot->form;
+  Type i16 = b.getI16Type(), i32 = b.getI32Type();
+  Value at = addConst(rows.base, step * t.dot->groupStep(rowsFilled) + row * t.dot->rowStep());
+  SmallVector<Value> out;
+  for (int64_t i = 0; i < int64_t(form.group) / 2; ++i) {
+    auto pair = vector::LoadOp::create(b, loc, VectorType::get({2}, i16), rows.flat, ValueRange{addConst(at, 2 * i)});
+    pair.setAlignmentAttr(b.getI64IntegerAttr(4));
+    Value word = vector::BitCastOp::create(b, loc, VectorType::get({1}, i32), pair);
+    word = vector::ExtractOp::create(b, loc, word, int64_t(0));
+    if (form.step == Step::Intrinsic) {
+      word = vector::BroadcastOp::create(b, loc, VectorType::get({int64_t(sums)}, i32), word);
+      word = vector::BitCastOp::create(b, loc, VectorType::get({2 * int64_t(sums)}, i16), word);
+    }
+    out.push_back(word);
+  }
+  return out;
+}
+
 SmallVector<Value> TileEmitter::dotA(unsigned row, int64_t step, int64_t rest, unsigned sums, LoadCache &loaded) {
   const Dot &dot = *t.dot;
   const DotForm &form = *dot.form;
+  if (dot.rowPanel)
+    return rowA(row, step, sums);
   Operand &o = operands[dot.product.a];
   int64_t group = form.group, constant = step * group;
   Value at = o.base;
@@ -177,16 +209,8 @@ SmallVector<Value> TileEmitter::dotA(unsigned row, int64_t step, int64_t rest, u
       word = word ? arith::OrIOp::create(b, loc, word, byte).getResult() : byte;
     }
   }
-  if (form.step == Step::DualHalf) {
-    Value minus;
-    if (Value zero = zeroPoint()) {
-      Value none = arith::ConstantIntOp::create(b, loc, 0, 32), low = arith::ConstantIntOp::create(b, loc, 0xffff, 32);
-      Value negative = b.createOrFold<arith::SubIOp>(loc, none, zero);
-      negative = b.createOrFold<arith::AndIOp>(loc, negative, low);
-      minus = b.createOrFold<arith::MulIOp>(loc, negative, arith::ConstantIntOp::create(b, loc, 0x10001, 32));
-    }
-    return halves(b, loc, word, dot.product.unsignedA, minus);
-  }
+  if (form.step == Step::DualHalf)
+    return halves(word, dot.product.unsignedA, negativeHalves());
   Value all = vector::BroadcastOp::create(b, loc, VectorType::get({int64_t(sums)}, wordType), word);
   all = vector::BitCastOp::create(b, loc, bytes(int64_t(sums) * group), all);
   return {form.bits == 16 ? extend(all) : flipped(all)};
@@ -197,10 +221,12 @@ SmallVector<Value> TileEmitter::dotB(int64_t step, int64_t lane, unsigned sums) 
   Operand &o = operands[t.packed];
   int64_t count = int64_t(sums) * form.group;
   Value at = addConst(o.base, step * form.group * t.width() + lane * form.group);
-  Value v = vector::LoadOp::create(b, loc, VectorType::get({count}, b.getI8Type()), o.flat, ValueRange{at});
+  auto load = vector::LoadOp::create(b, loc, VectorType::get({count}, b.getI8Type()), o.flat, ValueRange{at});
+  Value v = load;
   if (form.step == Step::DualHalf) {
+    load.setAlignmentAttr(b.getI64IntegerAttr(form.group)); // panels are aligned, and made of groups
     v = vector::BitCastOp::create(b, loc, VectorType::get({1}, b.getI32Type()), v);
-    return halves(b, loc, vector::ExtractOp::create(b, loc, v, int64_t(0)), /*isUnsigned=*/false, {});
+    return halves(vector::ExtractOp::create(b, loc, v, int64_t(0)), /*isUnsigned=*/false, {});
   }
   if (form.step == Step::Intrinsic && form.bits == 16)
     v = arith::ExtSIOp::create(b, loc, VectorType::get({count}, b.getI16Type()), v);
@@ -227,6 +253,18 @@ Value TileEmitter::dotStep(ArrayRef<Value> a, ArrayRef<Value> w, Value acc) {
   if (form.adds)
     return intrinsic(name, type, form.aLast ? ArrayRef<Value>{acc, w[0], a[0]} : ArrayRef<Value>{acc, a[0], w[0]});
   return arith::AddIOp::create(b, loc, acc, intrinsic(name, type, {a[0], w[0]}));
+}
+
+void TileEmitter::wordStep(const Point &p, MutableArrayRef<Value> accs) {
+  auto words = [&](unsigned input, int64_t count) -> Value {
+    return vector::BitCastOp::create(b, loc, VectorType::get({count}, b.getI32Type()), load(input, p, kWordColumns, nullptr));
+  };
+  Value four = vector::ExtractOp::create(b, loc, words(product().a, 1), int64_t(0)), pairs = words(product().b, 2);
+  SmallVector<Value> x = halves(four, product().unsignedA, negativeHalves());
+  Value w[] = {vector::ExtractOp::create(b, loc, pairs, int64_t(0)), vector::ExtractOp::create(b, loc, pairs, int64_t(1))};
+  for (int odd : {0, 1})
+    for (auto [column, name] : {std::pair(odd, "llvm.arm.smlabb"), std::pair(odd + 2, "llvm.arm.smlatt")})
+      accs[column] = intrinsic(name, b.getI32Type(), {x[odd], w[odd], accs[column]});
 }
 
 //===----------------------------------------------------------------------===//
@@ -261,7 +299,7 @@ SmallVector<Value> TileEmitter::emitDotReductions(size_t level, ArrayRef<Point> 
   const Dot &dot = *t.dot;
   if (dot.interleaves)
     return emitInterleaved(points, accs);
-  int64_t group = dot.form->group, groups = dot.paddedLength() / group, most = target.unrollOps;
+  int64_t group = dot.form->group, groups = dot.paddedLength() / group, most = 2 * target.unrollOps;
   size_t runLevel = t.reductions.size() - dot.run.size();
   if (level < runLevel) {
     int d = t.reductions[level];
@@ -286,13 +324,24 @@ SmallVector<Value> TileEmitter::emitDotReductions(size_t level, ArrayRef<Point> 
   }
 
   int64_t full = dot.length / group, rest = dot.length % group;
-  if (groups * int64_t(accs.size()) <= most)
+  if (dot.rowPanel) { // filled up, too
+    full = groups;
+    rest = 0;
+  }
+  if (groups * int64_t(accs.size()) <= most || (dot.rowPanel && groups <= kGroupsOfRow))
     return emitDots(groups, rest, points, accs);
   auto moveTo = [&](Value position) {
-    operands[dot.product.a].base = add(operands[dot.product.a].base, position);
+    if (dot.rowPanel)
+      rows.base = add(rows.base, mul(position, b.getIndexAttr(dot.groupStep(rowsFilled) / group)));
+    else
+      operands[dot.product.a].base = add(operands[dot.product.a].base, position);
     operands[t.packed].base = add(operands[t.packed].base, mul(position, b.getIndexAttr(t.width())));
   };
   int64_t step = kGroupUnroll * int64_t(accs.size()) <= most && full >= 2 * kGroupUnroll ? kGroupUnroll : 1;
+  if (dot.rowPanel)
+    for (int64_t n = step = kGroupsOfRow; n >= kGroupUnroll; --n)
+      if (full % n < full % step)
+        step = n;
   int64_t looped = full / step * step;
   SmallVector<Value> current(accs);
   auto saved = savePosition();

@@ -2,6 +2,7 @@
 //   EmitTile.cpp      loops, tiles and reductions
 //   TileOperands.cpp  where operands stand, loads and stores
 //   TilePanels.cpp    panels that are filled at run time
+//   TileRows.cpp      rows that are widened ahead of all columns
 //   TilePadding.cpp   what keeps out of padding
 //   TileBody.cpp      bodies on vectors
 //   TileDots.cpp      reductions by dot products
@@ -20,6 +21,7 @@ public:
 
 private:
   using Value = mlir::Value;
+  using Operation = mlir::Operation;
   template <typename T, unsigned N = llvm::CalculateSmallVectorDefaultInlinedElements<T>::value>
   using SmallVector = llvm::SmallVector<T, N>;
   template <typename T>
@@ -37,7 +39,7 @@ private:
   /// induction variable.
   struct Position {
     SmallVector<Value> bases; ///< of the operands
-    Value sourceBase;
+    Value sourceBase, rowsBase;
     SmallVector<Value> ivs;
   };
 
@@ -106,6 +108,16 @@ private:
   /// The same for dot products, with the sums of the columns behind.
   void fillGroups(unsigned columns);
 
+  // ---- rows
+  /// Copies `rows` rows of A from where it stands, all reductions of each: [depth / group][rows][group] or [rows][depth].
+  void fillRows(unsigned rows);
+  /// The reductions from `level` on of row `row`, from element `from` of A to `to` of the panel.
+  void fillRow(size_t level, Value row, Value from, Value to, int64_t scale, bool interior);
+  /// `count` neighbours.
+  void widenRun(Value from, Value to, int64_t count);
+  /// One group.
+  void widenGroup(Value from, Value to);
+
   // ---- dot products
   /// Sums per instruction for a tile of `lanes`: at least as many.
   unsigned dotLanes(unsigned lanes) const;
@@ -114,17 +126,30 @@ private:
   Value dotResult(Value sums, unsigned lanes);
   /// The zero point of A as i32; null: 0.
   Value zeroPoint();
+  const IntegerProduct &product() const { return t.dot ? t.dot->product : *t.words; }
   SmallVector<Value> emitDotReductions(size_t level, ArrayRef<Point> points, ArrayRef<Value> accs);
   /// `steps` groups from where the operands stand; `rest` elements of A in the last, or 0 for whole groups.
   SmallVector<Value> emitDots(int64_t steps, int64_t rest, ArrayRef<Point> points, ArrayRef<Value> accs);
   /// Group `step` of row `row` of A, as the instruction takes it: one value, or two of halves.
   SmallVector<Value> dotA(unsigned row, int64_t step, int64_t rest, unsigned sums, LoadCache &loaded);
+  /// The same from the panel of rows.
+  SmallVector<Value> rowA(unsigned row, int64_t step, unsigned sums);
   /// Reductions whose groups come from several vectors of A, written out.
   SmallVector<Value> emitInterleaved(ArrayRef<Point> points, ArrayRef<Value> accs);
   /// `count` vectors of A from element `at` on, at `stride`, interleaved to groups.
   Value interleaved(Value at, int64_t stride, int64_t count, unsigned lanes, unsigned sums);
   SmallVector<Value> dotB(int64_t step, int64_t lane, unsigned sums);
+  /// The four bytes of `word` as two words of halves: 0 and 2, 1 and 3. `plus`, a pair of halves or null, is added to both.
+  SmallVector<Value> halves(Value word, bool isUnsigned, Value plus);
+  /// The zero point's negative as a pair of halves; null: 0.
+  Value negativeHalves();
   Value dotStep(ArrayRef<Value> a, ArrayRef<Value> b, Value acc);
+  /// One step of the reductions at every point; columns of words together.
+  void stepAll(ArrayRef<Point> points, ArrayRef<std::pair<int, int64_t>> at, llvm::MutableArrayRef<Value> accs, unsigned lanes, LoadCache *cache);
+  /// The four sums of the columns from `p` on.
+  void wordStep(const Point &p, llvm::MutableArrayRef<Value> accs);
+  /// Points that are one step of the tile together.
+  size_t pointsAtOnce(size_t points) const { return t.words && points % kWordColumns == 0 ? kWordColumns : 1; }
   Value intrinsic(llvm::StringRef name, mlir::Type type, ArrayRef<Value> args);
 
   // ---- padding
@@ -135,8 +160,12 @@ private:
   /// A tile of known position reads padding in some of its columns.
   bool isColumnReduction(int d) const;
   bool rowInside(unsigned row, int reduction, int64_t k) const;
+  /// Whether no iteration of `rows` rows from where the loops stand reads padding; null: none ever does.
+  Value isInterior(ArrayRef<Clip> clips, unsigned rows);
   /// First and last + 1 iteration of reduction loop d.
   std::pair<Value, Value> reductionRange(int d);
+  /// The same at iteration `x` of the parallel loop of `c`, within `range`.
+  std::pair<Value, Value> clipped(const Clip &c, Value x, std::pair<Value, Value> range);
   /// Steps outside and inside the border get code of their own where the
   /// reductions are short enough to be written out.
   void emitRows(size_t level, Tile tile, int d);
@@ -149,6 +178,8 @@ private:
   Value indexValue(unsigned dim, const Point &p, unsigned lanes);
   /// One step of the root body at a point on accumulator `acc` (null: not read).
   Value rootStep(const Point &p, Value acc, unsigned lanes, LoadCache *cache);
+  /// An integer that the epilogue adds to the sum first may stand in it from the beginning.
+  void findSeed();
   /// The value the accumulator starts from.
   Value initial(const Point &p, unsigned lanes);
   /// Epilogue and stores.
@@ -160,6 +191,7 @@ private:
   void emitParallel(size_t level, Tile tile);
   void emitTileLoop(size_t level, Tile tile);
   void emitVectorLoop(size_t level, Tile tile);
+  void emitVectorPieces(size_t level, Tile tile);
   void emitTile(Tile tile);
 
   // ---- reductions
@@ -189,7 +221,11 @@ private:
   Value fillValue;
   unsigned tileLanes = 1; ///< lanes of the tile being written
   Value correctionBase; ///< where the sums of the panel's columns stand, at the tile's first column
-  SmallVector<Clip> clips;
+  Operand rows;           ///< panel of A's rows, of 16-bit elements
+  unsigned rowsFilled = 0; ///< rows in it
+  SmallVector<Clip> clips, rowClips; ///< of loops, of the filling of rows
+  Operation *seeding = nullptr; ///< the addition in the epilogue whose other operand the sums start from
+  unsigned seed = 0;            ///< that operand, an epilogue input
   llvm::SmallDenseSet<int> inInterior; ///< parallel loops that are away from the padding here
   bool atBorder = false;               ///< the tile starts at iteration `tileStart` and may read padding
   int64_t tileStart = 0;

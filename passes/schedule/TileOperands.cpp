@@ -57,7 +57,7 @@ Value TileEmitter::flatten(Value memref) {
 }
 
 TileEmitter::Position TileEmitter::savePosition() {
-  Position saved{{}, source.base, ivs};
+  Position saved{{}, source.base, rows.base, ivs};
   for (Operand &o : operands)
     saved.bases.push_back(o.base);
   return saved;
@@ -67,6 +67,7 @@ void TileEmitter::restorePosition(const Position &saved) {
   for (auto [o, v] : llvm::zip(operands, saved.bases))
     o.base = v;
   source.base = saved.sourceBase;
+  rows.base = saved.rowsBase;
   ivs = saved.ivs;
 }
 
@@ -162,8 +163,13 @@ Value TileEmitter::loadAt(Operand &o, Value at, unsigned lanes) {
   bool moves = o.isPanel || a.dependsOn(t.vectorLoop);
   if (lanes == 1 || !moves)
     return memref::LoadOp::create(b, loc, o.flat, ValueRange{at});
-  if (o.isPanel || a.contiguousIn(t.vectorLoop))
-    return vector::LoadOp::create(b, loc, VectorType::get({int64_t(lanes)}, a.element), o.flat, ValueRange{at});
+  if (o.isPanel || a.contiguousIn(t.vectorLoop)) {
+    auto type = VectorType::get({int64_t(lanes)}, cast<MemRefType>(o.flat.getType()).getElementType());
+    auto v = vector::LoadOp::create(b, loc, type, o.flat, ValueRange{at});
+    if (o.isPanel && t.words)
+      v.setAlignmentAttr(b.getI64IntegerAttr(8));
+    return v;
+  }
   SmallVector<Value> elements;
   for (unsigned l = 0; l < lanes; ++l)
     elements.push_back(memref::LoadOp::create(b, loc, o.flat, ValueRange{add(at, mul(index(l), a.coeff[t.vectorLoop]))}));

@@ -16,6 +16,23 @@ std::pair<int64_t, int64_t> TileEmitter::Clip::interior(int64_t count) const {
   return {first, last};
 }
 
+Value TileEmitter::isInterior(ArrayRef<Clip> all, unsigned rows) {
+  Value inside;
+  auto both = [&](Value v) { inside = inside ? arith::AndIOp::create(b, loc, inside, v).getResult() : v; };
+  for (const Clip &c : all) {
+    bool single = c.parallel < 0;
+    int64_t count = single ? 1 : *nest.loops[c.parallel].size();
+    auto [first, last] = c.interior(count);
+    if (first == 0 && last == count)
+      continue;
+    Value x = single ? zero : ivs[c.parallel];
+    int64_t more = c.parallel == t.tileLoop ? rows - 1 : 0;
+    both(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, x, index(first)));
+    both(arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, x, index(last - more)));
+  }
+  return inside;
+}
+
 bool TileEmitter::isBoundedReduction(int d) const {
   return llvm::any_of(clips, [&](const Clip &c) { return c.reduction == d && isBounded(c); });
 }
@@ -33,17 +50,19 @@ std::pair<Value, Value> TileEmitter::reductionRange(int d) {
   for (const Clip &c : clips) {
     if (c.reduction != d || !isBounded(c))
       continue;
-    Value x = c.parallel < 0 ? zero : ivs[c.parallel];
-    Value first = arith::SubIOp::create(b, loc, index(c.low), mul(x, b.getIndexAttr(c.stride)));
-    Value end = addConst(first, c.extent);
-    if (c.dilation != 1) {
-      first = arith::CeilDivSIOp::create(b, loc, first, index(c.dilation));
-      end = arith::CeilDivSIOp::create(b, loc, end, index(c.dilation));
-    }
-    from = arith::MaxSIOp::create(b, loc, from, first);
-    to = arith::MinSIOp::create(b, loc, to, end);
+    std::tie(from, to) = clipped(c, c.parallel < 0 ? zero : ivs[c.parallel], {from, to});
   }
   return {from, to};
+}
+
+std::pair<Value, Value> TileEmitter::clipped(const Clip &c, Value x, std::pair<Value, Value> range) {
+  Value first = arith::SubIOp::create(b, loc, index(c.low), mul(x, b.getIndexAttr(c.stride)));
+  Value end = addConst(first, c.extent);
+  if (c.dilation != 1) {
+    first = arith::CeilDivSIOp::create(b, loc, first, index(c.dilation));
+    end = arith::CeilDivSIOp::create(b, loc, end, index(c.dilation));
+  }
+  return {arith::MaxSIOp::create(b, loc, range.first, first), arith::MinSIOp::create(b, loc, range.second, end)};
 }
 
 void TileEmitter::emitRows(size_t level, Tile tile, int d) {

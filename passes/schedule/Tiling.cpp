@@ -2,7 +2,7 @@
 //
 // The rules are stated in terms of accesses: which operand is contiguous along
 // a loop, which does not move along it.  Numbers come from the target row.
-#include "passes/schedule/Tiling.h"
+#include "passes/schedule/EmitTile.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Matchers.h"
@@ -139,7 +139,7 @@ public:
     }
     if (!nest.hasReduction())
       chooseElementwise(extent);
-    else if (!dots || !chooseDots(extent))
+    else if (!dots || (!chooseDots(extent) && !chooseWords(extent)))
       chooseReduction(extent);
     return t;
   }
@@ -365,17 +365,59 @@ private:
     t.reductions.append(dot->run);
     chooseReduction(extent);
     bool fits = t.packed == int(dot->product.b);
-    if (t.packAtRunTime && dot->run.size() > 1) {
+    if (fits && t.packAtRunTime && dot->run.size() > 1) {
       // Loops of a run are one loop of A, and several of B.
       t.dot->run = {dot->run.back()};
       t.dot->length = *nest.loops[dot->run.back()].size();
     }
+    if (fits && !t.packAtRunTime && chooseRowPanel(extent))
+      return true;
+    fits &= !dot->run.empty(); // A is not contiguous along any reduction
     bool leftOut = (dot->corrects || dot->interleaves) && llvm::any_of(nest.inputs, [](const Access &a) { return !a.windows.empty(); });
     if (fits && !leftOut)
       return true;
     t = without;
     t.wantsStoredPadding = fits;
     return false;
+  }
+
+  /// Rows of A are copied ahead of all columns, where several of these are to come. The rest of the nest then sees no
+  /// padding, and the reductions are one run.
+  bool chooseRowPanel(int64_t extent) {
+    Dot &dot = *t.dot;
+    const Access &a = nest.inputs[dot.product.a];
+    if (!dot.form->widensRows || dot.interleaves || t.tileLoop < 0 || extent < kRowPanelColumns || !staticAccess(a))
+      return false;
+    auto coeff = [&](int d) { return std::abs(*getConstantIntValue(a.coeff[d])); };
+    llvm::sort(t.reductions, [&](int x, int y) { return std::pair(coeff(y), x) < std::pair(coeff(x), y); });
+    dot.rowPanel = true;
+    dot.corrects = false;
+    dot.run = t.reductions;
+    dot.length = reductionDepth(nest);
+    int64_t stretch = contiguousFrom(nest, a, t.reductions, /*interior=*/false).second;
+    dot.wholeGroups = stretch % dot.form->group == 0 || stretch == dot.length;
+    moveLast(t.tileLoop);
+    moveLast(t.vectorLoop);
+    return true;
+  }
+  static constexpr int64_t kRowPanelColumns = 8;
+
+  /// Each channel by itself, without vectors: the halves of words of four channels are multiplied in pairs.
+  bool chooseWords(int64_t extent) {
+    IntegerProduct p = *integerProduct(nest);
+    int v = t.vectorLoop;
+    if (!isWeight(p.b))
+      std::swap(p.a, p.b), std::swap(p.unsignedA, p.unsignedB), std::swap(p.zeroA, p.zeroB);
+    if (target.dot->step != DotForm::Step::DualHalf || p.unsignedB || p.zeroB || extent % kWordColumns || !isWeight(p.b) ||
+        !nest.inputs[p.a].contiguousIn(v) || !staticAccess(nest.inputs[p.a]) || !packable(p.b, v) ||
+        llvm::any_of(t.order, [&](int d) { return d != v && nest.inputs[p.b].dependsOn(d); }))
+      return false;
+    t.words = p;
+    t.vectors = kWordColumns;
+    t.lanes = 1;
+    t.packed = p.b;
+    moveLast(v);
+    return true;
   }
 
   std::optional<Dot> dotFor(int v) {
@@ -412,7 +454,7 @@ private:
           found = true;
         }
     }
-    if (dot.run.empty())
+    if (dot.run.empty() && !dot.form->widensRows)
       return std::nullopt;
     if (dot.form->bits == 8 && dot.form->unsignedA != p.unsignedA)
       dot.flip = dot.form->unsignedA ? 128 : -128;

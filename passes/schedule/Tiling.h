@@ -12,6 +12,9 @@ namespace onnxc {
 /// Estimates take a loop for this many iterations where its extent is known at run time only.
 constexpr int64_t kUnknownExtent = 256;
 
+/// Columns that a word of 8-bit elements holds.
+constexpr unsigned kWordColumns = 4;
+
 /// A root of the form  acc + (a - zeroA) * (b - zeroB)  on 8-bit integers.
 struct IntegerProduct {
   unsigned a, b;           ///< inputs of the root
@@ -32,9 +35,19 @@ struct Dot {
   int64_t length = 1;           ///< iterations of the run
   int64_t flip = 0;             ///< the instruction sees a + flip, where it wants another sign
   bool interleaves = false;     ///< lanes differ in a too: the elements of a group come from as many vectors of a
+  bool rowPanel = false;        ///< rows of a are copied first: widened, less the zero point, 0 for padding
+  bool wholeGroups = false;     ///< what is contiguous in a begins and ends with a group of the row panel
   bool corrects = false;        ///< panels end with a row of sums of b, which takes zero point and flip out of the result
 
   int64_t paddedLength() const { return llvm::alignTo(length, form->group); }
+  /// Elements between rows, and between groups of a row, of a panel of `rows` rows.
+  int64_t rowStep() const { return wholeGroups ? int64_t(form->group) : paddedLength(); }
+  int64_t groupStep(int64_t rows) const { return wholeGroups ? rows * form->group : form->group; }
+  /// Where element i of a group stands in the row panel, and in the panel of b. Words are widened to their even and odd
+  /// bytes: those of a, where words make up its row, or else of b, which must meet.
+  int64_t placeInRow(int64_t i) const { return wholeGroups ? evenFirst(i) : i; }
+  int64_t placeInGroup(int64_t i) const { return rowPanel && !wholeGroups ? evenFirst(i) : i; }
+  int64_t evenFirst(int64_t i) const { return form->step == DotForm::Step::DualHalf ? (i & 1) << 1 | i >> 1 : i; }
 };
 
 /// How a loop nest is executed.
@@ -52,8 +65,14 @@ struct Tiling {
   llvm::SmallVector<int> order; ///< parallel loops from outside in, including both of the above
   llvm::SmallVector<int> reductions; ///< reduction loops from outside in (the horizontal one last)
   std::optional<Dot> dot;      ///< the reduction is done by dot products
+  std::optional<IntegerProduct> words; ///< four columns at a time are products of halves of words of a and b
   bool wantsStoredPadding = false; ///< dot products would do it if no padding were left out
 
+  /// What panels of the packed input hold, whose elements are `element`: weights of word columns are widened when
+  /// compiling, and stand as even and odd columns.
+  mlir::Type panelElement(mlir::Type element) const { return words ? mlir::IntegerType::get(element.getContext(), 16) : element; }
+  /// Where column j of a panel stands.
+  int64_t placeOfColumn(int64_t j) const { return words ? j / 4 * 4 + ((j & 1) << 1 | (j >> 1 & 1)) : j; }
   /// Columns of a panel of the packed input.
   int64_t width() const { return int64_t(vectors) * lanes; }
   /// Elements of a panel of the packed input per column, padding included.
@@ -83,6 +102,10 @@ struct CallFacts {
 
 /// Nullopt: no vector form pays or none is known; the op stays scalar loops.
 std::optional<Tiling> chooseTiling(LoopNest &nest, const Target &target, const CallFacts &facts);
+
+/// The innermost loops of `reductions` along which `a` is contiguous and, unless `interior`, reads no padding: the first
+/// of them, and their iterations together (1 where there are none).
+std::pair<size_t, int64_t> contiguousFrom(const LoopNest &nest, const Access &a, llvm::ArrayRef<int> reductions, bool interior);
 
 /// Kind of the reduction in a body acc' = combine(acc, f(inputs)).
 std::optional<mlir::vector::CombiningKind> combiningKind(mlir::linalg::GenericOp op);

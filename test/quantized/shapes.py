@@ -89,6 +89,13 @@ def firmware():
     return sys.modules["firmware"]
 
 
+def count_plugin(folder):
+    """The emulator's plugin that counts instructions, built in `folder`."""
+    plugin = os.path.join(folder, "count.so")
+    call(["cc", "-shared", "-fPIC", "-O2", os.path.join(os.path.dirname(HERE), "firmware", "count.c"), "-o", plugin])
+    return plugin
+
+
 def on_board(options, path, chosen, wanted, folder):
     """[{output: array} per run] of an image on an emulated board. Raises Trouble."""
     image = firmware().Image("shapes")
@@ -170,8 +177,7 @@ def main():
         parser.error(f"--only: got {', '.join(sorted(unknown))}, wanted some of {', '.join(cases.MAKERS)}")
     os.makedirs(options.work, exist_ok=True)
     if options.board:
-        options.plugin = os.path.join(options.work, "count.so")
-        call(["cc", "-shared", "-fPIC", "-O2", os.path.join(os.path.dirname(HERE), "firmware", "count.c"), "-o", options.plugin])
+        options.plugin = count_plugin(options.work)
     known = {words[1] for words in known_failures() if words[0] == "shapes"} if not (options.target or options.board) else set()
     passed = failed = skipped = 0
     rows = []

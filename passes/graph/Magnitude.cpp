@@ -1,5 +1,5 @@
 // Bounds of quantised computations, from the sums of integer products on.
-#include "passes/lower/Magnitude.h"
+#include "passes/graph/Magnitude.h"
 
 #include "dialects/onnx/ConstantData.h"
 #include "dialects/onnx/Onnx.h"
@@ -8,7 +8,7 @@
 
 using namespace mlir;
 
-namespace onnxc::lower {
+namespace onnxc::graph {
 
 /// Values this far from the bounds of integer products are not looked at.
 static constexpr unsigned kDepth = 8;
@@ -104,4 +104,4 @@ std::optional<double> magnitude(Value v) {
   return getElementTypeOrSelf(v.getType()).isF32() ? bound(v, kDepth) : std::nullopt;
 }
 
-} // namespace onnxc::lower
+} // namespace onnxc::graph

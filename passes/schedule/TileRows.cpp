@@ -1,0 +1,154 @@
+// Rows of an 8-bit operand, copied ahead of all columns that read them.
+//
+// Instructions that multiply halves want 16-bit operands. A row is widened once
+// instead of once for each column, loses its zero point on the way, and gets
+// zeros where it reads padding, so that the loop over the reduction behind it
+// is one run for all tiles.
+#include "passes/schedule/TileEmitter.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+
+namespace onnxc {
+
+/// Groups that are copied without a loop, and per iteration of one.
+static constexpr int64_t kStraightGroups = 8, kGroupsAtOnce = 4;
+
+std::pair<size_t, int64_t> contiguousFrom(const LoopNest &nest, const Access &a, ArrayRef<int> reductions, bool interior) {
+  size_t level = reductions.size();
+  int64_t length = 1;
+  auto clipped = [&](int d) { return llvm::any_of(a.windows, [&](const Window &w) { return w.coeff[d] != 0; }); };
+  while (level && (interior || !clipped(reductions[level - 1])) && getConstantIntValue(a.coeff[reductions[level - 1]]) == length)
+    length *= *nest.loops[reductions[--level]].size();
+  return {level, length};
+}
+
+/// for (iv = from; iv < to; iv += step) body(iv)
+static void counted(OpBuilder &b, Location loc, Value from, Value to, Value step, function_ref<void(Value)> body) {
+  auto f = scf::ForOp::create(b, loc, from, to, step);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(f.getBody()->getTerminator());
+  body(f.getInductionVar());
+}
+
+void TileEmitter::fillRows(unsigned count) {
+  const Operand &a = operands[t.dot->product.a];
+  rowsFilled = count;
+  int64_t scale = t.dot->groupStep(count) / t.dot->form->group;
+  auto fill = [&](bool interior) {
+    auto row = [&](Value r) {
+      Value from = t.tileLoop < 0 ? a.base : add(a.base, mul(r, a.access->coeff[t.tileLoop]));
+      fillRow(0, r, from, mul(r, b.getIndexAttr(t.dot->rowStep())), scale, interior);
+    };
+    if (count == 1)
+      return row(zero);
+    counted(b, loc, zero, index(count), index(1), row);
+  };
+  Value interior = isInterior(rowClips, count);
+  if (!interior)
+    return fill(true);
+  auto either = scf::IfOp::create(b, loc, interior, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(either.thenBlock());
+  fill(true);
+  b.setInsertionPointToStart(either.elseBlock());
+  fill(false);
+}
+
+void TileEmitter::fillRow(size_t level, Value row, Value from, Value to, int64_t scale, bool interior) {
+  const Access &a = *operands[t.dot->product.a].access;
+  auto [inner, length] = contiguousFrom(nest, a, t.reductions, interior);
+  if (level >= inner)
+    return widenRun(from, to, length);
+  int d = t.reductions[level];
+  int64_t trips = *nest.loops[d].size(), depth = 1;
+  for (int r : ArrayRef<int>(t.reductions).drop_front(level + 1))
+    depth *= *nest.loops[r].size();
+  std::pair<Value, Value> range{zero, index(trips)};
+  bool clips = false;
+  for (const Clip &c : rowClips)
+    if (c.reduction == d && !interior) {
+      Value x = c.parallel < 0 ? zero : c.parallel == t.tileLoop ? add(ivs[c.parallel], row) : ivs[c.parallel];
+      range = clipped(c, x, range);
+      clips = true;
+    }
+  auto within = [&](Value iv) { return add(to, mul(iv, b.getIndexAttr(depth * scale))); };
+  auto zeros = [&](Value first, Value end) {
+    int64_t step = t.dot->wholeGroups ? t.dot->form->group : 1;
+    Value none = arith::ConstantOp::create(b, loc, b.getZeroAttr(VectorType::get({step}, b.getI16Type())));
+    counted(b, loc, mul(first, b.getIndexAttr(depth)), mul(end, b.getIndexAttr(depth)), index(step), [&](Value k) {
+      vector::StoreOp::create(b, loc, none, rows.flat, ValueRange{add(to, mul(k, b.getIndexAttr(scale)))});
+    });
+  };
+  if (clips) { // all of it may be padding
+    Value end = index(trips);
+    range.first = arith::MinSIOp::create(b, loc, range.first, end);
+    range.second = arith::MaxSIOp::create(b, loc, range.second, range.first);
+    zeros(zero, range.first);
+  }
+  counted(b, loc, range.first, range.second, index(1),
+          [&](Value iv) { fillRow(level + 1, row, add(from, mul(iv, a.coeff[d])), within(iv), scale, interior); });
+  if (clips)
+    zeros(range.second, index(trips));
+}
+
+void TileEmitter::widenRun(Value from, Value to, int64_t count) {
+  const Dot &dot = *t.dot;
+  const Operand &a = operands[dot.product.a];
+  int64_t group = dot.form->group, step = dot.groupStep(rowsFilled), groups = count / group;
+  auto words = [&](Value source, Value target, int64_t n) {
+    for (int64_t i = 0; i < n; ++i)
+      widenGroup(addConst(source, i * group), addConst(target, i * step));
+  };
+  int64_t looped = groups > kStraightGroups ? groups / kGroupsAtOnce * kGroupsAtOnce : 0;
+  if (looped)
+    counted(b, loc, zero, index(looped), index(kGroupsAtOnce), [&](Value g) {
+      words(add(from, mul(g, b.getIndexAttr(group))), add(to, mul(g, b.getIndexAttr(step))), kGroupsAtOnce);
+    });
+  words(addConst(from, looped * group), addConst(to, looped * step), groups - looped);
+  for (int64_t i = 0; i < count % group; ++i) {
+    Value v = memref::LoadOp::create(b, loc, a.flat, ValueRange{addConst(from, groups * group + i)});
+    v = dot.product.unsignedA ? arith::ExtUIOp::create(b, loc, b.getI32Type(), v).getResult()
+                              : arith::ExtSIOp::create(b, loc, b.getI32Type(), v).getResult();
+    if (Value none = zeroPoint())
+      v = arith::SubIOp::create(b, loc, v, none);
+    memref::StoreOp::create(b, loc, arith::TruncIOp::create(b, loc, b.getI16Type(), v), rows.flat,
+                            ValueRange{addConst(to, groups * step + dot.placeInRow(i))});
+  }
+}
+
+void TileEmitter::widenGroup(Value from, Value to) {
+  const Dot &dot = *t.dot;
+  int64_t group = dot.form->group;
+  Type i32 = b.getI32Type(), i16 = b.getI16Type();
+  Value v = vector::LoadOp::create(b, loc, VectorType::get({group}, b.getI8Type()), operands[dot.product.a].flat, ValueRange{from});
+  auto type = VectorType::get({group}, i16);
+  if (dot.form->step != DotForm::Step::DualHalf) {
+    v = dot.product.unsignedA ? arith::ExtUIOp::create(b, loc, type, v).getResult() : arith::ExtSIOp::create(b, loc, type, v).getResult();
+    if (Value none = zeroPoint())
+      v = arith::SubIOp::create(b, loc, v, widen(arith::TruncIOp::create(b, loc, i16, none), group));
+    vector::StoreOp::create(b, loc, v, rows.flat, ValueRange{to});
+    return;
+  }
+  // Even and odd elements in two words.
+  v = vector::BitCastOp::create(b, loc, VectorType::get({1}, i32), v);
+  SmallVector<Value> both = halves(vector::ExtractOp::create(b, loc, v, int64_t(0)), dot.product.unsignedA, negativeHalves());
+  auto constant = [&](int64_t k) -> Value { return arith::ConstantIntOp::create(b, loc, k, 32); };
+  Value low = constant(0xffff), high = constant(int64_t(0xffff0000)), half = constant(16);
+  auto joined = [&](Value x, Value y) -> Value { return arith::OrIOp::create(b, loc, x, y); };
+  if (!dot.wholeGroups) // to the first and the last two
+    both = {joined(arith::AndIOp::create(b, loc, both[0], low), arith::ShLIOp::create(b, loc, both[1], half)),
+            joined(arith::AndIOp::create(b, loc, both[1], high), arith::ShRUIOp::create(b, loc, both[0], half))};
+  for (auto [i, pair] : llvm::enumerate(both)) {
+    Value word = vector::BroadcastOp::create(b, loc, VectorType::get({1}, i32), pair);
+    auto store = vector::StoreOp::create(b, loc, vector::BitCastOp::create(b, loc, VectorType::get({2}, i16), word), rows.flat,
+                                         ValueRange{addConst(to, 2 * int64_t(i))});
+    if (dot.wholeGroups)
+      store.setAlignmentAttr(b.getI64IntegerAttr(4));
+  }
+}
+
+} // namespace onnxc
