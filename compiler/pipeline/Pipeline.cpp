@@ -38,16 +38,23 @@ static void buildGraph(OpPassManager &pm, const PipelineOptions &options) {
   buildGraphPipeline(pm, graph);
 }
 
+/// Folds, joins and drops ops while every region has one block: to look for blocks
+/// that are never reached or alike would cost as much as the rest.
+static void cleanUp(OpPassManager &pm) {
+  GreedyRewriteConfig config;
+  config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);
+  pm.addPass(createCanonicalizerPass(config));
+  pm.addPass(createCSEPass());
+}
+
 /// linalg on tensors: clean up what lowering wrote, then make one loop of each
 /// elementwise chain.
 static void buildTensors(OpPassManager &pm, const PipelineOptions &options) {
-  pm.addPass(createCanonicalizerPass());
-  pm.addPass(createCSEPass());
+  cleanUp(pm);
   if (!options.gpus.empty())
     pm.addPass(createNarrowProductsPass()); // before fusion hides what only widens
   pm.addPass(createFuseElementwisePass());
-  pm.addPass(createCanonicalizerPass());
-  pm.addPass(createCSEPass());
+  cleanUp(pm);
   if (options.target.fma || !options.gpus.empty())
     pm.addPass(createContractMultiplyAddPass());
 }
@@ -55,8 +62,7 @@ static void buildTensors(OpPassManager &pm, const PipelineOptions &options) {
 /// Tensors -> memrefs, in place where the analysis allows it.
 static void buildBufferize(OpPassManager &pm, const PipelineOptions &options) {
   pm.addPass(createBufferizePass(options.reuse));
-  pm.addPass(createCanonicalizerPass());
-  pm.addPass(createCSEPass());
+  cleanUp(pm);
 }
 
 /// Each group of linalg ops becomes a private function; identical ones are
@@ -82,8 +88,7 @@ static void buildKernels(OpPassManager &pm, const PipelineOptions &options) {
   if (options.threads > 1)
     pm.addPass(createParallelizeKernelsPass(options.threads));
   pm.addPass(createConvertLinalgToLoopsPass());
-  pm.addPass(createCanonicalizerPass());
-  pm.addPass(createCSEPass());
+  cleanUp(pm);
 }
 
 /// The kernels of the device -> LLVM and NVVM dialects.
