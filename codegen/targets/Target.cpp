@@ -87,6 +87,7 @@ const Arch kX8664[] = {llvm::Triple::x86_64};
 const Arch kA64[] = {llvm::Triple::aarch64, llvm::Triple::aarch64_be};
 const Arch kArm[] = {llvm::Triple::arm, llvm::Triple::thumb};
 const Arch kRiscv[] = {llvm::Triple::riscv32, llvm::Triple::riscv64};
+const Arch kRiscv64[] = {llvm::Triple::riscv64};
 const Arch kWasm[] = {llvm::Triple::wasm32, llvm::Triple::wasm64};
 
 const VectorRule kVectorRules[] = {
@@ -133,6 +134,7 @@ const DotRule kDotRules[] = {
     {kA64, "dotprod", {.name = "sdot", .aLast = true, .chunk = 4, .variants = kSdot}},
     {kArm, "mve", {.name = "vmladava", .step = DotForm::Step::Reduction, .group = 16, .rows = 2, .columns = 2}},
     {kArm, "dsp", {.name = "smlad", .step = DotForm::Step::DualHalf, .bits = 16, .subtracts = true, .widensRows = true, .rows = 2, .columns = 2}},
+    {kRiscv64, "m", {.name = "mul", .step = DotForm::Step::PairedRows, .group = 1, .subtracts = true, .widensRows = true, .sumsAtOnce = 16, .rows = 4, .columns = 4}},
     {kWasm, "simd128", {.name = "i32x4.dot_i16x8_s", .group = 2, .bits = 16, .adds = false, .chunk = 4, .variants = kWasmDot}},
 };
 
@@ -304,7 +306,8 @@ bool deriveFacts(Target &target, std::string &error) {
   target.coreRegs = triple.isX86() ? (triple.isArch64Bit() ? 14 : 6) : triple.isARM() || triple.isThumb() ? 12 : 28;
   target.dot = nullptr;
   for (const DotRule &rule : kDotRules)
-    if (llvm::is_contained(rule.archs, triple.getArch()) && llvm::all_of(words(rule.features), has)) {
+    if (llvm::is_contained(rule.archs, triple.getArch()) && llvm::all_of(words(rule.features), has) &&
+        (rule.form.step != DotForm::Step::PairedRows || !target.vectorBits)) {
       target.dot = &rule.form;
       break;
     }

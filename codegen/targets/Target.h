@@ -17,6 +17,7 @@ struct DotForm {
     Intrinsic, ///< `variants`, on vectors; a word of A is the same in all lanes
     DualHalf,  ///< two products of halves of words per instruction (smlad), one sum
     Reduction, ///< one sum of a whole vector of products (vmladava)
+    PairedRows, ///< a 64-bit product adds to two sums, of two rows of A and one column
   };
   struct Variant {
     unsigned lanes;        ///< sums
@@ -33,6 +34,7 @@ struct DotForm {
   bool widensRows = false;      ///< rows of A are worth widening once, ahead of all columns
   bool aLast = false;           ///< A is the last operand of the intrinsic, of which instructions take one word
   unsigned chunk = 1;           ///< groups of A that are worth loading at once
+  unsigned sumsAtOnce = 32;     ///< steps of single sums in the body of a loop over a row panel
   unsigned rows = 0, columns = 0; ///< largest tile of single sums; 0: vectors, by the registers
   llvm::ArrayRef<Variant> variants; ///< from the widest on
 

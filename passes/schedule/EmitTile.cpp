@@ -63,7 +63,7 @@ TileEmitter::TileEmitter(LoopNest &nest, const Tiling &t, const Target &target, 
   kind = combiningKind(nest.root);
   bool copiesRows = t.dot && t.dot->rowPanel;
   if (copiesRows) {
-    auto type = MemRefType::get({t.tile * t.dot->paddedLength()}, b.getI16Type());
+    auto type = MemRefType::get({t.dot->panelRows(t.tile) * t.dot->paddedLength()}, b.getIntegerType(t.dot->panelBits()));
     auto scratch = memref::AllocOp::create(b, loc, type, b.getI64IntegerAttr(64));
     scratch->setAttr(kScratchAttr, b.getUnitAttr());
     rows.flat = scratch;
@@ -243,9 +243,13 @@ void TileEmitter::emitTile(Tile tile) {
     tileLanes = tile.lanes;
     for (Point &p : points)
       accs.push_back(dotInitial(p, tile.lanes));
-    accs = emitReductions(0, points, accs, tile.lanes);
-    for (Value &acc : accs)
-      acc = dotResult(acc, tile.lanes);
+    if (t.dot->paired()) {
+      accs = emitPairedRows(tile, points, accs);
+    } else {
+      accs = emitReductions(0, points, accs, tile.lanes);
+      for (Value &acc : accs)
+        acc = dotResult(acc, tile.lanes);
+    }
   } else {
     for (Point &p : points)
       accs.push_back(initial(p, tile.lanes));

@@ -18,8 +18,6 @@ using Step = DotForm::Step;
 
 /// A long run is done in steps of so many groups.
 static constexpr int64_t kGroupUnroll = 4;
-/// Tiles on a row panel, of which a kernel has few, do as many; and so many without a loop.
-static constexpr int64_t kGroupsOfRow = 8;
 
 Value TileEmitter::intrinsic(StringRef name, Type type, ArrayRef<Value> args) {
   return LLVM::CallIntrinsicOp::create(b, loc, type, b.getStringAttr(name), ValueRange(args)).getResult(0);
@@ -119,8 +117,13 @@ Value TileEmitter::negativeHalves() {
 SmallVector<Value> TileEmitter::rowA(unsigned row, int64_t step, unsigned sums) {
   const DotForm &form = *t.dot->form;
   Type i16 = b.getI16Type(), i32 = b.getI32Type();
-  Value at = addConst(rows.base, step * t.dot->groupStep(rowsFilled) + row * t.dot->rowStep());
+  Value at = addConst(rows.base, step * t.dot->groupStep(rowsFilled) + (t.dot->paired() ? row / 2 : row) * t.dot->rowStep());
   SmallVector<Value> out;
+  if (t.dot->paired()) {
+    auto pair = memref::LoadOp::create(b, loc, rows.flat, ValueRange{at});
+    pair.setAlignmentAttr(b.getI64IntegerAttr(8)); // more than the type's own
+    return {pair};
+  }
   for (int64_t i = 0; i < int64_t(form.group) / 2; ++i) {
     auto pair = vector::LoadOp::create(b, loc, VectorType::get({2}, i16), rows.flat, ValueRange{addConst(at, 2 * i)});
     pair.setAlignmentAttr(b.getI64IntegerAttr(4));
@@ -221,6 +224,8 @@ SmallVector<Value> TileEmitter::dotB(int64_t step, int64_t lane, unsigned sums) 
   Operand &o = operands[t.packed];
   int64_t count = int64_t(sums) * form.group;
   Value at = addConst(o.base, step * form.group * t.width() + lane * form.group);
+  if (form.step == Step::PairedRows)
+    return {arith::ExtSIOp::create(b, loc, b.getI64Type(), memref::LoadOp::create(b, loc, o.flat, ValueRange{at}))};
   auto load = vector::LoadOp::create(b, loc, VectorType::get({count}, b.getI8Type()), o.flat, ValueRange{at});
   Value v = load;
   if (form.step == Step::DualHalf) {
@@ -246,6 +251,8 @@ Value TileEmitter::dotStep(ArrayRef<Value> a, ArrayRef<Value> w, Value acc) {
     Value no = arith::ConstantIntOp::create(b, loc, 0, 32);
     return intrinsic("llvm.arm.mve.vmldava.v16i8", type, {no, no, no, acc, a[0], w[0]});
   }
+  case Step::PairedRows:
+    return arith::AddIOp::create(b, loc, acc, arith::MulIOp::create(b, loc, a[0], w[0]));
   case Step::Intrinsic:
     break;
   }
@@ -253,6 +260,38 @@ Value TileEmitter::dotStep(ArrayRef<Value> a, ArrayRef<Value> w, Value acc) {
   if (form.adds)
     return intrinsic(name, type, form.aLast ? ArrayRef<Value>{acc, w[0], a[0]} : ArrayRef<Value>{acc, a[0], w[0]});
   return arith::AddIOp::create(b, loc, acc, intrinsic(name, type, {a[0], w[0]}));
+}
+
+SmallVector<Value> TileEmitter::emitPairedRows(Tile tile, ArrayRef<Point> points, ArrayRef<Value> accs) {
+  Type i64 = b.getI64Type(), i32 = b.getI32Type();
+  Value half = arith::ConstantIntOp::create(b, loc, i64, 32);
+  SmallVector<Point> pairs;
+  SmallVector<Value> sums;
+  for (auto [i, p] : llvm::enumerate(points)) {
+    if (p.row % 2)
+      continue;
+    Value sum = arith::ExtSIOp::create(b, loc, i64, accs[i]);
+    if (p.row + 1 < tile.rows) {
+      Value high = arith::ExtSIOp::create(b, loc, i64, accs[i + tile.vectors]);
+      sum = arith::AddIOp::create(b, loc, sum, arith::ShLIOp::create(b, loc, high, half));
+    }
+    pairs.push_back(p);
+    sums.push_back(sum);
+  }
+  sums = emitDotReductions(0, pairs, sums);
+  SmallVector<Value> out(accs.size());
+  size_t next = 0;
+  for (auto [i, p] : llvm::enumerate(points)) {
+    if (p.row % 2)
+      continue;
+    Value sum = sums[next++], low = arith::TruncIOp::create(b, loc, i32, sum);
+    out[i] = low;
+    if (p.row + 1 < tile.rows) {
+      Value high = arith::SubIOp::create(b, loc, sum, arith::ExtSIOp::create(b, loc, i64, low));
+      out[i + tile.vectors] = arith::TruncIOp::create(b, loc, i32, arith::ShRSIOp::create(b, loc, high, half));
+    }
+  }
+  return out;
 }
 
 void TileEmitter::wordStep(const Point &p, MutableArrayRef<Value> accs) {
@@ -328,7 +367,8 @@ SmallVector<Value> TileEmitter::emitDotReductions(size_t level, ArrayRef<Point> 
     full = groups;
     rest = 0;
   }
-  if (groups * int64_t(accs.size()) <= most || (dot.rowPanel && groups <= kGroupsOfRow))
+  int64_t atOnce = std::max<int64_t>(2, dot.form->sumsAtOnce / accs.size());
+  if (groups * int64_t(accs.size()) <= most || (dot.rowPanel && groups <= atOnce))
     return emitDots(groups, rest, points, accs);
   auto moveTo = [&](Value position) {
     if (dot.rowPanel)
@@ -339,7 +379,7 @@ SmallVector<Value> TileEmitter::emitDotReductions(size_t level, ArrayRef<Point> 
   };
   int64_t step = kGroupUnroll * int64_t(accs.size()) <= most && full >= 2 * kGroupUnroll ? kGroupUnroll : 1;
   if (dot.rowPanel)
-    for (int64_t n = step = kGroupsOfRow; n >= kGroupUnroll; --n)
+    for (int64_t n = step = atOnce; n > atOnce / 2; --n)
       if (full % n < full % step)
         step = n;
   int64_t looped = full / step * step;

@@ -112,11 +112,12 @@ private:
   /// Copies `rows` rows of A from where it stands, all reductions of each: [depth / group][rows][group] or [rows][depth].
   void fillRows(unsigned rows);
   /// The reductions from `level` on of row `row`, from element `from` of A to `to` of the panel.
-  void fillRow(size_t level, Value row, Value from, Value to, int64_t scale, bool interior);
-  /// `count` neighbours.
-  void widenRun(Value from, Value to, int64_t count);
-  /// One group.
-  void widenGroup(Value from, Value to);
+  void fillRow(size_t level, Value row, Value from, Value to, int64_t scale, bool interior, bool upper);
+  /// `count` neighbours; `upper`: of the second row of a pair.
+  void widenRun(Value from, Value to, int64_t count, bool upper);
+  /// A word or vector of `count` elements, and one element.
+  void widenUnit(Value from, Value to, int64_t count);
+  void widenElement(Value from, Value to, bool upper);
 
   // ---- dot products
   /// Sums per instruction for a tile of `lanes`: at least as many.
@@ -144,6 +145,8 @@ private:
   /// The zero point's negative as a pair of halves; null: 0.
   Value negativeHalves();
   Value dotStep(ArrayRef<Value> a, ArrayRef<Value> b, Value acc);
+  /// The reductions of a tile with the sums of two rows in one: low + high * 2^32.
+  SmallVector<Value> emitPairedRows(Tile tile, ArrayRef<Point> points, ArrayRef<Value> accs);
   /// One step of the reductions at every point; columns of words together.
   void stepAll(ArrayRef<Point> points, ArrayRef<std::pair<int, int64_t>> at, llvm::MutableArrayRef<Value> accs, unsigned lanes, LoadCache *cache);
   /// The four sums of the columns from `p` on.

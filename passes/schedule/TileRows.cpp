@@ -14,8 +14,8 @@ using namespace mlir;
 
 namespace onnxc {
 
-/// Groups that are copied without a loop, and per iteration of one.
-static constexpr int64_t kStraightGroups = 8, kGroupsAtOnce = 4;
+/// Words or vectors that are copied without a loop, and per iteration of one.
+static constexpr int64_t kStraightUnits = 8, kUnitsAtOnce = 4;
 
 std::pair<size_t, int64_t> contiguousFrom(const LoopNest &nest, const Access &a, ArrayRef<int> reductions, bool interior) {
   size_t level = reductions.size();
@@ -38,14 +38,25 @@ void TileEmitter::fillRows(unsigned count) {
   const Operand &a = operands[t.dot->product.a];
   rowsFilled = count;
   int64_t scale = t.dot->groupStep(count) / t.dot->form->group;
+  unsigned together = t.dot->paired() ? 2 : 1;
   auto fill = [&](bool interior) {
-    auto row = [&](Value r) {
-      Value from = t.tileLoop < 0 ? a.base : add(a.base, mul(r, a.access->coeff[t.tileLoop]));
-      fillRow(0, r, from, mul(r, b.getIndexAttr(t.dot->rowStep())), scale, interior);
+    /// Row `r` * together + `upper`.
+    auto row = [&](Value r, bool upper) {
+      Value source = addConst(mul(r, b.getIndexAttr(together)), upper);
+      Value from = t.tileLoop < 0 ? a.base : add(a.base, mul(source, a.access->coeff[t.tileLoop]));
+      fillRow(0, source, from, mul(r, b.getIndexAttr(t.dot->rowStep())), scale, interior, upper);
     };
-    if (count == 1)
-      return row(zero);
-    counted(b, loc, zero, index(count), index(1), row);
+    auto rowsOf = [&](Value r) {
+      for (unsigned i = 0; i < together; ++i)
+        row(r, i);
+    };
+    unsigned whole = count / together;
+    if (whole == 1)
+      rowsOf(zero);
+    else if (whole)
+      counted(b, loc, zero, index(whole), index(1), rowsOf);
+    if (count % together)
+      row(index(whole), false);
   };
   Value interior = isInterior(rowClips, count);
   if (!interior)
@@ -58,11 +69,11 @@ void TileEmitter::fillRows(unsigned count) {
   fill(false);
 }
 
-void TileEmitter::fillRow(size_t level, Value row, Value from, Value to, int64_t scale, bool interior) {
+void TileEmitter::fillRow(size_t level, Value row, Value from, Value to, int64_t scale, bool interior, bool upper) {
   const Access &a = *operands[t.dot->product.a].access;
   auto [inner, length] = contiguousFrom(nest, a, t.reductions, interior);
   if (level >= inner)
-    return widenRun(from, to, length);
+    return widenRun(from, to, length, upper);
   int d = t.reductions[level];
   int64_t trips = *nest.loops[d].size(), depth = 1;
   for (int r : ArrayRef<int>(t.reductions).drop_front(level + 1))
@@ -77,8 +88,10 @@ void TileEmitter::fillRow(size_t level, Value row, Value from, Value to, int64_t
     }
   auto within = [&](Value iv) { return add(to, mul(iv, b.getIndexAttr(depth * scale))); };
   auto zeros = [&](Value first, Value end) {
+    if (upper)
+      return; // the first row of the pair left zeros
     int64_t step = t.dot->wholeGroups ? t.dot->form->group : 1;
-    Value none = arith::ConstantOp::create(b, loc, b.getZeroAttr(VectorType::get({step}, b.getI16Type())));
+    Value none = arith::ConstantOp::create(b, loc, b.getZeroAttr(VectorType::get({step}, b.getIntegerType(t.dot->panelBits()))));
     counted(b, loc, mul(first, b.getIndexAttr(depth)), mul(end, b.getIndexAttr(depth)), index(step), [&](Value k) {
       vector::StoreOp::create(b, loc, none, rows.flat, ValueRange{add(to, mul(k, b.getIndexAttr(scale)))});
     });
@@ -90,46 +103,64 @@ void TileEmitter::fillRow(size_t level, Value row, Value from, Value to, int64_t
     zeros(zero, range.first);
   }
   counted(b, loc, range.first, range.second, index(1),
-          [&](Value iv) { fillRow(level + 1, row, add(from, mul(iv, a.coeff[d])), within(iv), scale, interior); });
+          [&](Value iv) { fillRow(level + 1, row, add(from, mul(iv, a.coeff[d])), within(iv), scale, interior, upper); });
   if (clips)
     zeros(range.second, index(trips));
 }
 
-void TileEmitter::widenRun(Value from, Value to, int64_t count) {
+void TileEmitter::widenRun(Value from, Value to, int64_t count, bool upper) {
   const Dot &dot = *t.dot;
-  const Operand &a = operands[dot.product.a];
-  int64_t group = dot.form->group, step = dot.groupStep(rowsFilled), groups = count / group;
-  auto words = [&](Value source, Value target, int64_t n) {
+  int64_t group = dot.form->group, unit = dot.form->step == DotForm::Step::Intrinsic ? target.lanes(16) : group;
+  int64_t step = dot.groupStep(rowsFilled) / group * unit, units = count / unit;
+  auto widenUnits = [&](Value source, Value place, int64_t n) {
     for (int64_t i = 0; i < n; ++i)
-      widenGroup(addConst(source, i * group), addConst(target, i * step));
+      if (dot.paired())
+        widenElement(addConst(source, i), addConst(place, i * step), upper);
+      else
+        widenUnit(addConst(source, i * unit), addConst(place, i * step), unit);
   };
-  int64_t looped = groups > kStraightGroups ? groups / kGroupsAtOnce * kGroupsAtOnce : 0;
+  int64_t looped = units > kStraightUnits ? units / kUnitsAtOnce * kUnitsAtOnce : 0;
   if (looped)
-    counted(b, loc, zero, index(looped), index(kGroupsAtOnce), [&](Value g) {
-      words(add(from, mul(g, b.getIndexAttr(group))), add(to, mul(g, b.getIndexAttr(step))), kGroupsAtOnce);
+    counted(b, loc, zero, index(looped), index(kUnitsAtOnce), [&](Value n) {
+      widenUnits(add(from, mul(n, b.getIndexAttr(unit))), add(to, mul(n, b.getIndexAttr(step))), kUnitsAtOnce);
     });
-  words(addConst(from, looped * group), addConst(to, looped * step), groups - looped);
-  for (int64_t i = 0; i < count % group; ++i) {
-    Value v = memref::LoadOp::create(b, loc, a.flat, ValueRange{addConst(from, groups * group + i)});
-    v = dot.product.unsignedA ? arith::ExtUIOp::create(b, loc, b.getI32Type(), v).getResult()
-                              : arith::ExtSIOp::create(b, loc, b.getI32Type(), v).getResult();
-    if (Value none = zeroPoint())
-      v = arith::SubIOp::create(b, loc, v, none);
-    memref::StoreOp::create(b, loc, arith::TruncIOp::create(b, loc, b.getI16Type(), v), rows.flat,
-                            ValueRange{addConst(to, groups * step + dot.placeInRow(i))});
-  }
+  widenUnits(addConst(from, looped * unit), addConst(to, looped * step), units - looped);
+  for (int64_t i = 0; i < count % unit; ++i)
+    widenElement(addConst(from, units * unit + i), addConst(to, units * step + dot.placeInRow(i)), false);
 }
 
-void TileEmitter::widenGroup(Value from, Value to) {
+void TileEmitter::widenElement(Value from, Value to, bool upper) {
   const Dot &dot = *t.dot;
-  int64_t group = dot.form->group;
+  Type i32 = b.getI32Type(), element = b.getIntegerType(dot.panelBits());
+  Value v = memref::LoadOp::create(b, loc, operands[dot.product.a].flat, ValueRange{from});
+  v = dot.product.unsignedA ? arith::ExtUIOp::create(b, loc, i32, v).getResult() : arith::ExtSIOp::create(b, loc, i32, v).getResult();
+  if (Value none = zeroPoint())
+    v = arith::SubIOp::create(b, loc, v, none);
+  if (!dot.paired()) {
+    v = arith::TruncIOp::create(b, loc, element, v);
+  } else {
+    v = arith::ExtSIOp::create(b, loc, element, v);
+    if (upper) {
+      v = arith::ShLIOp::create(b, loc, v, arith::ConstantIntOp::create(b, loc, element, 32));
+      auto lower = memref::LoadOp::create(b, loc, rows.flat, ValueRange{to});
+      lower.setAlignmentAttr(b.getI64IntegerAttr(8));
+      v = arith::AddIOp::create(b, loc, lower, v);
+    }
+  }
+  auto store = memref::StoreOp::create(b, loc, v, rows.flat, ValueRange{to});
+  if (dot.paired())
+    store.setAlignmentAttr(b.getI64IntegerAttr(8));
+}
+
+void TileEmitter::widenUnit(Value from, Value to, int64_t count) {
+  const Dot &dot = *t.dot;
   Type i32 = b.getI32Type(), i16 = b.getI16Type();
-  Value v = vector::LoadOp::create(b, loc, VectorType::get({group}, b.getI8Type()), operands[dot.product.a].flat, ValueRange{from});
-  auto type = VectorType::get({group}, i16);
+  Value v = vector::LoadOp::create(b, loc, VectorType::get({count}, b.getI8Type()), operands[dot.product.a].flat, ValueRange{from});
+  auto type = VectorType::get({count}, i16);
   if (dot.form->step != DotForm::Step::DualHalf) {
     v = dot.product.unsignedA ? arith::ExtUIOp::create(b, loc, type, v).getResult() : arith::ExtSIOp::create(b, loc, type, v).getResult();
     if (Value none = zeroPoint())
-      v = arith::SubIOp::create(b, loc, v, widen(arith::TruncIOp::create(b, loc, i16, none), group));
+      v = arith::SubIOp::create(b, loc, v, widen(arith::TruncIOp::create(b, loc, i16, none), count));
     vector::StoreOp::create(b, loc, v, rows.flat, ValueRange{to});
     return;
   }

@@ -324,7 +324,7 @@ private:
   void chooseTileShape(int64_t extent, int64_t rows, unsigned regs) {
     auto rowsFor = [&](unsigned vectors) {
       unsigned fit = (regs - vectors - 2) / vectors;
-      if (t.dot && t.dot->form->chunk > 1) // a row's words stay in a register
+      if (t.dot && t.dot->form->chunk > 1 && !t.dot->form->widensRows) // a row's words stay in a register
         fit = (regs - vectors - 1) / (vectors + 1);
       unsigned limit = std::min<int64_t>(std::max(1u, fit), rows);
       // A remainder is a second copy of the tile, which flash has no room for.
@@ -372,7 +372,8 @@ private:
     }
     if (fits && !t.packAtRunTime && chooseRowPanel(extent))
       return true;
-    fits &= !dot->run.empty(); // A is not contiguous along any reduction
+    // Otherwise A is to be contiguous along some reduction.
+    fits &= !dot->run.empty() && !dot->paired();
     bool leftOut = (dot->corrects || dot->interleaves) && llvm::any_of(nest.inputs, [](const Access &a) { return !a.windows.empty(); });
     if (fits && !leftOut)
       return true;
@@ -394,8 +395,9 @@ private:
     dot.corrects = false;
     dot.run = t.reductions;
     dot.length = reductionDepth(nest);
+    // Vectors are widened to neighbours, words to where the groups of all rows lie together.
     int64_t stretch = contiguousFrom(nest, a, t.reductions, /*interior=*/false).second;
-    dot.wholeGroups = stretch % dot.form->group == 0 || stretch == dot.length;
+    dot.wholeGroups = dot.form->step != DotForm::Step::Intrinsic && (stretch % dot.form->group == 0 || stretch == dot.length);
     moveLast(t.tileLoop);
     moveLast(t.vectorLoop);
     return true;

@@ -42,7 +42,11 @@ struct Dot {
   int64_t paddedLength() const { return llvm::alignTo(length, form->group); }
   /// Elements between rows, and between groups of a row, of a panel of `rows` rows.
   int64_t rowStep() const { return wholeGroups ? int64_t(form->group) : paddedLength(); }
-  int64_t groupStep(int64_t rows) const { return wholeGroups ? rows * form->group : form->group; }
+  int64_t groupStep(int64_t rows) const { return wholeGroups ? panelRows(rows) * form->group : form->group; }
+  /// Rows of the panel that `rows` rows of a become, and the bits of its elements.
+  bool paired() const { return form->step == DotForm::Step::PairedRows; }
+  int64_t panelRows(int64_t rows) const { return paired() ? (rows + 1) / 2 : rows; }
+  unsigned panelBits() const { return paired() ? 64 : 16; }
   /// Where element i of a group stands in the row panel, and in the panel of b. Words are widened to their even and odd
   /// bytes: those of a, where words make up its row, or else of b, which must meet.
   int64_t placeInRow(int64_t i) const { return wholeGroups ? evenFirst(i) : i; }
