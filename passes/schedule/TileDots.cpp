@@ -338,7 +338,7 @@ SmallVector<Value> TileEmitter::emitDotReductions(size_t level, ArrayRef<Point> 
   const Dot &dot = *t.dot;
   if (dot.interleaves)
     return emitInterleaved(points, accs);
-  int64_t group = dot.form->group, groups = dot.paddedLength() / group, most = 2 * target.unrollOps;
+  int64_t group = dot.form->group, groups = dot.paddedLength() / group, most = target.unrollOps;
   size_t runLevel = t.reductions.size() - dot.run.size();
   if (level < runLevel) {
     int d = t.reductions[level];
@@ -368,7 +368,7 @@ SmallVector<Value> TileEmitter::emitDotReductions(size_t level, ArrayRef<Point> 
     rest = 0;
   }
   int64_t atOnce = std::max<int64_t>(2, dot.form->sumsAtOnce / accs.size());
-  if (groups * int64_t(accs.size()) <= most || (dot.rowPanel && groups <= atOnce))
+  if (dot.rowPanel ? groups <= atOnce : groups * int64_t(accs.size()) <= most)
     return emitDots(groups, rest, points, accs);
   auto moveTo = [&](Value position) {
     if (dot.rowPanel)
