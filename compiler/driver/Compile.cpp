@@ -195,6 +195,7 @@ public:
     pipeline.foldBytes = int64_t(options.limits.foldBytes);
     pipeline.separateBuffers = !options.sanitize.empty();
     pipeline.reuse = options.reuse;
+    pipeline.leastMemory = target.bareMetal || options.ramBudget;
     pipeline.clampIndices = options.clampIndices;
     bool stageFilesOk = true;
     pipeline.beforeStage = [&](llvm::StringRef stage) { begin(stage); };

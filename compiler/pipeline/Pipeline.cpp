@@ -65,6 +65,11 @@ static void buildBufferize(OpPassManager &pm, const PipelineOptions &options) {
   cleanUp(pm);
 }
 
+/// One thread goes through a kernel in the order that the planner of memory sees.
+static bool overlapsBuffers(const PipelineOptions &options) {
+  return options.leastMemory && options.reuse && options.threads == 1 && options.gpus.empty() && !options.separateBuffers;
+}
+
 /// Each group of linalg ops becomes a private function; identical ones are
 /// shared. Then every function is tiled and vectorised by itself.
 static void buildKernels(OpPassManager &pm, const PipelineOptions &options) {
@@ -81,7 +86,7 @@ static void buildKernels(OpPassManager &pm, const PipelineOptions &options) {
   if (options.reuse)
     pm.addPass(createReuseDeadInputsPass());
   if (options.optLevel > 0)
-    pm.addPass(createScheduleKernelsPass(options.target));
+    pm.addPass(createScheduleKernelsPass(options.target, /*bothWays=*/overlapsBuffers(options)));
   // Because what scheduling kept of the temporaries must not be allocated at each call.
   pm.addPass(createHoistTemporariesPass());
   // After it, because scratch grows with the number of threads; before the clean-up, which may merge loops.
@@ -267,7 +272,8 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
     if (auto reason = op->getAttrOfType<StringAttr>(kFallbackAttr))
       report.fallbacks.push_back({nodeName(op->getLoc()), reason.getValue().str()});
   });
-  ArenaPlan plan = planArena(main, {options.target.indexBits, options.ioInArena, options.separateBuffers, report.inputRanges, options.reuse});
+  ArenaPlan plan = planArena(main, {options.target.indexBits, options.ioInArena, options.separateBuffers, report.inputRanges,
+                                    options.reuse, overlapsBuffers(options)});
   if (options.threads > 1)
     passFrame(main);
   report.arenaBytes = plan.bytes;

@@ -29,6 +29,7 @@ struct PipelineOptions {
   bool ioInArena = false; ///< static inputs and outputs have their place in the arena
   int64_t foldBytes = kFoldBytes; ///< see createFoldConstantsPass
   bool separateBuffers = false; ///< see ArenaOptions
+  bool leastMemory = false; ///< memory is short: input and output of a kernel overlap, for which kernels may run backwards
   bool reuse = true;      ///< in place, views, layouts of our choice, shared memory; false: copies, to find a fault of these
   /// Called around each stage with its name; for --dump-stages, --verbose and messages.
   std::function<void(llvm::StringRef stage)> beforeStage;

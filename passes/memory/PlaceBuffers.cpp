@@ -1,6 +1,7 @@
 // Offsets for buffers whose lifetimes are known.
 #include "passes/memory/PlaceBuffers.h"
 
+#include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/MathExtras.h"
@@ -15,7 +16,12 @@ namespace {
 
 class Search {
 public:
-  Search(ArrayRef<Lifetime> buffers, int64_t enough) : buffers(buffers), enough(enough), neighbours(buffers.size()) {
+  Search(ArrayRef<Lifetime> buffers, int64_t enough, ArrayRef<Overlap> overlaps)
+      : buffers(buffers), overlaps(overlaps), enough(enough), neighbours(buffers.size()) {
+    for (auto [k, o] : llvm::enumerate(overlaps)) {
+      between[{o.input, o.output}] = k;
+      backwards.resize(std::max<size_t>(backwards.size(), o.kernel + 1));
+    }
     // Neighbours by a sweep: pairs are few compared with all pairs.
     SmallVector<int> byFirst = order([&](int i) { return buffers[i].first; });
     SmallVector<int> alive;
@@ -44,13 +50,17 @@ public:
         }),
     };
     SmallVector<int> now;
-    for (auto &start : starts) {
+    auto tryOrder = [&](const SmallVector<int> &start) {
       Placement p = place(start);
       if (best.offsets.empty() || p.bytes < best.bytes) {
         best = std::move(p);
         now = start;
       }
-    }
+    };
+    for (auto &start : starts)
+      tryOrder(start);
+    tryDirections(tryOrder);
+    backwards = best.backwards;
     improve(now);
     return best;
   }
@@ -63,23 +73,64 @@ private:
     return result;
   }
 
+  /// Turns kernels round, one by one, as long as that helps. What lies lowest wherever two overlap is placed first.
+  void tryDirections(llvm::function_ref<void(const SmallVector<int> &)> tryOrder) {
+    auto lowFirst = [&] {
+      SmallVector<int> higher(buffers.size());
+      for (const Overlap &o : overlaps) {
+        bool down = o.below[backwards[o.kernel]] < o.above[backwards[o.kernel]];
+        ++higher[down ? o.input : o.output];
+        --higher[down ? o.output : o.input];
+      }
+      tryOrder(order([&](int i) { return std::pair(higher[i], -buffers[i].bytes); }));
+    };
+    lowFirst();
+    for (bool better = true; better && best.bytes > enough;) {
+      better = false;
+      for (size_t k = 0; k < backwards.size(); ++k) {
+        int64_t before = best.bytes;
+        backwards[k] = !backwards[k];
+        lowFirst();
+        if (best.bytes < before)
+          better = true;
+        else
+          backwards[k] = !backwards[k];
+      }
+    }
+  }
+
+  /// Buffer i may not start within (first, second) where j lies at `at`.
+  std::pair<int64_t, int64_t> forbidden(int i, int j, int64_t at) {
+    auto overlap = [&](int input, int output) -> const Overlap * {
+      auto it = between.find({unsigned(input), unsigned(output)});
+      return it == between.end() ? nullptr : &overlaps[it->second];
+    };
+    if (const Overlap *o = overlap(/*input=*/j, /*output=*/i))
+      return {at - std::min(o->below[backwards[o->kernel]], buffers[i].bytes), at + std::min(o->above[backwards[o->kernel]], buffers[j].bytes)};
+    if (const Overlap *o = overlap(/*input=*/i, /*output=*/j))
+      return {at - std::min(o->above[backwards[o->kernel]], buffers[i].bytes), at + std::min(o->below[backwards[o->kernel]], buffers[j].bytes)};
+    return {at - buffers[i].bytes, at + buffers[j].bytes};
+  }
+
   /// First fit in this order.
   Placement place(ArrayRef<int> sequence) {
     Placement p;
     p.offsets.assign(buffers.size(), -1);
+    p.backwards = backwards;
     SmallVector<std::pair<int64_t, int64_t>> taken;
     for (int i : sequence) {
       taken.clear();
       for (int j : neighbours[i])
         if (p.offsets[j] >= 0)
-          taken.push_back({p.offsets[j], p.offsets[j] + buffers[j].bytes});
+          taken.push_back(forbidden(i, j, p.offsets[j]));
       work += neighbours[i].size() + 1;
       llvm::sort(taken);
       int64_t at = 0;
       for (auto [from, to] : taken) {
-        if (from - at >= buffers[i].bytes)
+        if (from >= at)
           break;
-        at = std::max(at, int64_t(llvm::alignTo(to, buffers[i].align)));
+        if (to > at)
+          at = int64_t(llvm::alignTo(to, buffers[i].align));
       }
       p.offsets[i] = at;
       p.bytes = std::max(p.bytes, at + buffers[i].bytes);
@@ -88,13 +139,28 @@ private:
   }
 
   /// Moves a buffer that reaches to the top, or one beside it, to an earlier
-  /// place in the order. Keeps what is not worse.
+  /// place in the order, or turns a kernel round. Keeps what is not worse.
   void improve(SmallVector<int> sequence) {
     constexpr int64_t kWork = 4'000'000;
     std::minstd_rand random(1);
     int64_t bytes = best.bytes;
     Placement current = best;
     while (best.bytes > enough && work < kWork && sequence.size() > 1) {
+      if (!backwards.empty() && random() % 8 == 0) {
+        size_t k = random() % backwards.size();
+        backwards[k] = !backwards[k];
+        Placement p = place(sequence);
+        work += int64_t(sequence.size());
+        if (p.bytes > bytes) {
+          backwards[k] = !backwards[k];
+          continue;
+        }
+        bytes = p.bytes;
+        current = p;
+        if (p.bytes < best.bytes)
+          best = std::move(p);
+        continue;
+      }
       SmallVector<int> top;
       for (size_t k = 0; k < sequence.size(); ++k)
         if (current.offsets[sequence[k]] + buffers[sequence[k]].bytes == current.bytes)
@@ -121,6 +187,9 @@ private:
   }
 
   ArrayRef<Lifetime> buffers;
+  ArrayRef<Overlap> overlaps;
+  llvm::DenseMap<std::pair<unsigned, unsigned>, size_t> between; ///< overlaps by input and output
+  std::vector<bool> backwards;                                   ///< direction of each kernel
   int64_t enough, work = 0;
   std::vector<SmallVector<int>> neighbours;
   Placement best;
@@ -128,10 +197,10 @@ private:
 
 } // namespace
 
-Placement placeBuffers(ArrayRef<Lifetime> buffers, int64_t enough) {
+Placement placeBuffers(ArrayRef<Lifetime> buffers, int64_t enough, ArrayRef<Overlap> overlaps) {
   if (buffers.empty())
     return {};
-  return Search(buffers, enough).run();
+  return Search(buffers, enough, overlaps).run();
 }
 
 } // namespace onnxc

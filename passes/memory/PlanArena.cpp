@@ -10,6 +10,7 @@
 // these are multiples of the same product of dims (a batch, mostly): offsets
 // are in units of that product, and one allocation holds them all.
 #include "passes/memory/PlanArena.h"
+#include "passes/memory/KernelOverlaps.h"
 #include "passes/memory/PlaceBuffers.h"
 #include "passes/schedule/gpu/Gpu.h"
 #include "dialects/rt/NodeName.h"
@@ -214,8 +215,29 @@ static void keepForever(MutableArrayRef<Buffer> buffers, const Positions &positi
   }
 }
 
-/// Sets what is alive when most is, and how much that is.
-static void findPeak(ArrayRef<Buffer> buffers, ArenaPlan &plan) {
+/// The bytes that input and output of a kernel may share, at most.
+static int64_t shared(const Overlap &o, ArrayRef<Buffer> buffers) {
+  int64_t in = buffers[o.input].bytes, out = buffers[o.output].bytes, extent = in + out;
+  for (int direction : {0, 1}) {
+    extent = std::min(extent, std::max(out, o.below[direction] + in));
+    extent = std::min(extent, std::max(in, o.above[direction] + out));
+  }
+  return in + out - extent;
+}
+
+/// Sets what is alive when most is, and how much that is, less what `overlaps` spare.
+static void findPeak(ArrayRef<Buffer> buffers, ArrayRef<Overlap> overlaps, ArenaPlan &plan) {
+  auto spared = [&](int64_t at) {
+    DenseMap<unsigned, int64_t> ofOutput;
+    int64_t sum = 0;
+    for (const Overlap &o : overlaps)
+      if (buffers[o.output].first <= at && at <= buffers[o.input].last) {
+        int64_t &bytes = ofOutput[o.output], more = std::min(bytes + shared(o, buffers), buffers[o.output].bytes) - bytes;
+        bytes += more;
+        sum += more;
+      }
+    return sum;
+  };
   SmallVector<const Buffer *> byFirst;
   for (const Buffer &b : buffers)
     byFirst.push_back(&b);
@@ -224,13 +246,15 @@ static void findPeak(ArrayRef<Buffer> buffers, ArenaPlan &plan) {
   std::priority_queue<const Buffer *, std::vector<const Buffer *>, decltype(endsLater)> alive(endsLater);
   const Buffer *most = nullptr;
   int64_t live = 0;
-  for (const Buffer *b : byFirst) {
+  for (auto [i, b] : llvm::enumerate(byFirst)) {
     for (; !alive.empty() && alive.top()->last < b->first; alive.pop())
       live -= alive.top()->bytes;
     alive.push(b);
     live += b->bytes;
-    if (live > plan.lowerBound) {
-      plan.lowerBound = live;
+    if (i + 1 < byFirst.size() && byFirst[i + 1]->first == b->first)
+      continue; // born together
+    if (int64_t needed = live - spared(b->first); needed > plan.lowerBound) {
+      plan.lowerBound = needed;
       most = b;
     }
   }
@@ -241,13 +265,18 @@ static void findPeak(ArrayRef<Buffer> buffers, ArenaPlan &plan) {
       plan.peak.push_back({c.value.getLoc(), c.bytes});
 }
 
-/// Buffers start at multiples of `align`, or of their size where that is less, but of `leastAlign`.
-static void place(MutableArrayRef<Buffer> buffers, int64_t align, int64_t leastAlign, ArenaPlan &plan) {
+/// Buffers start at multiples of `align`, or of their size where that is less, but of `leastAlign`. Kernels of
+/// `overlaps` are turned to the direction in which their buffers lie.
+static void place(MutableArrayRef<Buffer> buffers, int64_t align, int64_t leastAlign, ArenaPlan &plan,
+                  KernelOverlaps *overlaps = nullptr) {
   SmallVector<Lifetime> lifetimes;
   for (const Buffer &b : buffers)
     lifetimes.push_back({b.bytes, std::max(leastAlign, std::min(align, int64_t(llvm::PowerOf2Ceil(b.bytes)))), b.first, b.last});
-  findPeak(buffers, plan);
-  Placement placement = placeBuffers(lifetimes, plan.lowerBound);
+  ArrayRef<Overlap> pairs = overlaps ? overlaps->overlaps() : ArrayRef<Overlap>();
+  findPeak(buffers, pairs, plan);
+  Placement placement = placeBuffers(lifetimes, plan.lowerBound, pairs);
+  if (overlaps)
+    overlaps->turn(placement.backwards);
   for (auto [buffer, offset] : llvm::zip(buffers, placement.offsets))
     buffer.offset = offset;
   plan.bytes = placement.bytes;
@@ -351,7 +380,20 @@ ArenaPlan planArena(func::FuncOp main, const ArenaOptions &options) {
   });
   if (!options.shares)
     keepForever(buffers, positions);
-  place(buffers, kArenaAlign, 1, plan);
+  std::optional<KernelOverlaps> overlaps;
+  if (options.shares && options.overlaps) {
+    std::vector<LiveBuffer> live;
+    for (const Buffer &buffer : buffers)
+      live.push_back({buffer.value, buffer.bytes, buffer.first, buffer.last});
+    overlaps.emplace(main, live, [&](Operation *op) { return positions.begin(op); }, [&](Value buffer) {
+      SmallVector<Operation *> users;
+      for (Value alias : flow.resolve(buffer))
+        users.append(alias.user_begin(), alias.user_end());
+      return users;
+    });
+  }
+  place(buffers, kArenaAlign, 1, plan, overlaps ? &*overlaps : nullptr);
+  eraseUnusedDirections(main->getParentOfType<ModuleOp>());
   plan.buffers = buffers.size();
   auto arenaType = MemRefType::get({plan.bytes}, b.getI8Type());
   (void)main.insertArgument(main.getNumArguments(), arenaType, DictionaryAttr::get(b.getContext()), loc);

@@ -12,7 +12,7 @@ namespace onnxc {
 
 struct ArenaPlan {
   int64_t bytes = 0;      ///< size of the arena
-  int64_t lowerBound = 0; ///< largest sum of simultaneously live buffers
+  int64_t lowerBound = 0; ///< largest sum of simultaneously live buffers, less what a kernel's input and output can share
   int64_t buffers = 0;    ///< planned allocations
   std::vector<mlir::Location> dynamic; ///< of the allocations left to the caller's allocator
   /// The buffers that are alive when most bytes are: what sets the lower bound.
@@ -36,6 +36,7 @@ struct ArenaOptions {
   bool separate = false; ///< every buffer is an allocation of its own, so that accesses out of it can be told
   InputRanges inputRanges = {}; ///< buffers whose size follows from them are planned at the largest
   bool shares = true;       ///< buffers whose uses do not overlap may share memory
+  bool overlaps = false;    ///< and input and output of a kernel as far as its order of reads and writes allows (KernelOverlaps)
 };
 
 /// Replaces the allocations of `main` by slices of one arena. Two arguments

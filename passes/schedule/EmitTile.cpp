@@ -98,9 +98,19 @@ void TileEmitter::loop(Value from, Value to, int64_t step, std::optional<int64_t
     f->setAttr(kParallelLoopAttr, b.getUnitAttr());
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPoint(f.getBody()->getTerminator());
-    body(f.getInductionVar());
+    Value iv = f.getInductionVar();
+    if (t.backward)
+      iv = arith::SubIOp::create(b, loc, index(2 * *getConstantIntValue(from) + (*trips - 1) * step), iv);
+    body(iv);
   }
   restorePosition(saved);
+}
+
+void TileEmitter::inTurn(MutableArrayRef<std::function<void()>> parts) {
+  if (t.backward)
+    std::reverse(parts.begin(), parts.end());
+  for (auto &part : parts)
+    part();
 }
 
 void TileEmitter::emitParallel(size_t level, Tile tile) {
@@ -144,9 +154,10 @@ void TileEmitter::emitTileLoop(size_t level, Tile tile) {
         last = std::min(last, to);
       }
     int64_t start = 0, count = 0, rows = 0, at = 0;
+    std::vector<std::function<void()>> parts;
     auto flush = [&] {
       if (count)
-        step(index(start), index(start + count * rows), rows, count);
+        parts.push_back([&, start, count, rows] { step(index(start), index(start + count * rows), rows, count); });
       count = 0;
     };
     for (int64_t i = 0; i < tiles; ++i) {
@@ -155,10 +166,12 @@ void TileEmitter::emitTileLoop(size_t level, Tile tile) {
       if (!inside || height != rows)
         flush();
       if (!inside) {
-        atBorder = true;
-        tileStart = at;
-        step(index(at), index(at + height), height, 1);
-        atBorder = false;
+        parts.push_back([&, at, height] {
+          atBorder = true;
+          tileStart = at;
+          step(index(at), index(at + height), height, 1);
+          atBorder = false;
+        });
       } else if (count++ == 0) {
         start = at;
         rows = height;
@@ -166,6 +179,7 @@ void TileEmitter::emitTileLoop(size_t level, Tile tile) {
       at += height;
     }
     flush();
+    inTurn(parts);
     return;
   }
   Value n = value(nest.loops[d].extent);
@@ -206,12 +220,15 @@ void TileEmitter::emitVectorPieces(size_t level, Tile tile) {
     });
   };
   if (auto n = nest.loops[t.vectorLoop].size()) {
-    for (const Tiling::Piece &p : t.pieces(*n)) {
-      std::optional<int64_t> panel;
-      if (p.start || p.panel)
-        panel = p.panel;
-      piece(index(p.start), index(p.start + p.trips * p.vectors * p.lanes), p.vectors, p.lanes, p.trips, panel, p.within);
-    }
+    std::vector<std::function<void()>> parts;
+    for (const Tiling::Piece &p : t.pieces(*n))
+      parts.push_back([&, p] {
+        std::optional<int64_t> panel;
+        if (p.start || p.panel)
+          panel = p.panel;
+        piece(index(p.start), index(p.start + p.trips * p.vectors * p.lanes), p.vectors, p.lanes, p.trips, panel, p.within);
+      });
+    inTurn(parts);
     return;
   }
   Value n = value(nest.loops[t.vectorLoop].extent);

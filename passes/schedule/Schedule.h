@@ -22,8 +22,9 @@ std::unique_ptr<mlir::Pass> createOutlineKernelsPass(bool anyOffset);
 /// Kernels keep out of the padding of their windows instead of reading it from
 /// memory (ImplicitPadding.cpp). Only before createScheduleKernelsPass.
 std::unique_ptr<mlir::Pass> createImplicitPaddingPass(const Target &target);
-/// Tiles and vectorises each kernel for the target (ScheduleKernels.cpp).
-std::unique_ptr<mlir::Pass> createScheduleKernelsPass(const Target &target);
+/// Tiles and vectorises each kernel for the target (ScheduleKernels.cpp). With
+/// `bothWays`, each has a copy that runs backwards, for the planner of memory to choose.
+std::unique_ptr<mlir::Pass> createScheduleKernelsPass(const Target &target, bool bothWays = false);
 /// Temporaries of kernels become arguments that the caller allocates (HoistTemporaries.cpp).
 std::unique_ptr<mlir::Pass> createHoistTemporariesPass();
 /// Outer loops of large kernels become functions that run a range of iterations (ParallelizeKernels.cpp).
@@ -41,6 +42,10 @@ constexpr llvm::StringLiteral kKernelAttr = "onnxc.kernel";
 constexpr llvm::StringLiteral kKernelCostAttr = "onnxc.nanoseconds";
 /// On a kernel: its register tile, [rows, vectors of a row, lanes of a vector] (array of i64); absent: plain loops.
 constexpr llvm::StringLiteral kTileAttr = "onnxc.tile";
+/// On a kernel: the one that does the same in the opposite order (symbol), which nothing calls yet.
+constexpr llvm::StringLiteral kBackwardAttr = "onnxc.backward";
+/// On that one.
+constexpr llvm::StringLiteral kBackwardCopyAttr = "onnxc.backward_copy";
 /// On an argument of a kernel: memory that only a part of the kernel's iterations needs at a time.
 constexpr llvm::StringLiteral kScratchAttr = "onnxc.scratch";
 /// On a loop of a scheduled kernel: its iterations do not depend on each other.

@@ -48,50 +48,79 @@ int64_t estimatedNanoseconds(LoopNest &nest, const Target &target) {
   return int64_t(std::min(1e18, std::max(operations / target.lanes(unsigned(bits)) / kInstructionsPerNs, bytes / kBytesPerNs)));
 }
 
-void schedule(func::FuncOp kernel, const Target &target, WeightPacker &packer) {
-  generalizeLoneFill(kernel);
-  auto nest = buildLoopNest(kernel);
-  if (!nest)
-    return materializePaddedViews(kernel);
-  auto argumentOf = [&](unsigned input) {
-    auto arg = dyn_cast_if_present<BlockArgument>(nest->inputs[input].operand);
-    // A weight that the kernel uses in two ways is left as it is.
-    return arg && arg.hasOneUse() ? int(arg.getArgNumber()) : -1;
-  };
-  auto isWeight = [&](unsigned input) {
-    int arg = argumentOf(input);
-    return arg >= 0 && packer.isConstant(kernel, arg);
-  };
-  auto output = dyn_cast_if_present<BlockArgument>(nest->output.operand);
-  auto tiling = chooseTiling(*nest, target, {isWeight, output && packer.isApart(kernel, output.getArgNumber())});
-  if (!tiling)
-    return materializePaddedViews(kernel);
-  kernel->setAttr(kKernelCostAttr, Builder(kernel.getContext()).getI64IntegerAttr(estimatedNanoseconds(*nest, target)));
-  kernel->setAttr(kTileAttr, Builder(kernel.getContext()).getDenseI64ArrayAttr({tiling->tile, tiling->vectors, tiling->lanes}));
-  Value panel;
-  int replaced = -1;
-  if (tiling->packed >= 0 && !tiling->packAtRunTime) {
-    replaced = argumentOf(tiling->packed);
-    panel = packer.pack(kernel, replaced, *nest, *tiling);
-  }
-  emitNest(*nest, *tiling, target, panel);
-  if (nest->epilogue)
-    nest->epilogue.erase();
-  nest->root.erase();
-  if (nest->fill)
-    nest->fill.erase();
+/// Writes `nest` as loops and takes its ops away. `replaced`: the argument whose place a panel, the next one, took; -1: none.
+void write(func::FuncOp kernel, LoopNest &nest, const Tiling &tiling, const Target &target, int replaced) {
+  emitNest(nest, tiling, target, replaced >= 0 ? kernel.getArgument(replaced + 1) : BlockArgument());
+  if (nest.epilogue)
+    nest.epilogue.erase();
+  nest.root.erase();
+  if (nest.fill)
+    nest.fill.erase();
   for (auto view : llvm::make_early_inc_range(kernel.getOps<UnrealizedConversionCastOp>()))
     view.erase();
-  if (nest->temporary && nest->temporary->use_empty())
-    nest->temporary.erase();
+  if (nest.temporary && nest.temporary->use_empty())
+    nest.temporary.erase();
   if (replaced >= 0)
     (void)kernel.eraseArgument(replaced);
 }
 
+/// Loops over parallel dims can be counted down.
+bool canTurn(const LoopNest &nest) {
+  return llvm::all_of(nest.loops, [](const Loop &l) { return l.reduction || l.size(); });
+}
+
+void schedule(func::FuncOp kernel, const Target &target, WeightPacker &packer, bool bothWays) {
+  generalizeLoneFill(kernel);
+  auto nest = buildLoopNest(kernel);
+  if (!nest)
+    return materializePaddedViews(kernel);
+  auto argumentOf = [](const LoopNest &nest, unsigned input) {
+    auto arg = dyn_cast_if_present<BlockArgument>(nest.inputs[input].operand);
+    // A weight that the kernel uses in two ways is left as it is.
+    return arg && arg.hasOneUse() ? int(arg.getArgNumber()) : -1;
+  };
+  auto choose = [&](LoopNest &nest) {
+    auto isWeight = [&](unsigned input) {
+      int arg = argumentOf(nest, input);
+      return arg >= 0 && packer.isConstant(kernel, arg);
+    };
+    auto output = dyn_cast_if_present<BlockArgument>(nest.output.operand);
+    return chooseTiling(nest, target, {isWeight, output && packer.isApart(kernel, output.getArgNumber())});
+  };
+  auto tiling = choose(*nest);
+  if (!tiling)
+    return materializePaddedViews(kernel);
+  kernel->setAttr(kKernelCostAttr, Builder(kernel.getContext()).getI64IntegerAttr(estimatedNanoseconds(*nest, target)));
+  kernel->setAttr(kTileAttr, Builder(kernel.getContext()).getDenseI64ArrayAttr({tiling->tile, tiling->vectors, tiling->lanes}));
+  func::FuncOp turned;
+  if (bothWays && canTurn(*nest)) {
+    turned = kernel.clone();
+    turned.setSymName((kernel.getSymName() + "_backward").str());
+    turned->setAttr(kBackwardCopyAttr, UnitAttr::get(kernel.getContext()));
+    kernel->setAttr(kBackwardAttr, FlatSymbolRefAttr::get(turned));
+    kernel->getBlock()->getOperations().insertAfter(kernel->getIterator(), turned);
+  }
+  int replaced = -1;
+  Value panel;
+  if (tiling->packed >= 0 && !tiling->packAtRunTime) {
+    replaced = argumentOf(*nest, tiling->packed);
+    panel = packer.pack(kernel, replaced, *nest, *tiling);
+  }
+  if (turned) {
+    auto same = buildLoopNest(turned);
+    auto backward = choose(*same); // the same choices, on values of this function
+    backward->backward = true;
+    if (panel)
+      (void)turned.insertArgument(replaced + 1, panel.getType(), DictionaryAttr::get(kernel.getContext()), kernel.getLoc());
+    write(turned, *same, *backward, target, replaced);
+  }
+  write(kernel, *nest, *tiling, target, replaced);
+}
+
 struct ScheduleKernelsPass : PassWrapper<ScheduleKernelsPass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ScheduleKernelsPass)
-  explicit ScheduleKernelsPass(const Target &target) : target(target) {}
-  ScheduleKernelsPass(const ScheduleKernelsPass &other) : PassWrapper(other), target(other.target) {}
+  ScheduleKernelsPass(const Target &target, bool bothWays) : target(target), bothWays(bothWays) {}
+  ScheduleKernelsPass(const ScheduleKernelsPass &other) : PassWrapper(other), target(other.target), bothWays(other.bothWays) {}
   StringRef getArgument() const override { return "onnxc-schedule-kernels"; }
   StringRef getDescription() const override { return "tile and vectorise each kernel for the target"; }
   void getDependentDialects(DialectRegistry &r) const override {
@@ -104,15 +133,16 @@ struct ScheduleKernelsPass : PassWrapper<ScheduleKernelsPass, OperationPass<Modu
       if (f->hasAttr(kKernelAttr))
         kernels.push_back(f);
     for (func::FuncOp kernel : kernels)
-      schedule(kernel, target, packer);
+      schedule(kernel, target, packer, bothWays);
   }
   Target target;
+  bool bothWays;
 };
 
 } // namespace
 
-std::unique_ptr<Pass> createScheduleKernelsPass(const Target &target) {
-  return std::make_unique<ScheduleKernelsPass>(target);
+std::unique_ptr<Pass> createScheduleKernelsPass(const Target &target, bool bothWays) {
+  return std::make_unique<ScheduleKernelsPass>(target, bothWays);
 }
 
 } // namespace onnxc

@@ -191,6 +191,8 @@ private:
   // ---- loops and tiles
   /// for (iv = from; iv < to; iv += step) body(iv); unrolled away when it runs once.
   void loop(Value from, Value to, int64_t step, std::optional<int64_t> trips, llvm::function_ref<void(Value)> body);
+  /// Writes parts of a loop one behind the other: in this order, or from the last to the first.
+  void inTurn(llvm::MutableArrayRef<std::function<void()>> parts);
   void emitParallel(size_t level, Tile tile);
   void emitTileLoop(size_t level, Tile tile);
   void emitVectorLoop(size_t level, Tile tile);

@@ -81,11 +81,14 @@ void TileEmitter::emitRows(size_t level, Tile tile, int d) {
       });
   };
   last = std::max(first, last);
-  rows(0, first);
-  inInterior.insert(d);
-  rows(first, last);
-  inInterior.erase(d);
-  rows(last, n);
+  std::function<void()> parts[] = {[&] { rows(0, first); },
+                                   [&] {
+                                     inInterior.insert(d);
+                                     rows(first, last);
+                                     inInterior.erase(d);
+                                   },
+                                   [&] { rows(last, n); }};
+  inTurn(parts);
 }
 
 llvm::SmallVector<Value> TileEmitter::emitColumns(size_t level, ArrayRef<Point> points, ArrayRef<Value> accs, unsigned lanes) {

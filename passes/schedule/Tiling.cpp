@@ -497,7 +497,8 @@ private:
       if (t.tileLoop < 0 || (reuse && !contraction)) {
         t.tileLoop = d;
         contraction = reuse && llvm::any_of(nest.inputs, [&](const Access &a) { return a.dependsOn(d) && !a.dependsOn(v); });
-        if (contraction)
+        // A window along the row: its taps share loads, and rows are done one by one.
+        if (contraction || (reuse && target.bareMetal))
           break;
       }
     }
@@ -565,7 +566,8 @@ private:
     int64_t panelsOutside = bytesA * llvm::divideCeil(n, t.width()) * weight(bytesA);
     int64_t rowsOutside = bytesB * llvm::divideCeil(m, int64_t(t.tile)) * weight(bytesB);
     t.order = batch;
-    if (panelsOutside <= rowsOutside || t.packAtRunTime) {
+    // All of a pixel before the next one, where memory is short: input and output may then overlap (KernelOverlaps).
+    if ((panelsOutside <= rowsOutside && !target.bareMetal) || t.packAtRunTime) {
       t.order.push_back(v);
       t.order.append(rows);
     } else {

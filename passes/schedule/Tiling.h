@@ -70,6 +70,7 @@ struct Tiling {
   llvm::SmallVector<int> reductions; ///< reduction loops from outside in (the horizontal one last)
   std::optional<Dot> dot;      ///< the reduction is done by dot products
   std::optional<IntegerProduct> words; ///< four columns at a time are products of halves of words of a and b
+  bool backward = false;       ///< tiles and loops run from the last to the first
   bool wantsStoredPadding = false; ///< dot products would do it if no padding were left out
 
   /// What panels of the packed input hold, whose elements are `element`: weights of word columns are widened when

@@ -76,3 +76,39 @@ TEST(PlaceBuffers, RandomLifetimes) {
     EXPECT_LE(p.bytes, least * 1.15 + 64);
   }
 }
+
+/// A chain of `n` buffers; kernel i reads i and writes i + 1, at `below` bytes or more before, or turned round `above` behind.
+static std::vector<Overlap> chainOverlaps(unsigned n, llvm::ArrayRef<int64_t> distance, int64_t bytes) {
+  std::vector<Overlap> overlaps;
+  for (unsigned i = 0; i + 1 < n; ++i) {
+    int64_t d = distance[i % distance.size()];
+    overlaps.push_back({i, i + 1, {d, bytes}, {bytes, d}, unsigned(i % distance.size())});
+  }
+  return overlaps;
+}
+
+TEST(PlaceBuffers, KernelsOfBothDirectionsTakeTurns) {
+  llvm::SmallVector<Lifetime> chain;
+  for (int64_t i = 0; i < 10; ++i)
+    chain.push_back({8000, 64, i, i + 1});
+  auto overlaps = chainOverlaps(10, {576, 128}, 8000);
+  Placement p = placeBuffers(chain, 8576, overlaps);
+  EXPECT_EQ(p.bytes, 8576); // where all run in one direction, the chain would wander
+  ASSERT_EQ(p.backwards.size(), 2u);
+  EXPECT_NE(p.backwards[0], p.backwards[1]);
+  for (const Overlap &o : overlaps) {
+    int64_t in = p.offsets[o.input], out = p.offsets[o.output];
+    bool turned = p.backwards[o.kernel];
+    EXPECT_TRUE(out + o.below[turned] <= in || out >= in + o.above[turned]);
+  }
+}
+
+TEST(PlaceBuffers, OverlapsAreOfTheirPairOnly) {
+  // 0 -> 1 overlap, a third buffer is alive meanwhile.
+  llvm::SmallVector<Lifetime> buffers = {{1000, 64, 0, 2}, {1000, 64, 2, 4}, {500, 64, 1, 3}};
+  Overlap o{0, 1, {100, 1000}, {1000, 100}, 0};
+  Placement p = placeBuffers(buffers, 0, o);
+  EXPECT_LE(p.bytes, 1000 + 128 + 512);
+  for (int i : {0, 1})
+    EXPECT_TRUE(p.offsets[i] + 1000 <= p.offsets[2] || p.offsets[2] + 500 <= p.offsets[i]);
+}
