@@ -84,6 +84,7 @@ struct Target {
   unsigned l2Bytes = 512 << 10;  ///< next cache; on bare metal the memory that a kernel may touch freely
   unsigned unrollOps = 160;      ///< reductions up to this many operations per tile are written out, not looped over
   bool bareMetal = false;        ///< no operating system: every size must be known when compiling
+  bool shortMemory = false;      ///< few bytes of RAM count more than few cycles: so on bare metal, and within a budget
   /// Library calls an object of this row may hold beside memcpy, memmove and
   /// memset; a name that ends in '*' is a prefix. All come with the compiler
   /// support library of any toolchain (libgcc, compiler-rt).

@@ -68,6 +68,14 @@ std::string overRamBudget(const ModelInterface &interface, int64_t budget) {
   return table("RAM", "--ram-budget", std::move(parts), budget);
 }
 
+int64_t ramOf(const ModelInterface &interface) {
+  int64_t bytes = interface.arenaBytes;
+  for (auto *tensors : {&interface.inputs, &interface.outputs})
+    for (const TensorInfo &t : *tensors)
+      bytes += t.arenaOffset < 0 ? t.bytes() : 0;
+  return bytes;
+}
+
 std::string overFlashBudget(const ObjectSizes &sizes, const std::vector<Weight> &weights, int64_t budget) {
   std::vector<Part> parts;
   for (const Weight &w : weights)

@@ -18,6 +18,9 @@ std::optional<int64_t> parseBytes(llvm::StringRef text);
 /// only at run time, which one that is.
 std::string overRamBudget(const ModelInterface &interface, int64_t budget);
 
+/// What that compares: bytes of arena, inputs and outputs, all of which are bounded.
+int64_t ramOf(const ModelInterface &interface);
+
 /// Code, constants and each of the weights in an object against `budget` bytes; as above.
 std::string overFlashBudget(const ObjectSizes &sizes, const std::vector<Weight> &weights, int64_t budget);
 

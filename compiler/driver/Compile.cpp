@@ -94,8 +94,9 @@ void setRange(TensorInfo &tensor, llvm::ArrayRef<DimRange> ranges) {
 
 class Compilation {
 public:
-  Compilation(llvm::StringRef path, const CompileOptions &options, CompileResult &result)
-      : path(path), options(options), result(result), files(options.outputDir), progress(options.verbose) {}
+  /// `ramMargin`: bytes by which the pipeline aims below the RAM budget.
+  Compilation(llvm::StringRef path, const CompileOptions &options, int64_t ramMargin, CompileResult &result)
+      : path(path), options(options), ramMargin(ramMargin), result(result), files(options.outputDir), progress(options.verbose) {}
 
   /// The result of run() that crashed, and why.
   bool crashed(const Crash &crash) {
@@ -195,7 +196,9 @@ public:
     pipeline.foldBytes = int64_t(options.limits.foldBytes);
     pipeline.separateBuffers = !options.sanitize.empty();
     pipeline.reuse = options.reuse;
-    pipeline.leastMemory = target.bareMetal || options.ramBudget;
+    pipeline.target.shortMemory = target.bareMetal || options.ramBudget;
+    if (options.ramBudget)
+      pipeline.ramBudget = std::max<int64_t>(0, *options.ramBudget - ramMargin);
     pipeline.clampIndices = options.clampIndices;
     bool stageFilesOk = true;
     pipeline.beforeStage = [&](llvm::StringRef stage) { begin(stage); };
@@ -303,8 +306,11 @@ public:
                              " bytes, which target '" + target.name + "' cannot address; pin smaller dims with --dim");
 
     if (options.ramBudget)
-      if (std::string table = overRamBudget(interface, *options.ramBudget); !table.empty())
+      if (std::string table = overRamBudget(interface, *options.ramBudget); !table.empty()) {
+        if (!report.staged.empty())
+          result.overRam = ramOf(interface) - *options.ramBudget;
         return userError(table);
+      }
 
     begin("llvm module");
     std::vector<Weight> weights = detachWeights(*module);
@@ -537,6 +543,7 @@ private:
 
   llvm::StringRef path;
   const CompileOptions &options;
+  int64_t ramMargin;
   CompileResult &result;
   OutputFiles files;
   Progress progress;
@@ -546,12 +553,20 @@ private:
 
 bool compileModel(llvm::StringRef path, const CompileOptions &options, CompileResult &result) {
   preloadCompiler();
-  Compilation compilation(path, options, result); // outlives a crash, so that its files are removed
-  bool ok = false;
-  Crash crash;
-  if (!runRecovering([&] { ok = compilation.run(); }, crash))
-    return compilation.crashed(crash);
-  return ok;
+  // How the model is divided to keep within a budget is chosen by estimates; where these were short, the aim is lowered.
+  constexpr int kTries = 6;
+  int64_t margin = 0;
+  for (int i = 0;; ++i) {
+    result = {};
+    Compilation compilation(path, options, margin, result); // outlives a crash, so that its files are removed
+    bool ok = false;
+    Crash crash;
+    if (!runRecovering([&] { ok = compilation.run(); }, crash))
+      return compilation.crashed(crash);
+    if (ok || !result.overRam || path == "-" || i + 1 == kTries)
+      return ok;
+    margin += std::max(result.overRam, *options.ramBudget / 100);
+  }
 }
 
 } // namespace onnxc

@@ -49,6 +49,7 @@ struct CompileResult {
   std::string message;             ///< what failed, without the "error:" prefix; may have several lines
   std::vector<std::string> notes;  ///< what the user should know of a success, one line each
   std::vector<std::string> files;  ///< written files, final names
+  int64_t overRam = 0;             ///< bytes by which parts of the model, computed one after the other, missed the RAM budget
   bool crashed = false;            ///< an internal failure left memory and locks as they were; end the process soon
 };
 

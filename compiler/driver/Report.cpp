@@ -83,6 +83,9 @@ std::string reportJson(const ModelReport &report) {
                                    {"stack_bytes", numberOrNull(bytesOf(report.functionStack, kernel.name))}});
   for (const PipelineReport::PeakBuffer &buffer : p.peak)
     peak.push_back(json::Object{{"node", buffer.node}, {"bytes", buffer.bytes}});
+  json::Array staged;
+  for (const StagedCost &chain : p.staged)
+    staged.push_back(json::Object{{"nodes", json::Array(chain.nodes)}, {"macs", chain.macs}, {"extra_macs", chain.extraMacs}});
   json::Object ram{{"arena_bytes", p.arenaBytes},
                    {"arena_lower_bound_bytes", p.arenaLowerBound},
                    {"io_in_arena", report.ioInArena},
@@ -98,6 +101,7 @@ std::string reportJson(const ModelReport &report) {
                    {"threads", report.threads},
                    {"macs", numberOrNull(totalMacs(report))},
                    {"kernels", std::move(kernels)},
+                   {"staged", std::move(staged)},
                    {"ram", std::move(ram)},
                    {"flash", std::move(flash)},
                    {"nodes", std::move(nodes)}};
@@ -146,6 +150,11 @@ std::string reportText(const ModelReport &report) {
   os << "alive when most of the arena is\n";
   for (const PipelineReport::PeakBuffer &buffer : p.peak)
     os << "  " << right_justify(number(buffer.bytes), 14) << "  " << (buffer.node.empty() ? "(no node)" : buffer.node) << "\n";
+  if (!p.staged.empty())
+    os << "computed part by part, to save memory\n"
+       << "  " << right_justify("multiply-adds", 14) << right_justify("done twice", 14) << "  nodes\n";
+  for (const StagedCost &chain : p.staged)
+    os << "  " << right_justify(number(chain.macs), 14) << right_justify(number(chain.extraMacs), 14) << "  " << join(chain.nodes, ", ") << "\n";
   StringMap<int64_t> nodeStack = stackOfNodes(report);
   auto orDash = [](int64_t bytes) { return bytes < 0 ? "-" : std::to_string(bytes); };
   os << "nodes; stack: of the kernel that computes them\n"

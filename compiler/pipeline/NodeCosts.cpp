@@ -109,4 +109,21 @@ std::vector<KernelCost> listKernels(ModuleOp module) {
   return kernels;
 }
 
+std::vector<StagedCost> listStaged(ModuleOp module) {
+  std::vector<StagedCost> staged;
+  module.walk([&](func::CallOp call) {
+    auto work = call->getAttrOfType<DenseI64ArrayAttr>(kStagedWorkAttr);
+    if (!work)
+      return;
+    llvm::SetVector<StringAttr> names;
+    addNodes(call.getLoc(), names);
+    StagedCost &cost = staged.emplace_back();
+    cost.macs = work[0];
+    cost.extraMacs = work[1];
+    for (StringAttr name : names)
+      cost.nodes.push_back(name.str());
+  });
+  return staged;
+}
+
 } // namespace onnxc

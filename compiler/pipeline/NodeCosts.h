@@ -24,6 +24,13 @@ struct KernelCost {
   std::vector<int64_t> tile;      ///< of registers: rows, vectors of a row, lanes of a vector; empty: plain loops
 };
 
+/// Kernels that run box by box, in loops around all of them.
+struct StagedCost {
+  std::vector<std::string> nodes; ///< that they come from
+  int64_t macs = 0;               ///< of these nodes
+  int64_t extraMacs = 0;          ///< done once more, because neighbouring boxes need the same
+};
+
 /// The nodes of the onnx module, after the graph passes, in order.
 std::vector<NodeCost> listNodes(mlir::ModuleOp module);
 
@@ -32,6 +39,9 @@ void countMacs(mlir::ModuleOp module, std::vector<NodeCost> &nodes);
 
 /// The kernels of the bufferized and scheduled module, in the order in which `main` calls them.
 std::vector<KernelCost> listKernels(mlir::ModuleOp module);
+
+/// The chains of kernels that createStageKernelsPass() made.
+std::vector<StagedCost> listStaged(mlir::ModuleOp module);
 
 } // namespace onnxc
 

@@ -73,6 +73,7 @@ void registerAllPasses() {
   mlir::registerPass([] { return createMapKernelsPass(gpuTargetTable().front()); });
   mlir::registerPass([] { return createLowerToNVVMPass(); });
   mlir::registerPass([] { return createImplicitPaddingPass(targetTable().front()); });
+  mlir::registerPass([] { return createStageKernelsPass({/*budget=*/0, /*ioInArena=*/true}); });
   mlir::registerPass([] { return createHoistTemporariesPass(); });
   mlir::registerPass([] { return createParallelizeKernelsPass(/*threads=*/2); });
 }

@@ -65,9 +65,9 @@ static void buildBufferize(OpPassManager &pm, const PipelineOptions &options) {
   cleanUp(pm);
 }
 
-/// One thread goes through a kernel in the order that the planner of memory sees.
+/// Input and output of a kernel may overlap: one thread goes through it in the order that the planner of memory sees.
 static bool overlapsBuffers(const PipelineOptions &options) {
-  return options.leastMemory && options.reuse && options.threads == 1 && options.gpus.empty() && !options.separateBuffers;
+  return options.target.shortMemory && options.reuse && options.threads == 1 && options.gpus.empty() && !options.separateBuffers;
 }
 
 /// Each group of linalg ops becomes a private function; identical ones are
@@ -83,6 +83,9 @@ static void buildKernels(OpPassManager &pm, const PipelineOptions &options) {
   // -O0 keeps plain loops: the reference when a number is wrong.
   if (options.optLevel > 0 && options.reuse)
     pm.addPass(createImplicitPaddingPass(options.target)); // scheduling writes loops that keep out of the padding
+  // Where padding is views, and before buffers serve two kernels.
+  if (options.optLevel > 0 && overlapsBuffers(options))
+    pm.addPass(createStageKernelsPass({options.ramBudget, options.ioInArena}));
   if (options.reuse)
     pm.addPass(createReuseDeadInputsPass());
   if (options.optLevel > 0)
@@ -286,6 +289,7 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
   for (Location location : plan.dynamic)
     report.dynamicNodes.push_back(nodeName(location));
   report.kernels = listKernels(module);
+  report.staged = listStaged(module);
   if (options.afterStage)
     options.afterStage("memory", module);
 

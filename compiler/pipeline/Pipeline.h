@@ -29,7 +29,7 @@ struct PipelineOptions {
   bool ioInArena = false; ///< static inputs and outputs have their place in the arena
   int64_t foldBytes = kFoldBytes; ///< see createFoldConstantsPass
   bool separateBuffers = false; ///< see ArenaOptions
-  bool leastMemory = false; ///< memory is short: input and output of a kernel overlap, for which kernels may run backwards
+  std::optional<int64_t> ramBudget; ///< bytes that arena, inputs and outputs are to take; an aim
   bool reuse = true;      ///< in place, views, layouts of our choice, shared memory; false: copies, to find a fault of these
   /// Called around each stage with its name; for --dump-stages, --verbose and messages.
   std::function<void(llvm::StringRef stage)> beforeStage;
@@ -57,6 +57,7 @@ struct PipelineReport {
   std::map<unsigned, std::vector<int64_t>> outputDims; ///< see ArenaPlan
   InputRanges inputRanges;              ///< of --dim SYMBOL=A..B
   std::vector<RunCheck> checks;         ///< see ModelInterface
+  std::vector<StagedCost> staged;       ///< chains of kernels that run box by box
   int64_t arenaBytes = 0, arenaLowerBound = 0, buffers = 0;
   std::vector<std::string> dynamicNodes; ///< that a run allocates memory for, one for each buffer
   /// With GPUs: the device's arena, kernels and launches, and what runs on the host instead.

@@ -10,7 +10,7 @@
 // from memory are not known, and a kernel whose addresses depend on them is
 // given up. A loop without writes to the output, a reduction, is one step: its
 // variable stays symbolic, and the ends of its range give the ends of what is
-// read. Nothing is taken from the tiling that made the kernel, so that padding,
+// read. The stages that a chain calls are carried out in their turn. Nothing is taken from the tiling that made the kernel, so that padding,
 // tails and border tiles count as they were written.
 #include "passes/memory/AccessOrder.h"
 
@@ -66,6 +66,7 @@ struct View {
   bool isInput = false;
   int64_t offset = 0, bytes = 1;
   SmallVector<int64_t> strides;
+  SmallVector<std::pair<Value, int64_t>> moves; ///< values times strides, to be added to the offset
 };
 
 class Run {
@@ -94,7 +95,7 @@ private:
     if (!type || failed(type.getStridesAndOffset(strides, offset)) || !type.getElementType().isIntOrFloat() ||
         type.getElementTypeBitWidth() % 8 || llvm::any_of(strides, ShapedType::isDynamic))
       return false;
-    views[arg] = {isInput, 0, type.getElementTypeBitWidth() / 8, strides};
+    views[arg] = {isInput, 0, type.getElementTypeBitWidth() / 8, strides, {}};
     argumentOffset[isInput] = offset;
     return true;
   }
@@ -104,13 +105,18 @@ private:
     WalkResult result = kernel.walk<WalkOrder::PreOrder>([&](Operation *op) {
       if (llvm::none_of(op->getOperands(), [&](Value v) { return views.contains(v); }))
         return WalkResult::advance();
-      return access(op) || view(op) ? WalkResult::advance() : WalkResult::interrupt();
+      return access(op) || view(op) || call(op) ? WalkResult::advance() : WalkResult::interrupt();
     });
     if (result.wasInterrupted())
       return false;
-    for (auto &[op, _] : accesses)
+    auto needAround = [&](Operation *op) {
       for (Operation *p = op; p != kernel.getOperation(); p = p->getParentOp())
         need(p);
+    };
+    for (auto &[op, _] : accesses)
+      needAround(op);
+    for (auto &[op, _] : calls)
+      needAround(op);
     return true;
   }
 
@@ -122,9 +128,15 @@ private:
         if (Operation *def = v.getDefiningOp(); def && v.getType().isIntOrIndex())
           need(def);
     };
-    if (auto it = accesses.find(op); it != accesses.end())
+    if (auto it = accesses.find(op); it != accesses.end()) {
       depends(it->second.indices);
-    else if (auto loop = dyn_cast<scf::ForOp>(op))
+      for (auto [v, _] : it->second.view.moves)
+        depends(v);
+    } else if (auto it = calls.find(op); it != calls.end()) {
+      for (const View &v : it->second.views)
+        for (auto [value, _] : v.moves)
+          depends(value);
+    } else if (auto loop = dyn_cast<scf::ForOp>(op))
       depends({loop.getLowerBound(), loop.getUpperBound(), loop.getStep()});
     else
       depends(op->getOperands());
@@ -137,12 +149,33 @@ private:
     if (it == views.end())
       return false;
     View from = it->second;
+    if (auto sub = dyn_cast<memref::SubViewOp>(op)) {
+      // Offsets may be those of loops; what has been skipped of the source counts in its strides.
+      View to = from;
+      to.strides.clear();
+      auto dropped = sub.getDroppedDims();
+      for (auto [d, offset, step] : llvm::enumerate(sub.getMixedOffsets(), sub.getMixedStrides())) {
+        auto by = getConstantIntValue(step);
+        if (!by)
+          return false;
+        if (!dropped.test(d))
+          to.strides.push_back(from.strides[d] * *by);
+        if (auto c = getConstantIntValue(offset))
+          to.offset += *c * from.strides[d];
+        else
+          to.moves.push_back({cast<Value>(offset), from.strides[d]});
+      }
+      views[sub.getResult()] = to;
+      return true;
+    }
     if (auto meta = dyn_cast<memref::ExtractStridedMetadataOp>(op)) {
+      if (!from.moves.empty())
+        return false;
       views[meta.getBaseBuffer()] = from; // only seen through reinterpret_cast
       offsets[meta.getOffset()] = from.isInput;
       return source == kernel.getArgument(cast<BlockArgument>(source).getArgNumber());
     }
-    if (!isa<memref::ReinterpretCastOp, memref::SubViewOp, memref::CastOp, memref::CollapseShapeOp, memref::ExpandShapeOp>(op))
+    if (!from.moves.empty() || !isa<memref::ReinterpretCastOp, memref::CastOp, memref::CollapseShapeOp, memref::ExpandShapeOp>(op))
       return false;
     auto type = dyn_cast<MemRefType>(op->getResult(0).getType());
     SmallVector<int64_t> strides;
@@ -163,7 +196,7 @@ private:
     } else {
       offset -= start;
     }
-    views[op->getResult(0)] = {from.isInput, offset, from.bytes, strides};
+    views[op->getResult(0)] = {from.isInput, offset, from.bytes, strides, {}};
     return true;
   }
 
@@ -206,13 +239,42 @@ private:
         .Default(false);
   }
 
+  /// A stage: what its kernel does, from where its views start.
+  struct Call {
+    SmallVector<View> views; ///< of the input, of the output, as far as they are passed
+    std::vector<AccessStep> steps;
+  };
+  bool call(Operation *op) {
+    auto call = dyn_cast<func::CallOp>(op);
+    auto callee = call ? call->getParentOfType<ModuleOp>().lookupSymbol<func::FuncOp>(call.getCallee()) : func::FuncOp();
+    if (!callee || callee.isExternal())
+      return false;
+    int arguments[2] = {-1, -1}; // output, input
+    Call c;
+    for (auto [i, v] : llvm::enumerate(call.getOperands()))
+      if (auto it = views.find(v); it != views.end()) {
+        int &argument = arguments[it->second.isInput];
+        if (argument >= 0)
+          return false;
+        argument = int(i);
+        c.views.push_back(it->second);
+      }
+    auto order = accessOrder(callee, arguments[1], arguments[0], everyAccess);
+    if (!order)
+      return false;
+    c.steps = std::move(*order);
+    calls[op] = std::move(c);
+    return true;
+  }
+
   bool writes(Operation *op) {
     auto it = writing.find(op);
     if (it != writing.end())
       return it->second;
     bool result = op->walk([&](Operation *inner) {
                       auto found = accesses.find(inner);
-                      return found != accesses.end() && found->second.writes ? WalkResult::interrupt() : WalkResult::advance();
+                      bool calls = this->calls.contains(inner);
+                      return calls || (found != accesses.end() && found->second.writes) ? WalkResult::interrupt() : WalkResult::advance();
                     }).wasInterrupted();
     return writing[op] = result;
   }
@@ -245,6 +307,8 @@ private:
   void runOp(Operation *op) {
     if (auto it = accesses.find(op); it != accesses.end())
       return runAccess(it->second);
+    if (auto it = calls.find(op); it != calls.end())
+      return runCall(it->second);
     if (auto loop = dyn_cast<scf::ForOp>(op))
       return runLoop(loop);
     if (auto branch = dyn_cast<scf::IfOp>(op)) {
@@ -288,8 +352,39 @@ private:
     }
   }
 
+  Number startOf(const View &view) {
+    Number at = Number::of(view.offset);
+    for (auto [value, stride] : view.moves)
+      at = at.plus(get(value), stride);
+    return at;
+  }
+
+  void runCall(const Call &c) {
+    int64_t start[2] = {0, 0};
+    for (const View &v : c.views) {
+      Number at = startOf(v);
+      if (!at.isConstant()) {
+        ok = false;
+        return;
+      }
+      start[v.isInput] = at.base * v.bytes;
+    }
+    for (AccessStep step : c.steps) {
+      if (step.reads()) {
+        step.readLow += start[1];
+        step.readHigh += start[1];
+      }
+      if (step.writes()) {
+        step.writeLow += start[0];
+        step.writeHigh += start[0];
+      }
+      steps.push_back(step);
+    }
+    work += int64_t(c.steps.size());
+  }
+
   void runAccess(const Access &a) {
-    Number at = Number::of(a.view.offset);
+    Number at = startOf(a.view);
     for (auto [index, stride] : llvm::zip(a.indices, a.view.strides))
       at = at.plus(get(index), stride);
     if (!at.known) {
@@ -346,9 +441,13 @@ private:
     // Index arithmetic only: what wraps around at another width is not followed.
     if (isa<arith::IndexCastOp>(op))
       return get(op->getOperand(0));
-    if (op->getNumOperands() != 2 || !op->getOperand(0).getType().isIndex())
+    if (op->getNumOperands() != 2)
       return {};
     Number a = get(op->getOperand(0)), b = get(op->getOperand(1));
+    if (isa<arith::AndIOp>(op) && op->getOperand(0).getType().isInteger(1))
+      return a.isConstant() && b.isConstant() ? Number::of(a.base && b.base) : Number();
+    if (!op->getOperand(0).getType().isIndex())
+      return {};
     if (isa<arith::AddIOp>(op))
       return a.plus(b, 1);
     if (isa<arith::SubIOp>(op))
@@ -380,6 +479,7 @@ private:
   int64_t argumentOffset[2] = {0, 0};      ///< of the output's and the input's type
   llvm::DenseMap<Value, bool> offsets;     ///< values that are the offset of the output's or the input's view
   llvm::DenseMap<Operation *, Access> accesses;
+  llvm::DenseMap<Operation *, Call> calls;
   llvm::DenseSet<Operation *> relevant;
   llvm::DenseMap<Operation *, bool> writing;
   llvm::DenseMap<Block *, SmallVector<Operation *>> blocks;

@@ -50,7 +50,7 @@ KernelOverlaps::KernelOverlaps(func::FuncOp main, ArrayRef<LiveBuffer> buffers, 
                                llvm::function_ref<SmallVector<Operation *>(Value)> users)
     : main(main), buffers(buffers), position(position), users(users) {
   for (auto f : main->getParentOfType<ModuleOp>().getOps<func::FuncOp>())
-    if (f->hasAttr(kKernelAttr))
+    if (f->hasAttr(kKernelAttr) || f->hasAttr(kStagedAttr))
       kernels[f.getSymNameAttr()] = f;
   std::vector<Pair> pairs;
   for (unsigned out = 0; out < buffers.size(); ++out)

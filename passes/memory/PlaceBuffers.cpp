@@ -77,12 +77,15 @@ private:
   void tryDirections(llvm::function_ref<void(const SmallVector<int> &)> tryOrder) {
     auto lowFirst = [&] {
       SmallVector<int> higher(buffers.size());
-      for (const Overlap &o : overlaps) {
-        bool down = o.below[backwards[o.kernel]] < o.above[backwards[o.kernel]];
+      SmallVector<bool> overlaps(buffers.size());
+      for (const Overlap &o : this->overlaps) {
+        overlaps[o.input] = overlaps[o.output] = true;
+        int64_t in = buffers[o.input].bytes, out = buffers[o.output].bytes;
+        bool down = std::max(out, o.below[backwards[o.kernel]] + in) < std::max(in, o.above[backwards[o.kernel]] + out);
         ++higher[down ? o.input : o.output];
         --higher[down ? o.output : o.input];
       }
-      tryOrder(order([&](int i) { return std::pair(higher[i], -buffers[i].bytes); }));
+      tryOrder(order([&](int i) { return std::tuple(!overlaps[i], higher[i], -buffers[i].bytes); }));
     };
     lowFirst();
     for (bool better = true; better && best.bytes > enough;) {

@@ -12,6 +12,7 @@
 #include "passes/memory/PlanArena.h"
 #include "passes/memory/KernelOverlaps.h"
 #include "passes/memory/PlaceBuffers.h"
+#include "passes/schedule/Schedule.h"
 #include "passes/schedule/gpu/Gpu.h"
 #include "dialects/rt/NodeName.h"
 #include "dialects/rt/Rt.h"
@@ -320,7 +321,61 @@ private:
 };
 } // namespace
 
+/// Offsets of `buffers` of `function`, whose kernels' inputs and outputs may overlap as far as `options` say.
+static void placeAll(func::FuncOp function, MutableArrayRef<Buffer> buffers, const BufferViewFlowAnalysis &flow, const Positions &positions,
+                     const ArenaOptions &options, ArenaPlan &plan) {
+  if (!options.shares)
+    keepForever(buffers, positions);
+  std::optional<KernelOverlaps> overlaps;
+  if (options.shares && options.overlaps) {
+    std::vector<LiveBuffer> live;
+    for (const Buffer &buffer : buffers)
+      live.push_back({buffer.value, buffer.bytes, buffer.first, buffer.last});
+    overlaps.emplace(function, live, [&](Operation *op) { return positions.begin(op); }, [&](Value buffer) {
+      SmallVector<Operation *> users;
+      for (Value alias : flow.resolve(buffer))
+        users.append(alias.user_begin(), alias.user_end());
+      return users;
+    });
+  }
+  place(buffers, kArenaAlign, 1, plan, overlaps ? &*overlaps : nullptr);
+}
+
+/// The scratch of the stages of a chain is one buffer of its caller, planned like an arena.
+static void planStages(func::FuncOp main, const ArenaOptions &options) {
+  main.walk([&](func::CallOp call) {
+    auto staged = main->getParentOfType<ModuleOp>().lookupSymbol<func::FuncOp>(call.getCallee());
+    if (!staged || !staged->hasAttr(kStagedAttr))
+      return;
+    BufferViewFlowAnalysis flow(staged);
+    Positions positions(staged);
+    SmallVector<Buffer> buffers;
+    staged.walk([&](memref::AllocOp alloc) {
+      Buffer buffer{alloc, bytesOf(alloc.getType()), 0, 0};
+      setLiveRange(buffer, flow.resolve(alloc.getResult()), positions);
+      buffers.push_back(buffer);
+    });
+    ArenaPlan plan;
+    placeAll(staged, buffers, flow, positions, options, plan);
+    Location loc = staged.getLoc();
+    auto type = MemRefType::get({plan.bytes}, IntegerType::get(staged.getContext(), 8));
+    (void)staged.insertArgument(staged.getNumArguments(), type, DictionaryAttr::get(staged.getContext()), loc);
+    Value scratch = staged.getArgument(staged.getNumArguments() - 1);
+    OpBuilder b(call);
+    call.getOperandsMutable().append(memref::AllocOp::create(b, call.getLoc(), type).getResult());
+    for (const Buffer &buffer : buffers) {
+      auto alloc = buffer.value.getDefiningOp<memref::AllocOp>();
+      b.setInsertionPoint(alloc);
+      Value offset = arith::ConstantIndexOp::create(b, loc, buffer.offset);
+      Value view = memref::ViewOp::create(b, alloc.getLoc(), alloc.getType(), scratch, offset, ValueRange());
+      alloc.replaceAllUsesWith(view);
+      alloc.erase();
+    }
+  });
+}
+
 ArenaPlan planArena(func::FuncOp main, const ArenaOptions &options) {
+  planStages(main, options);
   ArenaPlan plan;
   OpBuilder b(main.getContext());
   Location loc = main.getLoc();
@@ -378,21 +433,7 @@ ArenaPlan planArena(func::FuncOp main, const ArenaOptions &options) {
       if (auto dims = bounds.mostDims(call.getOperand(0)))
         plan.outputDims[number] = *dims;
   });
-  if (!options.shares)
-    keepForever(buffers, positions);
-  std::optional<KernelOverlaps> overlaps;
-  if (options.shares && options.overlaps) {
-    std::vector<LiveBuffer> live;
-    for (const Buffer &buffer : buffers)
-      live.push_back({buffer.value, buffer.bytes, buffer.first, buffer.last});
-    overlaps.emplace(main, live, [&](Operation *op) { return positions.begin(op); }, [&](Value buffer) {
-      SmallVector<Operation *> users;
-      for (Value alias : flow.resolve(buffer))
-        users.append(alias.user_begin(), alias.user_end());
-      return users;
-    });
-  }
-  place(buffers, kArenaAlign, 1, plan, overlaps ? &*overlaps : nullptr);
+  placeAll(main, buffers, flow, positions, options, plan);
   eraseUnusedDirections(main->getParentOfType<ModuleOp>());
   plan.buffers = buffers.size();
   auto arenaType = MemRefType::get({plan.bytes}, b.getI8Type());

@@ -14,6 +14,8 @@ bool isPaddedView(Operation *op) { return isa<UnrealizedConversionCastOp>(op) &&
 
 ArrayRef<int64_t> paddingBelow(Operation *view) { return view->getAttrOfType<DenseI64ArrayAttr>(kBelow); }
 
+TypedAttr paddingValue(Operation *view) { return view->getAttrOfType<TypedAttr>(kValue); }
+
 Value createPaddedView(OpBuilder &b, Location loc, Value buffer, MemRefType padded, ArrayRef<int64_t> below, TypedAttr value) {
   auto view = UnrealizedConversionCastOp::create(b, loc, TypeRange{padded}, ValueRange{buffer});
   view->setAttr(kBelow, b.getDenseI64ArrayAttr(below));

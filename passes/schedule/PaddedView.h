@@ -17,6 +17,9 @@ bool isPaddedView(mlir::Operation *op);
 /// Elements of padding before the first element of the buffer, per dim.
 llvm::ArrayRef<int64_t> paddingBelow(mlir::Operation *view);
 
+/// What the padding holds.
+mlir::TypedAttr paddingValue(mlir::Operation *view);
+
 /// Makes the padded view of `buffer`, of type `padded`, filled up with `value`.
 mlir::Value createPaddedView(mlir::OpBuilder &b, mlir::Location loc, mlir::Value buffer, mlir::MemRefType padded,
                              llvm::ArrayRef<int64_t> below, mlir::TypedAttr value);

@@ -22,6 +22,12 @@ std::unique_ptr<mlir::Pass> createOutlineKernelsPass(bool anyOffset);
 /// Kernels keep out of the padding of their windows instead of reading it from
 /// memory (ImplicitPadding.cpp). Only before createScheduleKernelsPass.
 std::unique_ptr<mlir::Pass> createImplicitPaddingPass(const Target &target);
+struct StageOptions {
+  std::optional<int64_t> budget; ///< bytes that arena, inputs and outputs may take; none: as few as come without extra arithmetic
+  bool ioInArena = false;
+};
+/// Chains of kernels run box by box where memory is short (StageKernels.cpp). Behind createImplicitPaddingPass.
+std::unique_ptr<mlir::Pass> createStageKernelsPass(const StageOptions &options);
 /// Tiles and vectorises each kernel for the target (ScheduleKernels.cpp). With
 /// `bothWays`, each has a copy that runs backwards, for the planner of memory to choose.
 std::unique_ptr<mlir::Pass> createScheduleKernelsPass(const Target &target, bool bothWays = false);
@@ -42,6 +48,10 @@ constexpr llvm::StringLiteral kKernelAttr = "onnxc.kernel";
 constexpr llvm::StringLiteral kKernelCostAttr = "onnxc.nanoseconds";
 /// On a kernel: its register tile, [rows, vectors of a row, lanes of a vector] (array of i64); absent: plain loops.
 constexpr llvm::StringLiteral kTileAttr = "onnxc.tile";
+/// On a function that calls the kernels of a chain, box by box.
+constexpr llvm::StringLiteral kStagedAttr = "onnxc.staged";
+/// On its call: multiply-adds of the chain, and how many more it does because boxes share what they need (array of i64).
+constexpr llvm::StringLiteral kStagedWorkAttr = "onnxc.staged_work";
 /// On a kernel: the one that does the same in the opposite order (symbol), which nothing calls yet.
 constexpr llvm::StringLiteral kBackwardAttr = "onnxc.backward";
 /// On that one.

@@ -498,7 +498,7 @@ private:
         t.tileLoop = d;
         contraction = reuse && llvm::any_of(nest.inputs, [&](const Access &a) { return a.dependsOn(d) && !a.dependsOn(v); });
         // A window along the row: its taps share loads, and rows are done one by one.
-        if (contraction || (reuse && target.bareMetal))
+        if (contraction || (reuse && target.shortMemory))
           break;
       }
     }
@@ -567,7 +567,7 @@ private:
     int64_t rowsOutside = bytesB * llvm::divideCeil(m, int64_t(t.tile)) * weight(bytesB);
     t.order = batch;
     // All of a pixel before the next one, where memory is short: input and output may then overlap (KernelOverlaps).
-    if ((panelsOutside <= rowsOutside && !target.bareMetal) || t.packAtRunTime) {
+    if ((panelsOutside <= rowsOutside && !target.shortMemory) || t.packAtRunTime) {
       t.order.push_back(v);
       t.order.append(rows);
     } else {
