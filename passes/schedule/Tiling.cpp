@@ -505,7 +505,7 @@ private:
     bool cores = fullLanes < 2 && isWord(nest.root.getRegionOutputArgs()[0].getType());
     unsigned regs = cores ? target.coreRegs : target.vectorRegs;
     if (t.tileLoop < 0) {
-      unsigned most = t.dot && t.dot->form->columns ? 2 * t.dot->form->columns : 8;
+      unsigned most = t.dot && t.dot->form->columns ? 2 * t.dot->form->columns : cores ? 4 : 8;
       t.vectors = std::min<int64_t>(most, std::max<int64_t>(1, extent / t.lanes));
     } else if (contraction) {
       chooseTileShape(extent, sizeOr(nest.loops[t.tileLoop], kUnknownExtent), regs);
