@@ -274,11 +274,37 @@ int64_t positive(Expansion &e, const char *name) {
   return value;
 }
 
+// The same where DequantizeLinear says it: its product keeps the weights narrow.
+// A is padded where K ends within a block.
+void matMulBlocks(Expansion &e, int64_t bits, int64_t k, int64_t n, int64_t block) {
+  int64_t blocks = (k + block - 1) / block;
+  Name weight = unpacked(e, e.op("Reshape", {e.in(1), e.ints({n, -1})}), bits, 2), zero;
+  Name scale = e.op("Reshape", {e.in(2), e.ints({n, blocks})});
+  if (e.has(3)) {
+    zero = unpacked(e, e.op("Reshape", {e.in(3), e.ints({n, -1})}), bits, 2);
+    zero = firstOf(e, zero, 1, blocks);
+  } else {
+    zero = e.cast(e.intScalar(int64_t(1) << (bits - 1)), TensorProto::UINT8);
+    zero = e.op("Expand", {zero, e.ints({n, blocks})});
+  }
+  weight = e.op("DequantizeLinear", {weight, scale, zero});
+  setAttribute(*e.last, "axis", int64_t(1));
+  setAttribute(*e.last, "block_size", block);
+  weight = e.with(e.op("Transpose", {weight}), "perm", std::vector<int64_t>{1, 0});
+  Name a = e.in(0);
+  if (blocks * block != k)
+    a = e.op("Pad", {a, e.ints({0, blocks * block - k}), "", e.ints({-1})});
+  e.result(0, plusBias(e, e.op("MatMul", {a, weight}), 5));
+}
+
 // A [..., K] times the transpose of B [N, blocks, bytes of a block].
 void matMulNBits(Expansion &e) {
   int64_t bits = bitsOf(e), k = positive(e, "K"), n = positive(e, "N"), block = positive(e, "block_size");
   int64_t blocks = (k + block - 1) / block;
   int type = floatType(e, 2);
+  bool integerZero = !e.has(3) || e.step.elementType(3) == TensorProto::UINT8;
+  if (type == TensorProto::FLOAT && integerZero && !e.has(4))
+    return matMulBlocks(e, bits, k, n, block);
   Name bytes = e.op("Reshape", {e.in(1), e.ints({n, -1})});
   Name weight = e.cast(unpacked(e, bytes, bits, 2), type);
   Name scale = e.op("Reshape", {e.in(2), e.ints({n, blocks})});

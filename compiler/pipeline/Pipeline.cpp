@@ -34,6 +34,7 @@ static void buildGraph(OpPassManager &pm, const PipelineOptions &options) {
   graph.chooseLayout = options.reuse;
   graph.tables = options.target.lanes(32) < 4 && options.gpus.empty();
   graph.fixedPoint = options.target.fixedPoint() && options.gpus.empty();
+  graph.widen = options.gpus.empty();
   graph.foldBytes = options.foldBytes;
   buildGraphPipeline(pm, graph);
 }

@@ -42,6 +42,10 @@ def Onnx_Homogeneous : Onnx_Trait<"Homogeneous">;
 // images.
 def Onnx_ComputesChannelsLast : Onnx_Trait<"ComputesChannelsLast">;
 
+// A product of matrices that takes constant bytes as they are: a DequantizeLinear
+// behind operand 1 is part of it (WidenedWeight.h).
+def Onnx_WidensWeight : Onnx_Trait<"WidensWeight">;
+
 //===-- Order of dims
 
 def Onnx_DimOrder : OpInterface<"DimOrder"> {

@@ -20,7 +20,7 @@ def Onnx_EinsumOp : Onnx_PureOp<"Einsum"> {
   let results = (outs AnyTensor:$Output);
 }
 
-def Onnx_GemmOp : Onnx_PureOp<"Gemm"> {
+def Onnx_GemmOp : Onnx_PureOp<"Gemm", [Onnx_WidensWeight]> {
   let summary = "alpha * op(A) * op(B) + beta * C";
   let arguments = (ins
     AnyTensor:$A, AnyTensor:$B, Onnx_OptionalTensor:$C,
@@ -29,7 +29,7 @@ def Onnx_GemmOp : Onnx_PureOp<"Gemm"> {
   let results = (outs AnyTensor:$Y);
 }
 
-def Onnx_MatMulOp : Onnx_PureOp<"MatMul"> {
+def Onnx_MatMulOp : Onnx_PureOp<"MatMul", [Onnx_WidensWeight]> {
   let summary = "Matrix product as numpy.matmul";
   let shapeRule = "inferMatMul";
   let arguments = (ins AnyTensor:$A, AnyTensor:$B);

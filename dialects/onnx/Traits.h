@@ -23,6 +23,9 @@ template <typename Op>
 class ComputesChannelsLast
     : public mlir::OpTrait::TraitBase<Op, ComputesChannelsLast> {};
 
+template <typename Op>
+class WidensWeight : public mlir::OpTrait::TraitBase<Op, WidensWeight> {};
+
 } // namespace onnxc::onnx
 
 #endif // ONNXC_DIALECTS_ONNX_TRAITS_H

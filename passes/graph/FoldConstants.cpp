@@ -3,6 +3,7 @@
 //   %s = onnx.Shape(%x : tensor<2x?x4xf32>) {start = 2}   ->   onnx.Constant [4]
 // Data of constants that are no longer used is freed at the end.
 #include "dialects/onnx/Onnx.h"
+#include "dialects/onnx/WidenedWeight.h"
 #include "mlir/Pass/Pass.h"
 #include "passes/graph/Evaluate.h"
 #include "passes/graph/GraphPasses.h"
@@ -107,9 +108,12 @@ private:
   uint64_t growth, left;
 };
 
-/// Quantised constants stay small: what reads them element by element dequantises them in the run.
-bool staysQuantized(Operation *op) {
+/// Quantised constants stay small: what reads them element by element dequantises them in the run, and with `widen`
+/// so do matrix products.
+bool staysQuantized(Operation *op, bool widen) {
   constexpr int64_t small = 1024;
+  if (widen && isa<onnx::DequantizeLinearOp, onnx::TransposeOp>(op) && onnx::onlyWidened(op))
+    return true;
   auto type = is(op, "DequantizeLinear") ? ranked(op->getResult(0)) : RankedTensorType();
   return type && type.hasStaticShape() && type.getNumElements() > small &&
          llvm::all_of(op->getUsers(), [](Operation *user) { return user->hasTrait<onnx::Elementwise>(); });
@@ -140,7 +144,7 @@ std::optional<SmallVector<ElementsAttr>> fold(Operation *op, FoldBudget &budget)
 
 struct FoldConstantsPass : PassWrapper<FoldConstantsPass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(FoldConstantsPass)
-  FoldConstantsPass(int64_t maxBytes, bool dequantize) : maxBytes(maxBytes), dequantize(dequantize) {}
+  FoldConstantsPass(int64_t maxBytes, bool dequantize, bool widen) : maxBytes(maxBytes), dequantize(dequantize), widen(widen) {}
   StringRef getArgument() const override { return "onnxc-fold-constants"; }
   StringRef getDescription() const override { return "Evaluate onnx ops on constants"; }
 
@@ -155,7 +159,7 @@ struct FoldConstantsPass : PassWrapper<FoldConstantsPass, OperationPass<ModuleOp
     for (Operation *op : ops) {
       if (op->getNumResults() != 1 || op->use_empty())
         continue;
-      if (dequantize ? staysQuantized(op) : is(op, "DequantizeLinear"))
+      if (dequantize ? staysQuantized(op, widen) : is(op, "DequantizeLinear"))
         continue;
       auto values = fold(op, budget);
       if (!values)
@@ -171,13 +175,13 @@ struct FoldConstantsPass : PassWrapper<FoldConstantsPass, OperationPass<ModuleOp
     releaseUnused(getOperation(), before);
   }
   int64_t maxBytes;
-  bool dequantize;
+  bool dequantize, widen;
 };
 
 } // namespace
 
-std::unique_ptr<Pass> createFoldConstantsPass(int64_t maxBytes, bool dequantize) {
-  return std::make_unique<FoldConstantsPass>(maxBytes, dequantize);
+std::unique_ptr<Pass> createFoldConstantsPass(int64_t maxBytes, bool dequantize, bool widen) {
+  return std::make_unique<FoldConstantsPass>(maxBytes, dequantize, widen);
 }
 
 } // namespace onnxc

@@ -19,14 +19,14 @@ void buildGraphPipeline(OpPassManager &pm, const GraphOptions &options) {
   pm.addPass(createFoldConstantsPass(foldBytes, /*dequantize=*/false)); // weights that were moved
   pm.addPass(createIntegerFormsPass());
   pm.addPass(createMoveQuantizationPass()); // means end in a change of shape
-  pm.addPass(createFoldConstantsPass(foldBytes));
+  pm.addPass(createFoldConstantsPass(foldBytes, /*dequantize=*/true, options.widen));
   pm.addPass(createFuseOpsPass());
   pm.addPass(createFoldScaleShiftPass());
   // Layouts when the ops are final; the transposes of constants it leaves
   // behind are evaluated at once.
   if (options.chooseLayout)
     pm.addPass(createChooseLayoutPass());
-  pm.addPass(createFoldConstantsPass(foldBytes));
+  pm.addPass(createFoldConstantsPass(foldBytes, /*dequantize=*/true, options.widen));
   // Behind the layouts, because a table has none; before scales are folded, which the tables take in as they are.
   if (options.tables)
     pm.addPass(createQuantTablesPass());

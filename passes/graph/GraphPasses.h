@@ -12,8 +12,9 @@ constexpr int64_t kFoldBytes = int64_t(64) << 20;
 /// Canonicalises, in time linear in the number of ops (Simplify.cpp).
 std::unique_ptr<mlir::Pass> createSimplifyPass();
 /// Evaluates ops on constants where the result has at most `maxBytes`, or is not larger than they; without
-/// `dequantize`, quantised constants stay (FoldConstants.cpp).
-std::unique_ptr<mlir::Pass> createFoldConstantsPass(int64_t maxBytes = kFoldBytes, bool dequantize = true);
+/// `dequantize`, quantised constants stay; with `widen`, those that matrix products dequantise themselves
+/// (FoldConstants.cpp).
+std::unique_ptr<mlir::Pass> createFoldConstantsPass(int64_t maxBytes = kFoldBytes, bool dequantize = true, bool widen = true);
 /// DequantizeLinear sinks, QuantizeLinear rises (MoveQuantization.cpp).
 std::unique_ptr<mlir::Pass> createMoveQuantizationPass();
 /// Products and convolutions of quantised values in integers (IntegerForms.cpp).
@@ -34,6 +35,7 @@ struct GraphOptions {
   bool chooseLayout = true; ///< channels-last images where that saves work
   bool tables = false;      ///< functions of bytes are read from tables
   bool fixedPoint = false;  ///< sums of integers are scaled in integers
+  bool widen = true;        ///< products read narrow weights as they are
   int64_t foldBytes = kFoldBytes;
 };
 /// Fold, compute quantised models in integers, fuse.

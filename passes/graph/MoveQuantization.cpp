@@ -54,17 +54,18 @@ public:
 private:
   /// Constants of 2 and 4 bits become bytes: they are read more often than stored.
   void widenConstant(Operation *op) {
-    auto d = dequantized(op->getResult(0));
-    ElementsAttr attr = d ? constantOf(d->q) : ElementsAttr();
-    if (!attr || attr.getElementType().getIntOrFloatBitWidth() >= 8)
+    ElementsAttr attr = constantOf(op->getOperand(0));
+    Value zero = op->getOperand(2);
+    auto elem = attr ? dyn_cast<IntegerType>(attr.getElementType()) : IntegerType();
+    if (!elem || elem.getWidth() >= 8 || (present(zero) && !constantOf(zero)))
       return;
-    ElementsAttr bytes = centred(attr, {0}, 0);
-    if (!bytes)
+    ElementsAttr bytes = centred(attr, {0}, 0), zeroBytes = present(zero) ? centred(constantOf(zero), {0}, 0) : ElementsAttr();
+    if (!bytes || (present(zero) && !zeroBytes))
       return;
     OpBuilder b(op);
-    QuantParams p = d->params;
-    p.elem = bytes.getElementType();
-    op->getResult(0).replaceAllUsesWith(dequantize(b, op->getLoc(), constant(b, op->getLoc(), bytes), p));
+    op->setOperand(0, constant(b, op->getLoc(), bytes));
+    if (zeroBytes)
+      op->setOperand(2, constant(b, op->getLoc(), zeroBytes));
   }
 
   /// op(dequantize(q)) -> dequantize(op(q))

@@ -137,6 +137,10 @@ static LogicalResult lowerMatMul(Operation *op, Lowering &l) {
   Type elem = Lowering::elem(op->getOperand(0));
   if (isa<ComplexType>(elem))
     return l.fail(op, "complex operands");
+  if (auto weight = onnx::widenedWeight(op)) {
+    l.set(op, 0, widenedProduct(l, l.in(op, 0), *weight));
+    return success();
+  }
   Type acc = isa<FloatType>(elem) ? wide(elem) : Lowering::storage(elem);
   Value y = matmul(l, widen(l, l.in(op, 0), elem), widen(l, l.in(op, 1), elem), acc);
   l.set(op, 0, narrow(l, y, elem));
@@ -156,10 +160,12 @@ static LogicalResult lowerGemm(Operation *op, Lowering &l) {
   Type elem = Lowering::elem(op->getOperand(0));
   Type acc = isa<FloatType>(elem) ? wide(elem) : Lowering::storage(elem);
   double alpha = floatAttr(op, "alpha", 1.0), beta = floatAttr(op, "beta", 1.0);
-  Value a = widen(l, l.in(op, 0), elem), b = widen(l, l.in(op, 1), elem);
+  Value a = widen(l, l.in(op, 0), elem);
   if (intAttr(op, "transA", 0))
     a = l.transpose(a, {1, 0});
-  Value y = matmulCore(l, a, b, acc, intAttr(op, "transB", 0) != 0);
+  auto weight = onnx::widenedWeight(op);
+  Value y = weight ? widenedProduct(l, a, *weight)
+                   : matmulCore(l, a, widen(l, l.in(op, 1), elem), acc, intAttr(op, "transB", 0) != 0);
   bool bias = Lowering::has(op, 2) && beta != 0.0;
   if (bias || alpha != 1.0) {
     SmallVector<Value> ins{y};

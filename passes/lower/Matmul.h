@@ -3,6 +3,7 @@
 #ifndef ONNXC_PASSES_LOWER_MATMUL_H
 #define ONNXC_PASSES_LOWER_MATMUL_H
 
+#include "dialects/onnx/WidenedWeight.h"
 #include "passes/lower/Window.h"
 
 namespace onnxc::lower {
@@ -16,6 +17,9 @@ mlir::Value matmulCore(Lowering &l, mlir::Value a, mlir::Value b, mlir::Type ele
 /// As numpy.matmul, 1-D operands included.
 mlir::Value matmul(Lowering &l, mlir::Value a, mlir::Value b, mlir::Type elem, ProductFn multiply = mulAdd,
                    mlir::ValueRange scalars = {});
+
+/// a: (..., m, k), or (k); times a weight that stays as it is stored (WidenedProduct.cpp). Result (..., m, n), or (n).
+mlir::Value widenedProduct(Lowering &l, mlir::Value a, const onnx::WidenedWeight &weight);
 
 void registerEinsum(Registry &r);
 

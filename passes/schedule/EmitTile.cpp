@@ -42,6 +42,10 @@ TileEmitter::TileEmitter(LoopNest &nest, const Tiling &t, const Target &target, 
       o.base = zero; // lives in registers only
       continue;
     }
+    if (t.widened && llvm::is_contained(t.widened->sides, i)) {
+      o.base = zero; // lies in the panels
+      continue;
+    }
     if (panel && t.packAtRunTime) {
       int64_t elements = t.panelElements(nest, 1);
       auto type = MemRefType::get({elements}, o.access->element);
@@ -289,6 +293,8 @@ bool TileEmitter::unrollFrom(size_t level, size_t accs) {
 llvm::SmallVector<Value> TileEmitter::emitReductions(size_t level, ArrayRef<Point> points, ArrayRef<Value> accs, unsigned lanes) {
   if (t.dot)
     return emitDotReductions(level, points, accs);
+  if (t.widened)
+    return emitWidened(level, points, accs, lanes);
   if (level == t.reductions.size() || unrollFrom(level, accs.size()))
     return emitUnrolled(level, points, accs, lanes);
   int d = t.reductions[level];

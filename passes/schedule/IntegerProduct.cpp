@@ -78,11 +78,13 @@ std::optional<IntegerProduct> integerProduct(const LoopNest &nest) {
 
 int64_t Tiling::panelDepth(const LoopNest &nest) const {
   int64_t depth = reductionDepth(nest);
+  if (widened)
+    return depth / widened->length * widened->runBytes(width());
   return dot ? depth / dot->length * dot->paddedLength() : depth;
 }
 
 int64_t Tiling::panelElements(const LoopNest &nest, int64_t count) const {
-  return count * panelStep(nest) * width() + (dot ? 64 : 0);
+  return count * panelStep(nest) * width() + (dot || widened ? 64 : 0);
 }
 
 } // namespace onnxc

@@ -94,10 +94,134 @@ static std::vector<char> bytesOf(Attribute value, int64_t elementBytes, int64_t 
   return out;
 }
 
-memref::GlobalOp WeightPacker::packed(memref::GlobalOp source, MemRefType type, const LoopNest &nest, const Tiling &t) {
+namespace {
+
+/// The bytes of a constant, copied only where they do not lie in memory as they are.
+class Bytes {
+public:
+  explicit Bytes(memref::GlobalOp global) {
+    auto type = global.getType();
+    if (auto resource = dyn_cast<DenseResourceElementsAttr>(*global.getInitialValue()))
+      if (AsmResourceBlob *blob = resource.getRawHandle().getBlob()) {
+        view = blob->getData();
+        return;
+      }
+    copy = bytesOf(*global.getInitialValue(), type.getElementTypeBitWidth() / 8, type.getNumElements());
+    view = copy;
+  }
+  const char *data() const { return view.data(); }
+  ArrayRef<char> all() const { return view; }
+
+private:
+  std::vector<char> copy;
+  ArrayRef<char> view;
+};
+
+/// Offset of each step of the reductions, the last of `loops` the innermost.
+std::vector<int64_t> stepOffsets(const LoopNest &nest, const Access &a, ArrayRef<int> loops) {
+  int64_t depth = 1, inner = 1;
+  for (int r : loops)
+    depth *= *nest.loops[r].size();
+  std::vector<int64_t> offsets(depth, a.constant);
+  for (int r : llvm::reverse(loops)) {
+    int64_t extent = *nest.loops[r].size(), c = *getConstantIntValue(a.coeff[r]);
+    for (int64_t i = 0; i < depth; ++i)
+      offsets[i] += (i / inner) % extent * c;
+    inner *= extent;
+  }
+  return offsets;
+}
+
+/// Columns of a panel of a widened product: the codes of each run, and its sides.
+class CodePanels {
+public:
+  CodePanels(const LoopNest &nest, const Tiling &t, const char *from, ArrayRef<Bytes> sides, char *to)
+      : nest(nest), t(t), w(*t.widened), from(from), sides(sides), to(to),
+        offsets(stepOffsets(nest, nest.inputs[t.packed], t.reductions)) {}
+
+  void copy(int64_t start, int64_t columns, int64_t panel, int64_t within) {
+    char *block = to + panel * t.panelStep(nest);
+    for (int64_t j = 0; j < columns; ++j) {
+      codes(start + j, block + 4 * (within + j));
+      char *behind = block + 4 * w.words() * t.width();
+      for (size_t s = 0; s < w.sides.size(); ++s) {
+        side(s, start + j, behind + (within + j) * w.sideBytes[s]);
+        behind += w.sideBytes[s] * t.width();
+      }
+    }
+  }
+
+private:
+  int64_t runStep() const { return w.runBytes(t.width()) * t.width(); }
+
+  void codes(int64_t column, char *out) {
+    const char *source = from + column * *getConstantIntValue(nest.inputs[t.packed].coeff[t.vectorLoop]);
+    int64_t perWord = w.perWord();
+    for (int64_t first = 0, n = offsets.size(); first < n; first += w.length, out += runStep())
+      for (int64_t k = 0; k < w.length; k += perWord) {
+        uint32_t word = 0;
+        for (int64_t i = k; i < std::min(k + perWord, w.length); ++i) {
+          char byte = source[offsets[first + i]];
+          int64_t value = w.product.isUnsigned ? int64_t(uint8_t(byte)) : int64_t(int8_t(byte));
+          word |= uint32_t(value - w.least) << w.bits * (i - k);
+        }
+        llvm::support::endian::write32le(out + k / perWord * 4 * t.width(), word);
+      }
+  }
+
+  void side(size_t s, int64_t column, char *out) {
+    const Access &a = nest.inputs[w.sides[s]];
+    int64_t bytes = w.sideBytes[s], at = column * *getConstantIntValue(a.coeff[t.vectorLoop]);
+    for (int64_t step : stepOffsets(nest, a, ArrayRef<int>(t.reductions).drop_back())) {
+      memcpy(out, sides[s].data() + (at + step) * bytes, bytes);
+      out += runStep();
+    }
+  }
+
+  const LoopNest &nest;
+  const Tiling &t;
+  const Widened &w;
+  const char *from;
+  ArrayRef<Bytes> sides;
+  char *to;
+  std::vector<int64_t> offsets;
+};
+
+} // namespace
+
+std::optional<ByteRange> WeightPacker::byteRange(func::FuncOp kernel, unsigned arg, bool isUnsigned) const {
+  auto it = calls.find(kernel.getSymNameAttr());
+  if (it == calls.end())
+    return std::nullopt;
+  std::optional<ByteRange> range;
+  for (func::CallOp call : it->second) {
+    memref::GlobalOp global = globalOf(call.getOperand(arg));
+    if (!global || global.getType().getElementTypeBitWidth() != 8)
+      return std::nullopt;
+    for (char byte : Bytes(global).all()) {
+      int64_t value = isUnsigned ? int64_t(uint8_t(byte)) : int64_t(int8_t(byte));
+      range = range ? ByteRange(std::min(range->first, value), std::max(range->second, value)) : ByteRange(value, value);
+    }
+  }
+  return range;
+}
+
+void WeightPacker::drop(func::FuncOp kernel, unsigned arg) {
+  for (func::CallOp call : calls[kernel.getSymNameAttr()]) {
+    auto get = call.getOperand(arg).getDefiningOp<memref::GetGlobalOp>();
+    call->eraseOperand(arg);
+    release(get);
+  }
+  (void)kernel.eraseArgument(arg);
+}
+
+memref::GlobalOp WeightPacker::packed(memref::GlobalOp source, ArrayRef<memref::GlobalOp> sides, MemRefType type,
+                                      const LoopNest &nest, const Tiling &t) {
   const Access &a = nest.inputs[t.packed];
   std::string key = source.getSymName().str();
   llvm::raw_string_ostream os(key);
+  for (memref::GlobalOp side : sides)
+    os << "&" << side.getSymName();
   auto coeff = [&](int d) { return *getConstantIntValue(a.coeff[d]); };
   os << "|" << t.vectors << "x" << t.lanes << (t.overlapTail ? "o" : "") << "|" << coeff(t.vectorLoop) << "x" << *nest.loops[t.vectorLoop].size();
   os << "+" << a.constant;
@@ -107,36 +231,21 @@ memref::GlobalOp WeightPacker::packed(memref::GlobalOp source, MemRefType type, 
     os << "|words";
   if (t.dot)
     os << "|" << t.dot->form->name << t.dot->length << (t.dot->corrects ? "s" : "") << (t.dot->rowPanel ? "r" : "") << (t.dot->product.unsignedB ? "u" : "");
+  if (t.widened)
+    os << "|" << t.widened->bits << "from" << t.widened->least << (t.widened->product.isUnsigned ? "u" : "");
   if (memref::GlobalOp known = cache.lookup(key))
     return known;
 
-  auto sourceType = source.getType();
-  int64_t size = sourceType.getElementTypeBitWidth() / 8;
-  AsmResourceBlob *blob = nullptr;
-  if (auto resource = dyn_cast<DenseResourceElementsAttr>(*source.getInitialValue()))
-    blob = resource.getRawHandle().getBlob();
-  std::vector<char> copy;
-  const char *from;
-  if (blob) {
-    from = blob->getData().data();
-  } else {
-    copy = bytesOf(*source.getInitialValue(), size, sourceType.getNumElements());
-    from = copy.data();
-  }
+  int64_t size = source.getType().getElementTypeBitWidth() / 8;
+  Bytes bytes(source);
+  const char *from = bytes.data();
+  std::vector<Bytes> sideBytes(sides.begin(), sides.end());
   int64_t width = t.width(), n = *nest.loops[t.vectorLoop].size();
   auto target = HeapAsmResourceBlob::allocate(type.getNumElements() * type.getElementTypeBitWidth() / 8, 64, /*dataIsMutable=*/true);
   char *to = target.getMutableData().data();
   memset(to, 0, target.getData().size());
   int64_t depth = reductionDepth(nest), nStride = coeff(t.vectorLoop);
-  // Source offset of each step of the reduction, once for all panels.
-  std::vector<int64_t> offsets(depth, a.constant);
-  int64_t inner = 1;
-  for (int r : llvm::reverse(t.reductions)) {
-    int64_t extent = *nest.loops[r].size(), c = coeff(r);
-    for (int64_t i = 0; i < depth; ++i)
-      offsets[i] += (i / inner) % extent * c;
-    inner *= extent;
-  }
+  std::vector<int64_t> offsets = stepOffsets(nest, a, t.reductions); // once for all panels
   auto copyColumns = [&](int64_t start, int64_t columns, int64_t panel, int64_t within) {
     for (int64_t k = 0; k < depth; ++k) {
       const char *row = from + (offsets[k] + start * nStride) * size;
@@ -172,10 +281,17 @@ memref::GlobalOp WeightPacker::packed(memref::GlobalOp source, MemRefType type, 
         llvm::support::endian::write32le(block + t.panelDepth(nest) * width + 4 * (within + j), uint32_t(sum));
     }
   };
+  std::optional<CodePanels> codes;
+  if (t.widened)
+    codes.emplace(nest, t, from, sideBytes, to);
   for (const Tiling::Piece &p : t.pieces(n))
-    for (int64_t i = 0, columns = int64_t(p.vectors) * p.lanes; i < p.trips; ++i)
-      t.dot ? copyGroups(p.start + i * columns, columns, p.panel + i * columns, p.within)
-            : copyColumns(p.start + i * columns, columns, p.panel + i * columns, p.within);
+    for (int64_t i = 0, columns = int64_t(p.vectors) * p.lanes; i < p.trips; ++i) {
+      int64_t start = p.start + i * columns, panel = p.panel + i * columns;
+      if (codes)
+        codes->copy(start, columns, panel, p.within);
+      else
+        t.dot ? copyGroups(start, columns, panel, p.within) : copyColumns(start, columns, panel, p.within);
+    }
 
   OpBuilder b(source);
   std::string name = source.getSymName().str() + "_panel" + std::to_string(count++);
@@ -188,12 +304,15 @@ memref::GlobalOp WeightPacker::packed(memref::GlobalOp source, MemRefType type, 
   return global;
 }
 
-Value WeightPacker::pack(func::FuncOp kernel, unsigned arg, const LoopNest &nest, const Tiling &t) {
+Value WeightPacker::pack(func::FuncOp kernel, unsigned arg, const LoopNest &nest, const Tiling &t, ArrayRef<unsigned> sides) {
   int64_t width = t.width(), n = *nest.loops[t.vectorLoop].size();
   auto type = MemRefType::get({t.panelElements(nest, llvm::divideCeil(n, width))}, t.panelElement(nest.inputs[t.packed].element));
   for (func::CallOp call : calls[kernel.getSymNameAttr()]) {
     memref::GlobalOp source = globalOf(call.getOperand(arg));
-    memref::GlobalOp panel = packed(source, type, nest, t);
+    SmallVector<memref::GlobalOp> sideSources;
+    for (unsigned side : sides)
+      sideSources.push_back(globalOf(call.getOperand(side)));
+    memref::GlobalOp panel = packed(source, sideSources, type, nest, t);
     OpBuilder b(call);
     Value get = memref::GetGlobalOp::create(b, call.getLoc(), type, panel.getSymName());
     ++uses[panel.getSymNameAttr()];

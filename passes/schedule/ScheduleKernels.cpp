@@ -85,7 +85,8 @@ void schedule(func::FuncOp kernel, const Target &target, WeightPacker &packer, b
       return arg >= 0 && packer.isConstant(kernel, arg);
     };
     auto output = dyn_cast_if_present<BlockArgument>(nest.output.operand);
-    return chooseTiling(nest, target, {isWeight, output && packer.isApart(kernel, output.getArgNumber())});
+    auto bytes = [&](unsigned input, bool isUnsigned) { return packer.byteRange(kernel, argumentOf(nest, input), isUnsigned); };
+    return chooseTiling(nest, target, {isWeight, output && packer.isApart(kernel, output.getArgNumber()), bytes});
   };
   auto tiling = choose(*nest);
   if (!tiling)
@@ -100,21 +101,34 @@ void schedule(func::FuncOp kernel, const Target &target, WeightPacker &packer, b
     kernel->setAttr(kBackwardAttr, FlatSymbolRefAttr::get(turned));
     kernel->getBlock()->getOperations().insertAfter(kernel->getIterator(), turned);
   }
+  std::optional<LoopNest> same;
+  std::optional<Tiling> backward;
+  if (turned) {
+    same = buildLoopNest(turned);
+    backward = choose(*same); // the same choices, on values of this function; before packing changes the weights
+    backward->backward = true;
+  }
   int replaced = -1;
   Value panel;
+  SmallVector<unsigned> sides; // arguments that the panel holds too
   if (tiling->packed >= 0 && !tiling->packAtRunTime) {
     replaced = argumentOf(*nest, tiling->packed);
-    panel = packer.pack(kernel, replaced, *nest, *tiling);
+    if (tiling->widened)
+      for (unsigned side : tiling->widened->sides)
+        sides.push_back(argumentOf(*nest, side));
+    panel = packer.pack(kernel, replaced, *nest, *tiling, sides);
   }
+  llvm::sort(sides, std::greater<>());
   if (turned) {
-    auto same = buildLoopNest(turned);
-    auto backward = choose(*same); // the same choices, on values of this function
-    backward->backward = true;
     if (panel)
       (void)turned.insertArgument(replaced + 1, panel.getType(), DictionaryAttr::get(kernel.getContext()), kernel.getLoc());
     write(turned, *same, *backward, target, replaced);
+    for (unsigned side : sides)
+      (void)turned.eraseArgument(side);
   }
   write(kernel, *nest, *tiling, target, replaced);
+  for (unsigned side : sides)
+    packer.drop(kernel, side);
 }
 
 struct ScheduleKernelsPass : PassWrapper<ScheduleKernelsPass, OperationPass<ModuleOp>> {

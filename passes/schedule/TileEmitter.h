@@ -6,6 +6,7 @@
 //   TilePadding.cpp   what keeps out of padding
 //   TileBody.cpp      bodies on vectors
 //   TileDots.cpp      reductions by dot products
+//   TileWidened.cpp   reductions with weights of few bits
 #ifndef ONNXC_PASSES_SCHEDULE_TILEEMITTER_H
 #define ONNXC_PASSES_SCHEDULE_TILEEMITTER_H
 
@@ -155,6 +156,23 @@ private:
   size_t pointsAtOnce(size_t points) const { return t.words && points % kWordColumns == 0 ? kWordColumns : 1; }
   Value intrinsic(llvm::StringRef name, mlir::Type type, ArrayRef<Value> args);
 
+  // ---- weights of few bits
+  /// What the elements of the weight in the columns at a lane have in common.
+  struct Column {
+    Value scale, zero; ///< null: 1, the product's constant
+  };
+  /// A value of the root's body that depends on neither factor: for the columns at point `p`.
+  Value sideValue(Value v, const Point &p, unsigned lanes);
+  Value loadSide(unsigned side, const Point &p, unsigned lanes);
+  Value loadWord(int64_t word, const Point &p, unsigned lanes);
+  /// Step `step` of a word of codes as f32, less the zero point.
+  Value decode(Value word, int64_t step, const Column &column, unsigned lanes);
+  Value multiplyAdd(Value a, Value c, Value acc, unsigned lanes);
+  SmallVector<Value> emitWidened(size_t level, ArrayRef<Point> points, ArrayRef<Value> accs, unsigned lanes);
+  /// `steps` steps of the run from where the operands stand.
+  SmallVector<Value> emitCodes(int64_t steps, ArrayRef<Point> points, ArrayRef<Value> accs, unsigned lanes,
+                               const llvm::DenseMap<int64_t, Column> &columns, bool scaled);
+
   // ---- padding
   bool isColumn(const Clip &c) const { return c.parallel >= 0 && c.parallel == t.tileLoop; }
   /// Bounds of the reduction loop are worked out at run time.
@@ -225,6 +243,7 @@ private:
   SmallVector<Value> ivs;
   Value fillValue;
   unsigned tileLanes = 1; ///< lanes of the tile being written
+  int64_t columnWithin = 0; ///< column of its panel at which the tile starts
   Value correctionBase; ///< where the sums of the panel's columns stand, at the tile's first column
   Operand rows;           ///< panel of A's rows, of 16-bit elements
   unsigned rowsFilled = 0; ///< rows in it

@@ -72,9 +72,9 @@ void TileEmitter::restorePosition(const Position &saved) {
 }
 
 int64_t TileEmitter::panelCoeff(int d) {
-  int64_t c = t.dot ? t.dot->paddedLength() * t.width() : t.width();
+  int64_t c = t.dot ? t.dot->paddedLength() * t.width() : t.widened ? t.widened->runBytes(t.width()) * t.width() : t.width();
   for (int r : llvm::reverse(t.reductions)) {
-    if (t.dot && llvm::is_contained(t.dot->run, r))
+    if ((t.dot && llvm::is_contained(t.dot->run, r)) || (t.widened && r == t.widened->run))
       continue;
     if (r == d)
       return c;
@@ -115,7 +115,8 @@ void TileEmitter::enterVector(Value iv, Value panelStart, int64_t within) {
       else
         within = 0;
       correctionBase = addConst(o.base, t.panelDepth(nest) * t.width() + 4 * within);
-      o.base = addConst(o.base, within * (t.dot ? t.dot->form->group : 1));
+      columnWithin = within;
+      o.base = addConst(o.base, within * (t.dot ? t.dot->form->group : t.widened ? 4 : 1));
     }
   }
   if (source.access)

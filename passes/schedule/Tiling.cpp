@@ -100,7 +100,8 @@ unsigned balanced(int64_t extent, unsigned limit) {
 
 class Chooser {
 public:
-  Chooser(LoopNest &nest, const Target &target, const CallFacts &facts) : nest(nest), target(target), isWeight(facts.isWeight) {
+  Chooser(LoopNest &nest, const Target &target, const CallFacts &facts)
+      : nest(nest), target(target), isWeight(facts.isWeight), bytes(facts.bytes) {
     // Computed twice, a result must not depend on what the first time wrote.
     bool readsOutput = nest.root.getRegionOutputArgs()[0].hasNUsesOrMore(1) && !nest.fill;
     auto isOutput = [&](const Access &a) { return a.operand == nest.output.operand; };
@@ -113,7 +114,9 @@ public:
     fullLanes = target.lanes(bits);
     // Without vectors, a tile of scalars still saves loads of a reduction.
     bool scalar = fullLanes < 2, dots = target.dot && nest.hasReduction() && integerProduct(nest);
-    if (nest.loops.empty() || (scalar && !(nest.hasReduction() && inRegisters())))
+    // Floats are in core registers where they are computed by calls: a weight of few bits is still read as it is.
+    bool calls = scalar && !(nest.hasReduction() && inRegisters());
+    if (nest.loops.empty() || (calls && !widenedProduct(nest)))
       return std::nullopt;
     if (!chooseVectorLoop())
       return std::nullopt;
@@ -139,8 +142,11 @@ public:
     }
     if (!nest.hasReduction())
       chooseElementwise(extent);
-    else if (!dots || (!chooseDots(extent) && !chooseWords(extent)))
+    else if (!(dots && (chooseDots(extent) || chooseWords(extent))) && !chooseWidened(extent)) {
+      if (calls)
+        return std::nullopt;
       chooseReduction(extent);
+    }
     return t;
   }
 
@@ -479,6 +485,64 @@ private:
     return !dot.run.empty() && depth() / dot.length * (dot.paddedLength() / dot.form->group) * kInterleavedRows <= target.unrollOps;
   }
   static constexpr unsigned kInterleavedRows = 8;
+  /// Vectors of a row whose weights are widened: enough to hide an addition, few enough for words, sums of the run and
+  /// sums of all to stay in registers.
+  static constexpr unsigned kWidenedVectors = 4;
+
+  /// A weight of few bits: its panels are codes. False, and nothing changed, where that does not fit.
+  bool chooseWidened(int64_t extent) {
+    std::optional<Widened> widened = widenedFor(t.vectorLoop);
+    if (!widened)
+      return false;
+    Tiling without = t;
+    t.widened = widened;
+    llvm::erase(t.reductions, widened->run);
+    t.reductions.push_back(widened->run);
+    chooseReduction(extent);
+    if (t.packed == int(widened->product.b) && !t.packAtRunTime)
+      return true;
+    t = without;
+    return false;
+  }
+
+  std::optional<Widened> widenedFor(int v) {
+    auto product = widenedProduct(nest);
+    if (!product || !allReductionsStatic() || !nest.loops[v].size())
+      return std::nullopt;
+    const Access &a = nest.inputs[product->a], &b = nest.inputs[product->b];
+    if (a.dependsOn(v) || !b.dependsOn(v) || !isWeight(product->b) || !staticAccess(b))
+      return std::nullopt;
+    Widened w{*product};
+    for (auto [i, side] : llvm::enumerate(nest.inputs)) {
+      if (!side.windows.empty())
+        return std::nullopt;
+      if (i == product->a || i == product->b || !side.dependsOn(v))
+        continue;
+      unsigned bits = side.element.isIntOrFloat() ? side.element.getIntOrFloatBitWidth() : 0;
+      if (!isWeight(i) || !staticAccess(side) || bits % 8 || bits > 32 || !bits)
+        return std::nullopt;
+      w.sides.push_back(i);
+    }
+    llvm::stable_sort(w.sides, [&](unsigned x, unsigned y) { return bitsOf(x) > bitsOf(y); });
+    for (unsigned side : w.sides)
+      w.sideBytes.push_back(bitsOf(side) / 8);
+    for (size_t d = 0; d < nest.loops.size(); ++d)
+      if (nest.loops[d].reduction && a.contiguousIn(d) && b.dependsOn(d) &&
+          llvm::none_of(llvm::enumerate(nest.inputs), [&](auto in) {
+            return in.index() != product->a && in.index() != product->b && in.value().dependsOn(d);
+          }))
+        w.run = d;
+    auto range = w.run < 0 ? std::nullopt : bytes(product->b, product->isUnsigned);
+    if (!range)
+      return std::nullopt;
+    w.length = *nest.loops[w.run].size();
+    w.least = range->first;
+    int64_t values = range->second - range->first;
+    w.bits = values < 4 ? 2 : values < 16 ? 4 : 8;
+    return w;
+  }
+
+  unsigned bitsOf(unsigned input) { return nest.inputs[input].element.getIntOrFloatBitWidth(); }
 
   void chooseReduction(int64_t extent) {
     int v = t.vectorLoop;
@@ -505,10 +569,10 @@ private:
     bool cores = fullLanes < 2 && isWord(nest.root.getRegionOutputArgs()[0].getType());
     unsigned regs = cores ? target.coreRegs : target.vectorRegs;
     if (t.tileLoop < 0) {
-      unsigned most = t.dot && t.dot->form->columns ? 2 * t.dot->form->columns : cores ? 4 : 8;
+      unsigned most = t.dot && t.dot->form->columns ? 2 * t.dot->form->columns : t.widened ? kWidenedVectors : cores ? 4 : 8;
       t.vectors = std::min<int64_t>(most, std::max<int64_t>(1, extent / t.lanes));
     } else if (contraction) {
-      chooseTileShape(extent, sizeOr(nest.loops[t.tileLoop], kUnknownExtent), regs);
+      chooseTileShape(extent, sizeOr(nest.loops[t.tileLoop], kUnknownExtent), t.widened ? std::max(regs, 2 * kWidenedVectors) - kWidenedVectors : regs);
     } else {
       t.vectors = 1;
       t.tile = balanced(sizeOr(nest.loops[t.tileLoop], 4), t.dot && target.vectorRegs >= 32 ? kInterleavedRows : 4);
@@ -517,7 +581,7 @@ private:
       const Access &a = nest.inputs[i];
       bool single = t.tileLoop < 0; // a matrix times a vector: panels make it one stream
       bool dotPanel = t.dot && i == t.dot->product.b;
-      if (t.packed >= 0 || (t.dot && !dotPanel) || !packable(i, v) || !(single || (dotPanel && t.dot->interleaves) || (contraction && !a.dependsOn(t.tileLoop))))
+      if (t.packed >= 0 || (t.dot && !dotPanel) || (t.widened && i != t.widened->product.b) || !packable(i, v) || !(single || (dotPanel && t.dot->interleaves) || (contraction && !a.dependsOn(t.tileLoop))))
         continue;
       // A panel that changes with another parallel loop (groups, batches) is filled at run time.
       bool varies = llvm::any_of(t.order, [&](int d) { return d != v && a.dependsOn(d); });
@@ -579,6 +643,7 @@ private:
   LoopNest &nest;
   const Target &target;
   llvm::function_ref<bool(unsigned)> isWeight;
+  llvm::function_ref<std::optional<ByteRange>(unsigned, bool)> bytes;
   Tiling t;
   unsigned fullLanes = 1;
 };

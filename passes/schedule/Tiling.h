@@ -6,6 +6,7 @@
 #include "passes/schedule/LoopNest.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/Support/MathExtras.h"
+#include <numeric>
 
 namespace onnxc {
 
@@ -54,6 +55,38 @@ struct Dot {
   int64_t evenFirst(int64_t i) const { return form->step == DotForm::Step::DualHalf ? (i & 1) << 1 | i >> 1 : i; }
 };
 
+/// A root of the form  acc + a * ((b - zero) * scale)  on f32, where b is an 8-bit integer converted.
+struct WidenedProduct {
+  unsigned a, b;             ///< inputs of the root
+  bool isUnsigned;           ///< how b is converted
+  double zero = 0;           ///< an integer
+  mlir::Value zeroValue;     ///< as it stands in the body, of other inputs; null: `zero`
+  mlir::Value scale;         ///< likewise; null: 1
+};
+
+/// Nullopt: `nest` has no such root.
+std::optional<WidenedProduct> widenedProduct(const LoopNest &nest);
+
+/// How a tile reads a weight of few bits: a word of a panel holds as many steps of the run as fit, the first in the
+/// lowest bits, less the least value of all; behind each run stand the values of `sides` for its columns.
+struct Widened {
+  WidenedProduct product;
+  unsigned bits = 8;                    ///< of one step: 2, 4 or 8
+  int64_t least = 0;                    ///< what a code of 0 stands for
+  int run = -1;                         ///< the last reduction: a is contiguous along it, what b is scaled by is the same
+  int64_t length = 1;                   ///< its iterations
+  llvm::SmallVector<unsigned> sides;    ///< inputs that differ from column to column
+  llvm::SmallVector<int64_t> sideBytes; ///< of an element of each
+
+  int64_t perWord() const { return 32 / bits; }
+  int64_t words() const { return llvm::divideCeil(length, perWord()); }
+  /// Bytes of a run for each column of a panel of `width`; words stay aligned.
+  int64_t runBytes(int64_t width) const {
+    int64_t behind = std::accumulate(sideBytes.begin(), sideBytes.end(), int64_t(0));
+    return 4 * words() + (width % 4 ? llvm::alignTo(behind, 4) : behind);
+  }
+};
+
 /// How a loop nest is executed.
 struct Tiling {
   int vectorLoop = -1;        ///< loop whose iterations fill vector lanes
@@ -71,6 +104,7 @@ struct Tiling {
   std::optional<Dot> dot;      ///< the reduction is done by dot products
   std::optional<IntegerProduct> words; ///< four columns at a time are products of halves of words of a and b
   bool backward = false;       ///< tiles and loops run from the last to the first
+  std::optional<Widened> widened; ///< the packed input is widened where it is used
   bool wantsStoredPadding = false; ///< dot products would do it if no padding were left out
 
   /// What panels of the packed input hold, whose elements are `element`: weights of word columns are widened when
@@ -99,10 +133,15 @@ struct Tiling {
   llvm::SmallVector<Piece> pieces(int64_t extent) const;
 };
 
+/// Least and greatest of the bytes of a constant.
+using ByteRange = std::pair<int64_t, int64_t>;
+
 /// What is known of a kernel from its calls.
 struct CallFacts {
   llvm::function_ref<bool(unsigned)> isWeight; ///< input i of the root is a constant at every call: the compiler may repack it
   bool outputApart = false;                    ///< no call passes the output's buffer as another argument
+  /// Of a constant input, over all calls, as signed or unsigned bytes; nullopt: not known.
+  llvm::function_ref<std::optional<ByteRange>(unsigned input, bool isUnsigned)> bytes;
 };
 
 /// Nullopt: no vector form pays or none is known; the op stays scalar loops.

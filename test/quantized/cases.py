@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import ml_dtypes
 import numpy
 from onnx import helper
 
@@ -20,6 +21,7 @@ class Case:
     outputs: list = dataclasses.field(default_factory=list)
     quanta: int = 0  # that an integer output may be off
     floats: float = 1e-5  # of the largest value, that a float output may be off
+    opset: int = 17
 
     def weight(self, name, value):
         self.weights[self.prefix + name] = numpy.asarray(value)
@@ -205,6 +207,38 @@ def matmul_nbits(c, d):
     return c.done(c.op("MatMulNBits", operands, "y", MS, K=k, N=n, bits=bits, block_size=block))
 
 
+def weight_only(c, d):
+    """Float activations, weights behind a DequantizeLinear: blocked, per column or per tensor."""
+    kind = d.one(numpy.int8, numpy.uint8, ml_dtypes.int4, ml_dtypes.uint4)
+    least, most = {8: (0, 256), 4: (0, 16)}[ml_dtypes.iinfo(kind).bits]
+    if ml_dtypes.iinfo(kind).min < 0:
+        least, most = -most // 2, most // 2
+    block, m, n = d.one(0, 0, 16, 32), d.one(1, 1, 3, 20), d.size(100)
+    k = block * d.size(12) if block else d.size(300)
+    turned = d.one(True, False)
+    axis = 1 if turned else 0  # along k
+    shape, parameters = [k, n], [k // block, n] if block else [n]
+    if turned:
+        shape, parameters = shape[::-1], parameters[::-1]
+    if not block and d.one(True, False):
+        parameters = []
+    draw = lambda of: d.rng.integers(least, most, of).astype(kind)  # noqa: E731
+    operands = [c.weight("w", draw(shape)), c.weight("w_s", d.scales(int(numpy.prod(parameters))).reshape(parameters))]
+    zeros = d.one(True, False)
+    if zeros:
+        operands.append(c.weight("w_z", draw(parameters)))
+    attributes = {"axis": axis, "block_size": block} if block else {"axis": 1 - axis}
+    weight = c.op("DequantizeLinear", operands, "w_f", **attributes)
+    value = c.input("a", d.normal([m, k]), d.runs)
+    gemm = d.one(True, False)
+    if turned and not gemm:
+        weight = c.op("Transpose", [weight], "w_t", perm=[1, 0])
+    product = c.op("Gemm", [value, weight, c.weight("bias", d.normal(n)())], "y", transB=int(turned)) if gemm else c.op("MatMul", [value, weight], "y")
+    c.opset = 21
+    c.text = f"weights of {kind.__name__} {m}x{k}x{n} blocks of {block}, scales {parameters}, zero points {zeros}, Gemm {gemm}, transposed {turned}"
+    return c.done(product)
+
+
 def quantised(c, d, name, value, kind, scale, zero):
     return c.op("QuantizeLinear", [value, c.weight(name + "_scale", scale), c.weight(name + "_zero", zero)], name + "_q")
 
@@ -279,6 +313,8 @@ def qdq_unary(c, d):
     kind = d.one(numpy.uint8, numpy.int8)
     op = d.one("Relu", "LeakyRelu", "HardSwish", "HardSigmoid", "Sigmoid", "Tanh", "Softmax", "MaxPool", "AveragePool", "GlobalAveragePool", "ReduceMean",
                "Transpose", "Slice", "Pad", "Resize", "Gelu", "Clip", "Elu")
+    if op == "Gelu":
+        c.opset = 20
     shape = [d.size(3), d.size(20), d.size(12) + 2, d.size(12) + 2]
     x, scale = activation(c, d, "x", shape, kind)
     attributes, more, out = {}, [], scale
@@ -342,8 +378,8 @@ def qlinear_unary(c, d):
 
 MAKERS = {
     "qlinear_conv": qlinear_conv, "conv_integer": conv_integer, "qlinear_matmul": qlinear_matmul, "matmul_integer": matmul_integer, "qgemm": qgemm,
-    "to_float": to_float, "matmul_nbits": matmul_nbits, "qdq_conv": qdq_conv, "qdq_conv_transpose": qdq_conv_transpose,
-    "qdq_binary": qdq_binary, "qdq_unary": qdq_unary,
+    "to_float": to_float, "matmul_nbits": matmul_nbits, "weight_only": weight_only, "qdq_conv": qdq_conv,
+    "qdq_conv_transpose": qdq_conv_transpose, "qdq_binary": qdq_binary, "qdq_unary": qdq_unary,
     "qlinear_binary": qlinear_binary, "qlinear_unary": qlinear_unary,
 }
 

@@ -32,7 +32,7 @@ from run import Trouble, call, known_failures  # noqa: E402
 
 RUNS = 3
 TOGETHER = 12  # ops of a model
-OPSETS = [helper.make_opsetid("", 17), helper.make_opsetid(cases.MS, 1)]
+CONTRIB = helper.make_opsetid(cases.MS, 1)
 
 
 def value(name, array):
@@ -45,9 +45,8 @@ def model_of(chosen, wanted):
     inputs = [value(name, arrays[0]) for c in chosen for name, arrays in c.inputs.items()]
     outputs = [value(name, wanted[name]) for c in chosen for name in c.outputs]
     weights = [numpy_helper.from_array(array, name) for c in chosen for name, array in c.weights.items()]
-    opsets = [helper.make_opsetid("", 20)] if any(n.op_type == "Gelu" for n in nodes) else OPSETS[:1]
     graph = helper.make_graph(nodes, "main_graph", inputs, outputs, weights)
-    return helper.make_model(graph, opset_imports=[*opsets, OPSETS[1]], ir_version=9)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", chosen[0].opset), CONTRIB], ir_version=10)
 
 
 def reference(case):
@@ -55,7 +54,7 @@ def reference(case):
     graph = helper.make_graph(case.nodes, "main_graph", [value(n, a[0]) for n, a in case.inputs.items()],
                               [onnx.ValueInfoProto(name=n) for n in case.outputs],
                               [numpy_helper.from_array(a, n) for n, a in case.weights.items()])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20 if case.gelu else 17), OPSETS[1]], ir_version=9)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", case.opset), CONTRIB], ir_version=10)
     try:
         session = steps.session(model)
         return [dict(zip(case.outputs, session.run(case.outputs, {n: a[i] for n, a in case.inputs.items()}))) for i in range(RUNS)]
@@ -185,14 +184,13 @@ def main():
         chosen, wanted = [], {}
         for seed in range(options.seed, options.seed + options.count):
             case = cases.make(kind, seed, f"{kind}_{seed}_", RUNS)
-            case.gelu = any(n.op_type == "Gelu" for n in case.nodes)
             result = reference(case)
             if isinstance(result, str):
                 skipped += 1
                 continue
             wanted[case.prefix] = result
             chosen.append(case)
-        groups = [[c for c in chosen if c.gelu == gelu] for gelu in (False, True)]
+        groups = [[c for c in chosen if c.opset == opset] for opset in sorted({c.opset for c in chosen})]
         parts = [group[i:i + together] for group in groups for i in range(0, len(group), together)]
         for part in parts:
             found = verdicts(options, part, wanted, os.path.join(options.work, "now"))
