@@ -34,7 +34,7 @@ static std::unique_ptr<TargetMachine> makeMachine(const Target &target, int optL
     return nullptr;
   TargetOptions options;
   options.AllowFPOpFusion = FPOpFusion::Standard;
-  options.FunctionSections = false;
+  options.FunctionSections = target.bareMetal; // a linker script may place them, and leave out what is not called
   // memcpy rather than __aeabi_memcpy: no C library is asked for.
   options.EABIVersion = EABI::GNU;
   options.MCOptions.ABIName = target.abi;
@@ -79,9 +79,9 @@ static void optimize(Module &m, TargetMachine &machine, bool smallCode, int optL
 }
 
 std::unique_ptr<Module> buildLLVMModule(mlir::ModuleOp module, const ModelInterface &interface, const Target &target,
-                                        const std::vector<Weight> &weights, int optLevel, LLVMContext &context,
+                                        const std::vector<Weight> &weights, const EmitOptions &options, LLVMContext &context,
                                         std::unique_ptr<TargetMachine> &machine, std::string &error) {
-  machine = makeMachine(target, optLevel, error);
+  machine = makeMachine(target, options.optLevel, error);
   if (!machine)
     return nullptr;
   auto m = mlir::translateModuleToLLVMIR(module, context, interface.prefix);
@@ -99,7 +99,7 @@ std::unique_ptr<Module> buildLLVMModule(mlir::ModuleOp module, const ModelInterf
       g->setExternallyInitialized(true);
       g->setConstant(true);
       g->setAlignment(Align(64));
-      g->setSection(target.weightSection());
+      g->setSection(options.weightSection.empty() ? target.weightSection() : StringRef(options.weightSection));
     }
   if (interface.threads > 1)
     shareOutLoops(*m, interface.threads);
@@ -119,6 +119,8 @@ std::unique_ptr<Module> buildLLVMModule(mlir::ModuleOp module, const ModelInterf
     if (!target.features.empty())
       f.addFnAttr("target-features", target.features);
     f.addFnAttr(Attribute::NoUnwind);
+    if (!options.codeSection.empty())
+      f.setSection(options.codeSection + "." + f.getName().str());
     f.addFnAttr("no-builtins", ""); // a loop must not become a call beyond the mem* functions
     if (target.vectorBits)
       f.addFnAttr("prefer-vector-width", std::to_string(target.vectorBits));
@@ -129,7 +131,7 @@ std::unique_ptr<Module> buildLLVMModule(mlir::ModuleOp module, const ModelInterf
     error = "invalid LLVM IR: " + text;
     return nullptr;
   }
-  optimize(*m, *machine, target.bareMetal, optLevel);
+  optimize(*m, *machine, target.bareMetal, options.optLevel);
   if (interface.sanitize) // last, so that it sees the accesses that are made
     instrumentAccesses(*m);
   return m;

@@ -108,9 +108,15 @@ struct Weight {
 /// what the object writer has to fill in.
 std::vector<Weight> detachWeights(mlir::ModuleOp module);
 
+struct EmitOptions {
+  int optLevel = 3;
+  std::string weightSection; ///< of weights; empty: the target's
+  std::string codeSection;   ///< of functions, NAME.FUNCTION each; empty: the format's
+};
+
 /// Translates to LLVM IR, adds the entry points and optimises. Null and `error` on failure.
 std::unique_ptr<llvm::Module> buildLLVMModule(mlir::ModuleOp module, const ModelInterface &interface, const Target &target,
-                                              const std::vector<Weight> &weights, int optLevel, llvm::LLVMContext &context,
+                                              const std::vector<Weight> &weights, const EmitOptions &options, llvm::LLVMContext &context,
                                               std::unique_ptr<llvm::TargetMachine> &machine, std::string &error);
 
 /// Writes an object (or assembly) file.

@@ -125,6 +125,9 @@ public:
     }
     if (!resolveTarget(row, options.cpu, options.features, target, error))
       return userError(error);
+    for (const std::string &section : {options.weightSection, options.codeSection})
+      if (!section.empty() && target.objectFormat() != "ELF")
+        return userError("--section names a section of an ELF object; target '" + target.name + "' writes " + target.objectFormat().str());
     std::vector<GpuTarget> gpuTargets;
     if (!gpus.empty() && !checkGpus(gpus, target, gpuTargets))
       return false;
@@ -287,8 +290,12 @@ public:
     size_t argument = 0; // of @main: inputs, then static outputs
     for (auto *tensors : {&interface.inputs, &interface.outputs})
       for (TensorInfo &tensor : *tensors)
-        if (tensors == &interface.inputs || tensor.isStatic())
+        if (tensors == &interface.inputs || tensor.isStatic()) {
+          for (PipelineReport::PeakBuffer &buffer : report.peak)
+            if (buffer.argument == int(argument))
+              buffer.node = (tensors == &interface.inputs ? "input '" : "output '") + tensor.name + "'";
           tensor.arenaOffset = report.argumentOffsets[argument++];
+        }
     for (auto *tensors : {&interface.inputs, &interface.outputs})
       for (const TensorInfo &tensor : *tensors)
         if (tensor.dims.size() > ONNXC_MAX_RANK) {
@@ -318,7 +325,8 @@ public:
       weights.push_back({kDeviceWeights.str(), program.data.weights});
     llvm::LLVMContext llvmContext;
     std::unique_ptr<llvm::TargetMachine> machine;
-    auto llvmModule = buildLLVMModule(*module, interface, target, weights, options.optLevel, llvmContext, machine, error);
+    EmitOptions emit{options.optLevel, options.weightSection, options.codeSection};
+    auto llvmModule = buildLLVMModule(*module, interface, target, weights, emit, llvmContext, machine, error);
     if (!llvmModule)
       return internalError(error + (diagnostics.empty() ? "" : ": " + diagnostics));
     end();

@@ -73,6 +73,7 @@ std::string reportJson(const ModelReport &report) {
                                  {"macs", numberOrNull(node.macs)},
                                  {"weight_bytes", numberOrNull(node.weightBytes)},
                                  {"output_bytes", numberOrNull(node.outputBytes)},
+                                 {"output_type", node.outputType},
                                  {"stack_bytes", numberOrNull(bytesOf(nodeStack, node.name))}});
   for (const KernelCost &kernel : p.kernels)
     kernels.push_back(json::Object{{"name", kernel.name},
@@ -159,10 +160,11 @@ std::string reportText(const ModelReport &report) {
   auto orDash = [](int64_t bytes) { return bytes < 0 ? "-" : std::to_string(bytes); };
   os << "nodes; stack: of the kernel that computes them\n"
      << "  " << right_justify("multiply-adds", 14) << right_justify("weights", 14) << right_justify("output", 14) << right_justify("stack", 8)
-     << "  op, name\n";
+     << "  op, name, type of output\n";
   for (const NodeCost &node : p.nodes)
     os << "  " << right_justify(number(node.macs), 14) << right_justify(number(node.weightBytes), 14)
-       << right_justify(number(node.outputBytes), 14) << right_justify(orDash(bytesOf(nodeStack, node.name)), 8) << "  " << left_justify(node.op, 18) << " " << node.name << "\n";
+       << right_justify(number(node.outputBytes), 14) << right_justify(orDash(bytesOf(nodeStack, node.name)), 8) << "  " << left_justify(node.op, 18) << " " << node.name
+       << (node.outputType.empty() ? "" : "  ") << node.outputType << "\n";
   if (!p.kernels.empty())
     os << "kernels; tile: rows x vectors x lanes in registers\n"
        << "  " << right_justify("code", 10) << right_justify("stack", 8) << right_justify("calls", 8) << right_justify("tile", 10) << "  kernel, nodes\n";

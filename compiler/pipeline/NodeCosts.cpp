@@ -35,6 +35,13 @@ std::vector<NodeCost> listNodes(ModuleOp module) {
       if (operand.getDefiningOp<onnx::ConstantOp>())
         node.weightBytes += bytesOf(operand.getType());
     for (Type type : op->getResultTypes()) {
+      if (auto tensor = dyn_cast<RankedTensorType>(type)) {
+        llvm::raw_string_ostream os(node.outputType);
+        os << (node.outputType.empty() ? "" : ", ");
+        for (int64_t d : tensor.getShape())
+          os << (ShapedType::isDynamic(d) ? "?" : std::to_string(d)) << "x";
+        os << tensor.getElementType();
+      }
       int64_t bytes = bytesOf(type);
       node.outputBytes = bytes < 0 || node.outputBytes < 0 ? -1 : node.outputBytes + bytes;
     }

@@ -285,7 +285,7 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
   report.argumentOffsets = plan.argumentOffsets;
   report.outputDims = plan.outputDims;
   for (const ArenaPlan::PeakBuffer &buffer : plan.peak)
-    report.peak.push_back({nodeName(buffer.location), buffer.bytes});
+    report.peak.push_back({nodeName(buffer.location), buffer.bytes, buffer.argument});
   report.buffers = plan.buffers;
   for (Location location : plan.dynamic)
     report.dynamicNodes.push_back(nodeName(location));

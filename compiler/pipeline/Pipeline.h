@@ -49,6 +49,7 @@ struct PipelineReport {
   struct PeakBuffer {
     std::string node;
     int64_t bytes;
+    int argument = -1; ///< it is this input, or static output behind the inputs, instead
   };
   std::vector<PeakBuffer> peak;
   std::vector<NodeCost> nodes;

@@ -263,7 +263,7 @@ static void findPeak(ArrayRef<Buffer> buffers, ArrayRef<Overlap> overlaps, Arena
     return;
   for (const Buffer &c : buffers)
     if (c.first <= most->first && most->first <= c.last)
-      plan.peak.push_back({c.value.getLoc(), c.bytes});
+      plan.peak.push_back({c.value.getLoc(), c.bytes, isa<BlockArgument>(c.value) ? int(cast<BlockArgument>(c.value).getArgNumber()) : -1});
 }
 
 /// Buffers start at multiples of `align`, or of their size where that is less, but of `leastAlign`. Kernels of

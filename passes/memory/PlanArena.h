@@ -19,6 +19,7 @@ struct ArenaPlan {
   struct PeakBuffer {
     mlir::Location location; ///< of the allocation
     int64_t bytes;
+    int argument = -1; ///< of `main`, instead of an allocation
   };
   std::vector<PeakBuffer> peak;
   /// Offset of each argument that `main` had, an input or a static output; -1: the caller's memory.

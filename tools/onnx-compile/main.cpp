@@ -98,7 +98,7 @@ std::vector<Option> optionTable(Arguments &a) {
       {"--allow-links", "", "external data may lie behind symbolic and hard links that lead out of the model's folder", flag(o.allowLinks)},
       {"--index-check", "what", "indices out of range in a run: error (default), or clamp, which costs nothing",
        [&o](StringRef v) { o.clampIndices = v == "clamp"; return v == "clamp" || v == "error"; }},
-      {"--ram-budget", "bytes", "fails when arena, inputs and outputs take more (suffixes K, M)",
+      {"--ram-budget", "bytes", "arena, inputs and outputs take no more (suffixes K, M): more is computed where that saves memory; fails when it does not suffice",
        [&o](StringRef v) { return (o.ramBudget = onnxc::parseBytes(v)).has_value(); }},
       {"--flash-budget", "bytes", "fails when code, constants and weights take more (suffixes K, M)",
        [&o](StringRef v) { return (o.flashBudget = onnxc::parseBytes(v)).has_value(); }},
@@ -113,6 +113,16 @@ std::vector<Option> optionTable(Arguments &a) {
        }},
       {"-O", "0..3", "optimisation level (default: 3)",
        [&o](StringRef v) { return !v.getAsInteger(10, o.optLevel) && o.optLevel >= 0 && o.optLevel <= 3; }},
+      {"--section", "what=name", "ELF section of weights, or of code, where each function has its own, NAME.FUNCTION; may be repeated",
+       [&o](StringRef v) {
+         auto [what, name] = v.split('=');
+         std::string *to = what == "weights" ? &o.weightSection : what == "code" ? &o.codeSection : nullptr;
+         bool good = to && name.size() > 1 && name.starts_with(".") &&
+                     all_of(name, [](char c) { return isAlnum(c) || c == '.' || c == '_' || c == '-'; });
+         if (good)
+           *to = name.str();
+         return good;
+       }},
       {"--no-reuse", "", "for debugging: copies instead of views and writes in place, the model's own layouts, no memory shared",
        [&o](StringRef) { o.reuse = false; return true; }},
       {"--report", "file", "what the model costs in memory, flash, arithmetic and stack, by node; JSON if the name ends in .json", text(o.reportFile)},
