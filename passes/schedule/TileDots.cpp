@@ -338,7 +338,7 @@ SmallVector<Value> TileEmitter::emitDotReductions(size_t level, ArrayRef<Point> 
   const Dot &dot = *t.dot;
   if (dot.interleaves)
     return emitInterleaved(points, accs);
-  int64_t group = dot.form->group, groups = dot.paddedLength() / group, most = target.unrollOps;
+  int64_t group = dot.form->group, groups = dot.paddedLength() / group, most = (dot.form->step == Step::Intrinsic ? 1 : 2) * target.unrollOps;
   size_t runLevel = t.reductions.size() - dot.run.size();
   if (level < runLevel) {
     int d = t.reductions[level];
