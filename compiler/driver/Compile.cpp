@@ -203,6 +203,7 @@ public:
     if (options.ramBudget)
       pipeline.ramBudget = std::max<int64_t>(0, *options.ramBudget - ramMargin);
     pipeline.clampIndices = options.clampIndices;
+    pipeline.quantizeBlocks = options.quantizeBlocks;
     bool stageFilesOk = true;
     pipeline.beforeStage = [&](llvm::StringRef stage) { begin(stage); };
     pipeline.beforePass = [&](llvm::StringRef pass) { progress.at(pass); };

@@ -33,6 +33,7 @@ struct CompileOptions {
   bool allowLinks = false;         ///< external data may lie behind links that lead out of the model's folder
   std::string sanitize;            ///< "address": the generated code is checked by AddressSanitizer; empty: none
   bool reuse = true;               ///< false: copies instead of views and writes in place, the model's layouts, no shared memory
+  bool quantizeBlocks = false;     ///< products with blocked weights quantise their activations to 8 bits
   bool clampIndices = false;       ///< indices out of range are clamped; else they end the run
   std::optional<int64_t> ramBudget;   ///< bytes that arena, inputs and outputs may take
   std::optional<int64_t> flashBudget; ///< bytes that code, constants and weights may take

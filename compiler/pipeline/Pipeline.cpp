@@ -242,7 +242,7 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
   before("linalg");
   std::vector<lower::Unsupported> unsupported;
   // What the host would decide from indices on a device, it would have to wait for.
-  lower::LowerOptions lowering{options.target.indexBits, options.clampIndices || !options.gpus.empty()};
+  lower::LowerOptions lowering{options.target.indexBits, options.clampIndices || !options.gpus.empty(), options.quantizeBlocks};
   if (failed(lower::lowerModule(module, unsupported, lowering))) {
     for (auto &u : unsupported)
       report.unsupported.push_back("node '" + u.node + "': " + u.op + ": " + u.reason);

@@ -26,6 +26,7 @@ struct PipelineOptions {
   int optLevel = 3;
   int threads = 1;
   bool clampIndices = false; ///< see CompileOptions; always so with GPUs
+  bool quantizeBlocks = false; ///< see CompileOptions
   bool ioInArena = false; ///< static inputs and outputs have their place in the arena
   int64_t foldBytes = kFoldBytes; ///< see createFoldConstantsPass
   bool separateBuffers = false; ///< see ArenaOptions

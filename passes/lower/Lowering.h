@@ -65,6 +65,7 @@ struct Unsupported {
 struct LowerOptions {
   unsigned indexBits = 64;
   bool clampIndices = false; ///< of Gather and the like; else indices out of range end the run
+  bool quantizeBlocks = false; ///< activations that meet a blocked weight are quantised to 8 bits, block by block
 };
 
 /// The state of lowering one function, and the vocabulary lowerings are

@@ -163,7 +163,7 @@ private:
         for (int64_t i = k; i < std::min(k + perWord, w.length); ++i) {
           char byte = source[offsets[first + i]];
           int64_t value = w.product.isUnsigned ? int64_t(uint8_t(byte)) : int64_t(int8_t(byte));
-          word |= uint32_t(value - w.least) << w.bits * (i - k);
+          word |= uint32_t(value - w.least) << w.place(i - k);
         }
         llvm::support::endian::write32le(out + k / perWord * 4 * t.width(), word);
       }
@@ -232,7 +232,7 @@ memref::GlobalOp WeightPacker::packed(memref::GlobalOp source, ArrayRef<memref::
   if (t.dot)
     os << "|" << t.dot->form->name << t.dot->length << (t.dot->corrects ? "s" : "") << (t.dot->rowPanel ? "r" : "") << (t.dot->product.unsignedB ? "u" : "");
   if (t.widened)
-    os << "|" << t.widened->bits << "from" << t.widened->least << (t.widened->product.isUnsigned ? "u" : "");
+    os << "|" << t.widened->bits << "from" << t.widened->least << (t.widened->product.isUnsigned ? "u" : "") << (t.widened->product.integers ? "i" : "");
   if (memref::GlobalOp known = cache.lookup(key))
     return known;
 

@@ -168,6 +168,14 @@ private:
   /// Step `step` of a word of codes as f32, less the zero point.
   Value decode(Value word, int64_t step, const Column &column, unsigned lanes);
   Value multiplyAdd(Value a, Value c, Value acc, unsigned lanes);
+  /// Four steps from `step` of a word on, each in a byte of the word.
+  Value codeBytes(Value word, int64_t step, unsigned lanes);
+  /// Sums of products of integers over the run, scaled and added to `accs`.
+  SmallVector<Value> emitIntegerRun(ArrayRef<Point> points, ArrayRef<Value> accs, unsigned lanes);
+  /// `steps` steps of it; behind the sums of the points stand those of the rows of A, where dot products need them.
+  SmallVector<Value> emitIntegerCodes(int64_t steps, ArrayRef<Point> points, ArrayRef<Value> sums, unsigned lanes);
+  /// The run of a widened product in a loop over words; `emit` writes some steps from where the operands stand.
+  SmallVector<Value> loopOverWords(size_t points, SmallVector<Value> sums, llvm::function_ref<SmallVector<Value>(int64_t, ArrayRef<Value>)> emit);
   SmallVector<Value> emitWidened(size_t level, ArrayRef<Point> points, ArrayRef<Value> accs, unsigned lanes);
   /// `steps` steps of the run from where the operands stand.
   SmallVector<Value> emitCodes(int64_t steps, ArrayRef<Point> points, ArrayRef<Value> accs, unsigned lanes,

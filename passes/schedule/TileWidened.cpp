@@ -21,6 +21,53 @@ using namespace mlir;
 
 namespace onnxc {
 
+/// What a weight is scaled and centred by is made of inputs beside the factors, and takes no index. Null is.
+static bool madeOfOthers(const LoopNest &nest, const WidenedProduct &w, Value v) {
+  linalg::GenericOp root = nest.root;
+  if (!v)
+    return true;
+  if (Operation *def = v.getDefiningOp())
+    return def->getNumRegions() == 0 && !isa<linalg::IndexOp>(def) &&
+           llvm::all_of(def->getOperands(), [&](Value x) { return madeOfOthers(nest, w, x); });
+  Block *body = root.getBody();
+  return v != body->getArgument(w.a) && v != body->getArgument(w.b) && v != root.getRegionOutputArgs()[0];
+}
+
+/// convert(a * (b - zero)) * scale
+static std::optional<WidenedProduct> integerForm(const LoopNest &nest, arith::SIToFPOp converted, Value scale) {
+  auto product = converted.getIn().getDefiningOp<arith::MulIOp>();
+  if (!product || !product.getType().isInteger(32))
+    return std::nullopt;
+  WidenedProduct w;
+  w.integers = true;
+  w.scale = scale;
+  auto byte = [&](Value v) {
+    Operation *op = v.getDefiningOp();
+    auto arg = isa_and_nonnull<arith::ExtSIOp, arith::ExtUIOp>(op) && op->getOperand(0).getType().isInteger(8)
+                   ? dyn_cast<BlockArgument>(op->getOperand(0))
+                   : BlockArgument();
+    return arg && arg.hasOneUse() ? arg : BlockArgument();
+  };
+  Value right = product.getRhs();
+  if (auto difference = right.getDefiningOp<arith::SubIOp>()) {
+    APInt zero;
+    if (matchPattern(difference.getRhs(), m_ConstantInt(&zero)))
+      w.zero = double(zero.getSExtValue());
+    else
+      w.zeroValue = difference.getRhs();
+    right = difference.getLhs();
+  }
+  BlockArgument a = byte(product.getLhs()), b = byte(right);
+  if (!a || !b || a == b || !product.getLhs().getDefiningOp<arith::ExtSIOp>())
+    return std::nullopt;
+  w.a = a.getArgNumber();
+  w.b = b.getArgNumber();
+  w.isUnsigned = isa<arith::ExtUIOp>(right.getDefiningOp());
+  if (!madeOfOthers(nest, w, w.scale) || !madeOfOthers(nest, w, w.zeroValue))
+    return std::nullopt;
+  return w;
+}
+
 std::optional<WidenedProduct> widenedProduct(const LoopNest &nest) {
   linalg::GenericOp root = nest.root;
   Block *body = root.getBody();
@@ -31,6 +78,8 @@ std::optional<WidenedProduct> widenedProduct(const LoopNest &nest) {
   auto product = (sum->getOperand(0) == acc ? sum->getOperand(1) : sum->getOperand(0)).getDefiningOp<arith::MulFOp>();
   if (!product)
     return std::nullopt;
+  if (auto integers = product.getLhs().getDefiningOp<arith::SIToFPOp>())
+    return integerForm(nest, integers, product.getRhs());
   WidenedProduct w;
   /// `v` as the weight: ((convert(byte) - zero) * scale).
   auto matches = [&](Value v) {
@@ -72,17 +121,7 @@ std::optional<WidenedProduct> widenedProduct(const LoopNest &nest) {
     if (!a || a.getOwner() != body || a == acc || !matches(product.getOperand(1 - i)))
       continue;
     w.a = a.getArgNumber();
-    // What it is scaled and centred by is made of other inputs, and takes no index.
-    BlockArgument weight = body->getArgument(w.b);
-    auto apart = [&](Value v) {
-      std::function<bool(Value)> only = [&](Value x) {
-        Operation *def = x.getDefiningOp();
-        return def ? def->getNumRegions() == 0 && !isa<linalg::IndexOp>(def) && llvm::all_of(def->getOperands(), only)
-                   : x != a && x != weight && x != acc;
-      };
-      return !v || only(v);
-    };
-    if (a != weight && apart(w.scale) && apart(w.zeroValue))
+    if (w.a != w.b && madeOfOthers(nest, w, w.scale) && madeOfOthers(nest, w, w.zeroValue))
       return w;
   }
   return std::nullopt;
@@ -210,6 +249,8 @@ SmallVector<Value> TileEmitter::emitWidened(size_t level, ArrayRef<Point> points
     return reductionLoop(d, zero, value(nest.loops[d].extent), 1, accs,
                          [&](ArrayRef<Value> in) { return emitWidened(level + 1, points, in, lanes); });
   }
+  if (w.product.integers)
+    return emitIntegerRun(points, accs, lanes);
   DenseMap<int64_t, Column> columns;
   for (const Point &p : points)
     if (!columns.count(p.lane))
@@ -222,8 +263,17 @@ SmallVector<Value> TileEmitter::emitWidened(size_t level, ArrayRef<Point> points
   if (once)
     for (Value &s : sums)
       s = arith::ConstantOp::create(b, loc, b.getZeroAttr(s.getType()));
+  sums = loopOverWords(points.size(), sums, [&](int64_t steps, ArrayRef<Value> in) { return emitCodes(steps, points, in, lanes, columns, scaled); });
+  if (once)
+    for (auto [i, p] : llvm::enumerate(points))
+      sums[i] = multiplyAdd(sums[i], columns[p.lane].scale, accs[i], lanes);
+  return sums;
+}
 
-  int64_t perWord = w.perWord(), whole = w.length / perWord, most = target.unrollOps / int64_t(perWord * points.size());
+SmallVector<Value> TileEmitter::loopOverWords(size_t points, SmallVector<Value> sums,
+                                              llvm::function_ref<SmallVector<Value>(int64_t, ArrayRef<Value>)> emit) {
+  const Widened &w = *t.widened;
+  int64_t perWord = w.perWord(), whole = w.length / perWord, most = target.unrollOps / int64_t(perWord * points);
   int64_t unroll = std::max<int64_t>(1, std::min(most, whole)), looped = whole / unroll * unroll;
   auto moveTo = [&](Value word) {
     operands[w.product.a].base = add(operands[w.product.a].base, mul(word, b.getIndexAttr(perWord)));
@@ -236,7 +286,7 @@ SmallVector<Value> TileEmitter::emitWidened(size_t level, ArrayRef<Point> points
     b.setInsertionPointToEnd(loop.getBody());
     moveTo(loop.getInductionVar());
     SmallVector<Value> in(loop.getRegionIterArgs().begin(), loop.getRegionIterArgs().end());
-    scf::YieldOp::create(b, loc, emitCodes(unroll * perWord, points, in, lanes, columns, scaled));
+    scf::YieldOp::create(b, loc, emit(unroll * perWord, in));
     sums.assign(loop.getResults().begin(), loop.getResults().end());
   } else {
     looped = 0;
@@ -244,13 +294,124 @@ SmallVector<Value> TileEmitter::emitWidened(size_t level, ArrayRef<Point> points
   restorePosition(saved);
   if (int64_t rest = w.length - looped * perWord) {
     moveTo(index(looped));
-    sums = emitCodes(rest, points, sums, lanes, columns, scaled);
+    sums = emit(rest, sums);
     restorePosition(saved);
   }
-  if (once)
-    for (auto [i, p] : llvm::enumerate(points))
-      sums[i] = multiplyAdd(sums[i], columns[p.lane].scale, accs[i], lanes);
   return sums;
+}
+
+//===----------------------------------------------------------------------===//
+// Products of integers
+//===----------------------------------------------------------------------===//
+
+Value TileEmitter::codeBytes(Value word, int64_t step, unsigned lanes) {
+  const Widened &w = *t.widened;
+  auto bits = [&](uint32_t v) { return widen(arith::ConstantIntOp::create(b, loc, int32_t(v), 32), lanes); };
+  uint32_t mask = ((uint32_t(1) << w.bits) - 1) * 0x01010101u;
+  if (unsigned shift = w.bits * unsigned(step / 4))
+    word = arith::ShRUIOp::create(b, loc, word, bits(shift));
+  return w.bits == 8 ? word : arith::AndIOp::create(b, loc, word, bits(mask)).getResult();
+}
+
+SmallVector<Value> TileEmitter::emitIntegerCodes(int64_t steps, ArrayRef<Point> points, ArrayRef<Value> sums, unsigned lanes) {
+  const Widened &w = *t.widened;
+  SmallVector<Value> out(sums);
+  DenseMap<int64_t, Value> words;
+  LoadCache cache;
+  Type i32 = b.getI32Type();
+  if (!w.dot) {
+    // code - (zero - least) times a
+    auto bits = [&](int64_t v) { return widen(arith::ConstantIntOp::create(b, loc, v, 32), lanes); };
+    DenseMap<int64_t, Value> codes;
+    for (int64_t k = 0; k < steps; ++k) {
+      int64_t step = k % w.perWord();
+      if (step == 0)
+        words.clear();
+      codes.clear();
+      for (auto [i, p] : llvm::enumerate(points)) {
+        Value &word = words[p.lane], &code = codes[p.lane];
+        if (!word)
+          word = loadWord(k / w.perWord(), p, lanes);
+        if (!code) {
+          code = arith::ShRUIOp::create(b, loc, word, bits(w.place(step)));
+          code = arith::AndIOp::create(b, loc, code, bits((int64_t(1) << w.bits) - 1));
+          code = arith::AddIOp::create(b, loc, code, bits(w.least - int64_t(w.product.zero)));
+          if (w.product.zeroValue)
+            code = arith::SubIOp::create(b, loc, code, widen(sideValue(w.product.zeroValue, p, lanes), lanes));
+        }
+        Point at = p;
+        at.reductions.push_back({w.run, k});
+        Value a = arith::ExtSIOp::create(b, loc, i32, load(w.product.a, at, 1, &cache));
+        out[i] = arith::AddIOp::create(b, loc, out[i], arith::MulIOp::create(b, loc, widen(a, lanes), code));
+      }
+    }
+    return out;
+  }
+  unsigned wide = w.dot->variant(lanes)->lanes;
+  auto bytes = [&](Value v) { return vector::BitCastOp::create(b, loc, VectorType::get({int64_t(wide) * 4}, b.getI8Type()), v).getResult(); };
+  auto dot = [&](Value acc, Value code, Value a) {
+    const char *name = w.dot->variant(lanes)->intrinsic;
+    return intrinsic(name, acc.getType(), {acc, code, a});
+  };
+  Operand &o = operands[w.product.a];
+  for (int64_t k = 0; k < steps; k += 4) {
+    int64_t step = k % w.perWord();
+    if (step == 0)
+      words.clear();
+    DenseMap<int64_t, Value> codes;
+    DenseMap<unsigned, Value> rows;
+    for (auto [i, p] : llvm::enumerate(points)) {
+      Value &word = words[p.lane], &code = codes[p.lane], &row = rows[p.row];
+      if (!word)
+        word = loadWord(k / w.perWord(), p, wide);
+      if (!code) {
+        code = codeBytes(word, step, wide);
+        if (!w.dot->unsignedA && w.bits == 8) // of signed bytes
+          code = arith::XOrIOp::create(b, loc, code, widen(arith::ConstantIntOp::create(b, loc, int32_t(0x80808080u), 32), wide));
+        code = bytes(code);
+      }
+      if (!row) {
+        Value at = addConst(o.base, k);
+        if (t.tileLoop >= 0 && p.row)
+          at = add(at, mul(index(p.row), o.access->coeff[t.tileLoop]));
+        Value raw = vector::LoadOp::create(b, loc, VectorType::get({4}, b.getI8Type()), o.flat, ValueRange{at});
+        raw = vector::BitCastOp::create(b, loc, VectorType::get({1}, i32), raw);
+        row = bytes(vector::BroadcastOp::create(b, loc, VectorType::get({int64_t(wide)}, i32), vector::ExtractOp::create(b, loc, raw, int64_t(0))));
+        Value ones = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(cast<ShapedType>(row.getType()), b.getI8IntegerAttr(1)));
+        Value &sum = out[points.size() + (p.row - points[0].row)];
+        sum = dot(sum, ones, row);
+      }
+      out[i] = dot(out[i], code, row);
+    }
+  }
+  return out;
+}
+
+SmallVector<Value> TileEmitter::emitIntegerRun(ArrayRef<Point> points, ArrayRef<Value> accs, unsigned lanes) {
+  const Widened &w = *t.widened;
+  Type i32 = b.getI32Type();
+  unsigned wide = w.dot ? w.dot->variant(lanes)->lanes : lanes, rows = points.back().row - points[0].row + 1;
+  Type sumType = wide == 1 ? i32 : Type(VectorType::get({int64_t(wide)}, i32));
+  Value none = arith::ConstantOp::create(b, loc, b.getZeroAttr(sumType));
+  SmallVector<Value> sums(points.size() + (w.dot ? rows : 0), none);
+  sums = loopOverWords(points.size(), sums, [&](int64_t steps, ArrayRef<Value> in) { return emitIntegerCodes(steps, points, in, lanes); });
+  // What a dot product took for the value of a code, and its zero point, times the sum of the row.
+  int64_t offset = w.least - int64_t(w.product.zero) + (w.dot && !w.dot->unsignedA && w.bits == 8 ? 128 : 0);
+  SmallVector<Value> out;
+  for (auto [i, p] : llvm::enumerate(points)) {
+    Value sum = dotResult(sums[i], lanes);
+    if (w.dot) {
+      Value factor = widen(arith::ConstantIntOp::create(b, loc, offset, 32), lanes);
+      if (w.product.zeroValue)
+        factor = arith::SubIOp::create(b, loc, factor, widen(sideValue(w.product.zeroValue, p, lanes), lanes));
+      Value row = dotResult(sums[points.size() + (p.row - points[0].row)], lanes);
+      sum = arith::AddIOp::create(b, loc, sum, arith::MulIOp::create(b, loc, row, factor));
+    }
+    Type f32 = b.getF32Type();
+    Value real = arith::SIToFPOp::create(b, loc, lanes == 1 ? f32 : Type(VectorType::get({int64_t(lanes)}, f32)), sum);
+    out.push_back(multiplyAdd(real, sideValue(w.product.scale, p, lanes), accs[i], lanes));
+  }
+  return out;
 }
 
 } // namespace onnxc

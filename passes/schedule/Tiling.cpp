@@ -539,7 +539,16 @@ private:
     w.least = range->first;
     int64_t values = range->second - range->first;
     w.bits = values < 4 ? 2 : values < 16 ? 4 : 8;
+    if (const DotForm *dot = target.dot; dot && product->integers && dot->step == DotForm::Step::Intrinsic && dot->group == 4 && dot->bits == 8 &&
+                                         w.length % 4 == 0 && dot->variant(t.lanes))
+      w.dot = dot;
     return w;
+  }
+
+  /// Registers that a tile may fill beside words; those of integers have sums of the run too.
+  unsigned widenedRegs(unsigned regs) {
+    unsigned left = std::max(regs, 2 * kWidenedVectors) - kWidenedVectors;
+    return t.widened->product.integers ? std::max(left / 2, kWidenedVectors) : left;
   }
 
   unsigned bitsOf(unsigned input) { return nest.inputs[input].element.getIntOrFloatBitWidth(); }
@@ -572,7 +581,7 @@ private:
       unsigned most = t.dot && t.dot->form->columns ? 2 * t.dot->form->columns : t.widened ? kWidenedVectors : cores ? 4 : 8;
       t.vectors = std::min<int64_t>(most, std::max<int64_t>(1, extent / t.lanes));
     } else if (contraction) {
-      chooseTileShape(extent, sizeOr(nest.loops[t.tileLoop], kUnknownExtent), t.widened ? std::max(regs, 2 * kWidenedVectors) - kWidenedVectors : regs);
+      chooseTileShape(extent, sizeOr(nest.loops[t.tileLoop], kUnknownExtent), t.widened ? widenedRegs(regs) : regs);
     } else {
       t.vectors = 1;
       t.tile = balanced(sizeOr(nest.loops[t.tileLoop], 4), t.dot && target.vectorRegs >= 32 ? kInterleavedRows : 4);

@@ -55,9 +55,11 @@ struct Dot {
   int64_t evenFirst(int64_t i) const { return form->step == DotForm::Step::DualHalf ? (i & 1) << 1 | i >> 1 : i; }
 };
 
-/// A root of the form  acc + a * ((b - zero) * scale)  on f32, where b is an 8-bit integer converted.
+/// A root of the form  acc + a * ((b - zero) * scale)  on f32, where b is an 8-bit integer converted;
+/// or  acc + convert(a * (b - zero)) * scale,  where a is one too.
 struct WidenedProduct {
   unsigned a, b;             ///< inputs of the root
+  bool integers = false;     ///< the second form; a is signed, the product has 32 bits
   bool isUnsigned;           ///< how b is converted
   double zero = 0;           ///< an integer
   mlir::Value zeroValue;     ///< as it stands in the body, of other inputs; null: `zero`
@@ -78,7 +80,11 @@ struct Widened {
   llvm::SmallVector<unsigned> sides;    ///< inputs that differ from column to column
   llvm::SmallVector<int64_t> sideBytes; ///< of an element of each
 
+  const DotForm *dot = nullptr;         ///< what adds up products of integers; null: multiplications and additions
+
   int64_t perWord() const { return 32 / bits; }
+  /// Lowest bit of step `step` in its word. Four steps of integers lie in the four bytes.
+  unsigned place(int64_t step) const { return product.integers ? 8 * (step % 4) + bits * (step / 4) : bits * step; }
   int64_t words() const { return llvm::divideCeil(length, perWord()); }
   /// Bytes of a run for each column of a panel of `width`; words stay aligned.
   int64_t runBytes(int64_t width) const {

@@ -98,6 +98,8 @@ std::vector<Option> optionTable(Arguments &a) {
       {"--allow-links", "", "external data may lie behind symbolic and hard links that lead out of the model's folder", flag(o.allowLinks)},
       {"--index-check", "what", "indices out of range in a run: error (default), or clamp, which costs nothing",
        [&o](StringRef v) { o.clampIndices = v == "clamp"; return v == "clamp" || v == "error"; }},
+      {"--matmulnbits", "what", "activations that meet weights in blocks: float (default), or int8, quantised block by block",
+       [&o](StringRef v) { o.quantizeBlocks = v == "int8"; return v == "int8" || v == "float"; }},
       {"--ram-budget", "bytes", "arena, inputs and outputs take no more (suffixes K, M): more is computed where that saves memory; fails when it does not suffice",
        [&o](StringRef v) { return (o.ramBudget = onnxc::parseBytes(v)).has_value(); }},
       {"--flash-budget", "bytes", "fails when code, constants and weights take more (suffixes K, M)",

@@ -90,6 +90,8 @@ llvm::ArrayRef<OptionSpec> compileOptions() {
       {"keep-dynamic", nullptr, "compile dynamic dimensions as dynamic"},
       {"index-check", "WHAT",
        "indices out of range in a run: error (default), or clamp"},
+      {"matmulnbits", "WHAT",
+       "activations that meet weights in blocks: float (default), or int8"},
       {"threads", "N", "threads of the compiled model (1)"},
       {"opt-level", "0..3", "effort of the compiler (3)"},
       {"target", "ROW",
@@ -209,6 +211,11 @@ llvm::Expected<CompileOptions> parseCompileOptions(const Arguments &arguments) {
     return userError("--index-check: got '" + indices +
                      "', wanted error or clamp");
   options.clampIndices = indices == "clamp";
+  llvm::StringRef blocks = arguments.get("matmulnbits", "float");
+  if (blocks != "float" && blocks != "int8")
+    return userError("--matmulnbits: got '" + blocks +
+                     "', wanted float or int8");
+  options.quantizeBlocks = blocks == "int8";
   llvm::StringRef shapes = arguments.get("output-shapes", "declared");
   if (shapes != "declared" && shapes != "computed")
     return userError("--output-shapes: got '" + shapes +
