@@ -259,6 +259,8 @@ void runChecker(const ReadModel &model) {
 static void nameContribDomain(ModelProto &model) {
   const char *domain = "com.microsoft";
   int version = opsetVersion(model, "");
+  if (!version)
+    return; // what has no domain is of none that the model imports
   bool any = false;
   walkNodes(*model.mutable_graph(), [&](NodeProto &node) {
     if (!node.domain().empty() || ::onnx::OpSchemaRegistry::Instance()->GetSchema(node.op_type(), version, ""))

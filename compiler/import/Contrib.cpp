@@ -34,17 +34,21 @@ const Table &expansionTable() {
   return table;
 }
 
-// An input that the node has to have but has not, as "A of Add"; "" if none.
-std::string missingInput(const NodeProto &node) {
+// What the inputs of a node that an expansion made lack or have too many of; "" if nothing.
+std::string badInputs(const NodeProto &node) {
   const auto *schema = ::onnx::OpSchemaRegistry::Instance()->GetSchema(
       node.op_type(), newestOpset(), node.domain());
   if (!schema)
     return "";
+  if (node.input_size() > schema->max_input())
+    return "it has " + std::to_string(node.input_size()) + " inputs, wanted at most " +
+           std::to_string(schema->max_input()) + "; take the others out";
   int index = 0;
   for (const auto &formal : schema->inputs()) {
     if (formal.GetOption() == ::onnx::OpSchema::Single &&
         (index >= node.input_size() || node.input(index).empty()))
-      return formal.GetName() + " of " + node.op_type();
+      return "its inputs leave " + formal.GetName() + " of " + node.op_type() +
+             " without a value; give it all that it needs";
     ++index;
   }
   return "";
@@ -82,9 +86,9 @@ void expandGraph(GraphProto &graph, const TypeScope *outer, FreshNames &names,
         break;
       }
     for (NodeProto &made : step.nodesBefore) {
-      std::string missing = missingInput(made);
-      if (!missing.empty()) {
-        failures.push_back(unsupportedLine(*node, 1, "its inputs leave " + missing + " without a value; give it all that it needs"));
+      std::string bad = badInputs(made);
+      if (!bad.empty()) {
+        failures.push_back(unsupportedLine(*node, 1, bad));
         break;
       }
       made.set_name(node->name() + "/" + made.op_type());

@@ -25,8 +25,19 @@ def lstm(name, **attributes):
     onnx.save(model, os.path.join(sys.argv[1], name + ".onnx"))
 
 
+def dequantize(name, inputs, domain, imports):
+    node = helper.make_node("DequantizeLinear", inputs, ["y"], "bytes", domain=domain)
+    graph = helper.make_graph([node], "main_graph", [helper.make_tensor_value_info("x", TensorProto.INT8, [4])],
+                              [helper.make_tensor_value_info("y", TensorProto.FLOAT, [4])],
+                              [numpy_helper.from_array(np.float32(0.5), "s"), numpy_helper.from_array(np.int8(0), "z")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid(d, v) for d, v in imports.items()], ir_version=8)
+    onnx.save(model, os.path.join(sys.argv[1], name + ".onnx"))
+
+
 os.makedirs(sys.argv[1], exist_ok=True)
 lstm("clip", clip=1.0)
 lstm("activations", activations=["Relu", "Tanh", "Tanh"])
 lstm("hidden", hidden_size=0)
 lstm("forget", input_forget=1)
+dequantize("many", ["x", "s", "z", ""], "com.microsoft", {"": 17, "com.microsoft": 1})
+dequantize("domain", ["x", "s", "z"], "", {"com.microsoft": 1})
