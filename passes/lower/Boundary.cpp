@@ -130,9 +130,15 @@ LogicalResult lowerModule(ModuleOp module, std::vector<Unsupported> &unsupported
         return failure();
       }
       SmallVector<int64_t> shape(type.getShape());
-      for (auto [d, w] : llvm::zip(shape, declared.getShape()))
-        if (ShapedType::isDynamic(d))
-          d = w;
+      for (auto [k, wanted] : llvm::enumerate(declared.getShape())) {
+        if (ShapedType::isDynamic(shape[k])) {
+          shape[k] = wanted;
+        } else if (!ShapedType::isDynamic(wanted) && shape[k] != wanted) {
+          unsupported.push_back({"output", "Output", outputName(i) + "dim " + std::to_string(k) + ": got " + std::to_string(shape[k]) +
+                                                         ", wanted " + std::to_string(wanted) + " as it is declared"});
+          return failure();
+        }
+      }
       auto merged = RankedTensorType::get(shape, type.getElementType());
       lowering.subject = outputName(i);
       lowering.checkShape(v, merged);

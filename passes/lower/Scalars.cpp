@@ -30,7 +30,10 @@ Value cmp64(Lowering &l, arith::CmpIPredicate p, Value a, Value c) {
 }
 
 Value select64(Lowering &l, Value cond, Value a, Value c) {
-  if (a == c)
+  // The same number, of two constants too: a size that is known only later could contradict a declared one unnoticed.
+  IntegerAttr first, second;
+  bool areConstants = matchPattern(a, m_Constant(&first)) && matchPattern(c, m_Constant(&second));
+  if (a == c || (areConstants && first == second))
     return a;
   return l.b.createOrFold<arith::SelectOp>(l.loc(), cond, a, c);
 }
