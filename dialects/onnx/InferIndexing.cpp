@@ -136,11 +136,27 @@ LogicalResult GatherElementsOp::inferShapes(TypeList &types) {
   return wantElementIndices(*this, getData(), getIndices(), int64_t(getAxis()));
 }
 
+// No index fits into a dim of 0. Of what has no elements nothing is computed, and no index looked at.
+static LogicalResult wantNoIndices(Operation *op, Value indices,
+                                   ArrayRef<int64_t> counted) {
+  RankedTensorType type = rankedType(indices);
+  if (!llvm::is_contained(counted, 0) || !type || !type.hasStaticShape() ||
+      type.getNumElements() == 0)
+    return success();
+  return op->emitOpError() << "indices: got shape [" << type.getShape()
+                           << "] for a dim of 0 elements, wanted none";
+}
+
 LogicalResult ScatterElementsOp::inferShapes(TypeList &types) {
   types[0] = getData().getType();
-  if (failed(wantSameShape(*this, getUpdates(), getIndices(), "updates")))
+  if (failed(wantSameShape(*this, getUpdates(), getIndices(), "updates")) ||
+      failed(wantElementIndices(*this, getData(), getIndices(),
+                                int64_t(getAxis()))))
     return failure();
-  return wantElementIndices(*this, getData(), getIndices(), int64_t(getAxis()));
+  RankedTensorType data = rankedType(getData());
+  return data ? wantNoIndices(*this, getIndices(),
+                              data.getDimSize(normalized(getAxis(), data.getRank())))
+              : success();
 }
 
 // Constant index tuples that count along the dims of `data` from `first` on.
@@ -179,6 +195,8 @@ LogicalResult ScatterNDOp::inferShapes(TypeList &types) {
   wanted.append(slice.begin() + tuple, slice.end());
   return success(
       succeeded(wantShape(*this, getUpdates(), wanted, "updates")) &&
+      succeeded(wantNoIndices(*this, getIndices(),
+                              data.getShape().take_front(tuple))) &&
       succeeded(wantTuples(*this, getIndices(),
                            data.getShape().take_front(tuple))));
 }

@@ -94,6 +94,22 @@ func.func @tuple(%x: tensor<4x2xf32>, %u: tensor<1xf32>) {
 
 // -----
 
+func.func @tuple_into_nothing(%x: tensor<0x2xf32>, %i: tensor<3x1xi64>, %u: tensor<3x2xf32>) {
+  // expected-error @below {{'onnx.ScatterND' op indices: got shape [3, 1] for a dim of 0 elements, wanted none}}
+  %0 = onnx.ScatterND %x, %i, %u : (tensor<0x2xf32>, tensor<3x1xi64>, tensor<3x2xf32>) -> tensor<*xf32>
+  return
+}
+
+// -----
+
+func.func @element_into_nothing(%x: tensor<2x0xf32>, %i: tensor<2x3xi64>, %u: tensor<2x3xf32>) {
+  // expected-error @below {{'onnx.ScatterElements' op indices: got shape [2, 3] for a dim of 0 elements, wanted none}}
+  %0 = onnx.ScatterElements %x, %i, %u {axis = 1 : i64} : (tensor<2x0xf32>, tensor<2x3xi64>, tensor<2x3xf32>) -> tensor<*xf32>
+  return
+}
+
+// -----
+
 func.func @scales(%x: tensor<2x3xf32>, %s: tensor<4xf32>, %z: tensor<4xui8>) {
   // expected-error @below {{'onnx.QuantizeLinear' op length of the scale: got 4, wanted 3}}
   %0 = onnx.QuantizeLinear %x, %s, %z : (tensor<2x3xf32>, tensor<4xf32>, tensor<4xui8>) -> tensor<*xui8>
