@@ -110,15 +110,17 @@ private:
   void fillGroups(unsigned columns);
 
   // ---- rows
+  /// What is put into a row of the panel that holds two: its first, its second behind the first, or both at once.
+  enum class RowPart { First, Second, Both };
   /// Copies `rows` rows of A from where it stands, all reductions of each: [depth / group][rows][group] or [rows][depth].
   void fillRows(unsigned rows);
   /// The reductions from `level` on of row `row`, from element `from` of A to `to` of the panel.
-  void fillRow(size_t level, Value row, Value from, Value to, int64_t scale, bool interior, bool upper);
-  /// `count` neighbours; `upper`: of the second row of a pair.
-  void widenRun(Value from, Value to, int64_t count, bool upper);
+  void fillRow(size_t level, Value row, Value from, Value to, int64_t scale, bool interior, RowPart part);
+  /// `count` neighbours.
+  void widenRun(Value from, Value to, int64_t count, RowPart part);
   /// A word or vector of `count` elements, and one element.
   void widenUnit(Value from, Value to, int64_t count);
-  void widenElement(Value from, Value to, bool upper);
+  void widenElement(Value from, Value to, RowPart part);
 
   // ---- dot products
   /// Sums per instruction for a tile of `lanes`: at least as many.

@@ -40,15 +40,18 @@ void TileEmitter::fillRows(unsigned count) {
   int64_t scale = t.dot->groupStep(count) / t.dot->form->group;
   unsigned together = t.dot->paired() ? 2 : 1;
   auto fill = [&](bool interior) {
-    /// Row `r` * together + `upper`.
-    auto row = [&](Value r, bool upper) {
-      Value source = addConst(mul(r, b.getIndexAttr(together)), upper);
+    /// The row, or part of a pair of rows, in row `r` of the panel.
+    auto row = [&](Value r, RowPart part) {
+      Value source = addConst(mul(r, b.getIndexAttr(together)), part == RowPart::Second);
       Value from = t.tileLoop < 0 ? a.base : add(a.base, mul(source, a.access->coeff[t.tileLoop]));
-      fillRow(0, source, from, mul(r, b.getIndexAttr(t.dot->rowStep())), scale, interior, upper);
+      fillRow(0, source, from, mul(r, b.getIndexAttr(t.dot->rowStep())), scale, interior, part);
     };
     auto rowsOf = [&](Value r) {
-      for (unsigned i = 0; i < together; ++i)
-        row(r, i);
+      if (together == 2 && interior)
+        return row(r, RowPart::Both);
+      row(r, RowPart::First);
+      if (together == 2)
+        row(r, RowPart::Second);
     };
     unsigned whole = count / together;
     if (whole == 1)
@@ -56,7 +59,7 @@ void TileEmitter::fillRows(unsigned count) {
     else if (whole)
       counted(b, loc, zero, index(whole), index(1), rowsOf);
     if (count % together)
-      row(index(whole), false);
+      row(index(whole), RowPart::First);
   };
   Value interior = isInterior(rowClips, count);
   if (!interior)
@@ -69,11 +72,11 @@ void TileEmitter::fillRows(unsigned count) {
   fill(false);
 }
 
-void TileEmitter::fillRow(size_t level, Value row, Value from, Value to, int64_t scale, bool interior, bool upper) {
+void TileEmitter::fillRow(size_t level, Value row, Value from, Value to, int64_t scale, bool interior, RowPart part) {
   const Access &a = *operands[t.dot->product.a].access;
   auto [inner, length] = contiguousFrom(nest, a, t.reductions, interior);
   if (level >= inner)
-    return widenRun(from, to, length, upper);
+    return widenRun(from, to, length, part);
   int d = t.reductions[level];
   int64_t trips = *nest.loops[d].size(), depth = 1;
   for (int r : ArrayRef<int>(t.reductions).drop_front(level + 1))
@@ -88,7 +91,7 @@ void TileEmitter::fillRow(size_t level, Value row, Value from, Value to, int64_t
     }
   auto within = [&](Value iv) { return add(to, mul(iv, b.getIndexAttr(depth * scale))); };
   auto zeros = [&](Value first, Value end) {
-    if (upper)
+    if (part == RowPart::Second)
       return; // the first row of the pair left zeros
     int64_t step = t.dot->wholeGroups ? t.dot->form->group : 1;
     Value none = arith::ConstantOp::create(b, loc, b.getZeroAttr(VectorType::get({step}, b.getIntegerType(t.dot->panelBits()))));
@@ -103,19 +106,19 @@ void TileEmitter::fillRow(size_t level, Value row, Value from, Value to, int64_t
     zeros(zero, range.first);
   }
   counted(b, loc, range.first, range.second, index(1),
-          [&](Value iv) { fillRow(level + 1, row, add(from, mul(iv, a.coeff[d])), within(iv), scale, interior, upper); });
+          [&](Value iv) { fillRow(level + 1, row, add(from, mul(iv, a.coeff[d])), within(iv), scale, interior, part); });
   if (clips)
     zeros(range.second, index(trips));
 }
 
-void TileEmitter::widenRun(Value from, Value to, int64_t count, bool upper) {
+void TileEmitter::widenRun(Value from, Value to, int64_t count, RowPart part) {
   const Dot &dot = *t.dot;
   int64_t group = dot.form->group, unit = dot.form->step == DotForm::Step::Intrinsic ? target.lanes(16) : group;
   int64_t step = dot.groupStep(rowsFilled) / group * unit, units = count / unit;
   auto widenUnits = [&](Value source, Value place, int64_t n) {
     for (int64_t i = 0; i < n; ++i)
       if (dot.paired())
-        widenElement(addConst(source, i), addConst(place, i * step), upper);
+        widenElement(addConst(source, i), addConst(place, i * step), part);
       else
         widenUnit(addConst(source, i * unit), addConst(place, i * step), unit);
   };
@@ -126,26 +129,28 @@ void TileEmitter::widenRun(Value from, Value to, int64_t count, bool upper) {
     });
   widenUnits(addConst(from, looped * unit), addConst(to, looped * step), units - looped);
   for (int64_t i = 0; i < count % unit; ++i)
-    widenElement(addConst(from, units * unit + i), addConst(to, units * step + dot.placeInRow(i)), false);
+    widenElement(addConst(from, units * unit + i), addConst(to, units * step + dot.placeInRow(i)), RowPart::First);
 }
 
-void TileEmitter::widenElement(Value from, Value to, bool upper) {
+void TileEmitter::widenElement(Value from, Value to, RowPart part) {
   const Dot &dot = *t.dot;
+  const Operand &a = operands[dot.product.a];
   Type i32 = b.getI32Type(), element = b.getIntegerType(dot.panelBits());
-  Value v = memref::LoadOp::create(b, loc, operands[dot.product.a].flat, ValueRange{from});
-  v = dot.product.unsignedA ? arith::ExtUIOp::create(b, loc, i32, v).getResult() : arith::ExtSIOp::create(b, loc, i32, v).getResult();
-  if (Value none = zeroPoint())
-    v = arith::SubIOp::create(b, loc, v, none);
-  if (!dot.paired()) {
-    v = arith::TruncIOp::create(b, loc, element, v);
-  } else {
-    v = arith::ExtSIOp::create(b, loc, element, v);
-    if (upper) {
-      v = arith::ShLIOp::create(b, loc, v, arith::ConstantIntOp::create(b, loc, element, 32));
-      auto lower = memref::LoadOp::create(b, loc, rows.flat, ValueRange{to});
-      lower.setAlignmentAttr(b.getI64IntegerAttr(8));
-      v = arith::AddIOp::create(b, loc, lower, v);
-    }
+  auto widened = [&](Value at) -> Value {
+    Value v = memref::LoadOp::create(b, loc, a.flat, ValueRange{at});
+    v = dot.product.unsignedA ? arith::ExtUIOp::create(b, loc, i32, v).getResult() : arith::ExtSIOp::create(b, loc, i32, v).getResult();
+    if (Value none = zeroPoint())
+      v = arith::SubIOp::create(b, loc, v, none);
+    return dot.paired() ? arith::ExtSIOp::create(b, loc, element, v).getResult() : arith::TruncIOp::create(b, loc, element, v).getResult();
+  };
+  auto upper = [&](Value v) -> Value { return arith::ShLIOp::create(b, loc, v, arith::ConstantIntOp::create(b, loc, element, 32)); };
+  Value v = widened(from);
+  if (part == RowPart::Both) {
+    v = arith::AddIOp::create(b, loc, v, upper(widened(add(from, mul(index(1), a.access->coeff[t.tileLoop])))));
+  } else if (part == RowPart::Second) {
+    auto lower = memref::LoadOp::create(b, loc, rows.flat, ValueRange{to});
+    lower.setAlignmentAttr(b.getI64IntegerAttr(8));
+    v = arith::AddIOp::create(b, loc, lower, upper(v));
   }
   auto store = memref::StoreOp::create(b, loc, v, rows.flat, ValueRange{to});
   if (dot.paired())
