@@ -63,7 +63,9 @@ struct Sharing {
   Function *buildTask(Function *body, StructType *closureType) {
     auto *task = Function::Create(taskType, Function::InternalLinkage, "onnxc.task." + body->getName().str(), m);
     b.SetInsertPoint(BasicBlock::Create(c, "entry", task));
-    SmallVector<Value *> args{task->getArg(1), task->getArg(2), task->getArg(3)};
+    SmallVector<Value *> args;
+    for (unsigned i = 0; i < 3; ++i) // the body's indices may have 32 bits
+      args.push_back(b.CreateZExtOrTrunc(task->getArg(1 + i), body->getArg(i)->getType()));
     for (unsigned i = 0; i < closureType->getNumElements(); ++i)
       args.push_back(b.CreateLoad(closureType->getElementType(i), b.CreateStructGEP(closureType, task->getArg(0), i)));
     b.CreateCall(body, args);
@@ -81,7 +83,8 @@ struct Sharing {
     b.SetInsertPoint(call);
     for (unsigned i = 0; i < params.size(); ++i)
       b.CreateStore(call->getArgOperand(3 + i), b.CreateStructGEP(closureType, closure, i));
-    b.CreateCall(parallel, {caller->getArg(caller->arg_size() - 1), task, closure, call->getArgOperand(1)});
+    Value *frame = b.CreateZExtOrTrunc(caller->getArg(caller->arg_size() - 1), i64);
+    b.CreateCall(parallel, {frame, task, closure, b.CreateZExtOrTrunc(call->getArgOperand(1), i64)});
     call->eraseFromParent();
   }
 };

@@ -65,7 +65,7 @@ bool TilingChooser::chooseWords(int64_t extent) {
   int v = t.vectorLoop;
   if (!isWeight(p.b))
     std::swap(p.a, p.b), std::swap(p.unsignedA, p.unsignedB), std::swap(p.zeroA, p.zeroB);
-  if (target.dot->step != DotForm::Step::DualHalf || p.unsignedB || p.zeroB || extent % kWordColumns || !isWeight(p.b) ||
+  if (fullLanes > 1 || target.dot->step != DotForm::Step::DualHalf || p.unsignedB || p.zeroB || extent % kWordColumns || !isWeight(p.b) ||
       !nest.inputs[p.a].contiguousIn(v) || !staticAccess(nest.inputs[p.a]) || !packable(p.b, v) ||
       llvm::any_of(t.order, [&](int d) { return d != v && nest.inputs[p.b].dependsOn(d); }))
     return false;
