@@ -52,7 +52,9 @@ enum { A = 0, AScale, AZero, B, BScale, BZero, YScale, YZero };
 // round(a * ra + (b * rb + (zero point - (ra * a's + rb * b's)))) with scales relative to the result's.
 void quantizedAdd(Expansion &e) {
   Name ra = e.op("Div", {e.in(AScale), e.in(YScale)}), rb = e.op("Div", {e.in(BScale), e.in(YScale)});
-  Name zeros = e.op("Add", {e.op("Mul", {ra, zeroPoint(e, AZero, TensorProto::FLOAT)}), e.op("Mul", {rb, zeroPoint(e, BZero, TensorProto::FLOAT)})});
+  // One product of the two is rounded by itself, as ONNX Runtime's builds have it.
+  Name zeroB = e.op("Mul", {rb, zeroPoint(e, BZero, TensorProto::FLOAT)});
+  Name zeros = multiplyAdd(e, ra, zeroPoint(e, AZero, TensorProto::FLOAT), zeroB);
   Name fixed = e.op("Sub", {zeroPoint(e, YZero, TensorProto::FLOAT), zeros});
   Name inner = multiplyAdd(e, asFloat(e, e.in(B)), rb, fixed);
   roundResult(e, multiplyAdd(e, asFloat(e, e.in(A)), ra, inner));
