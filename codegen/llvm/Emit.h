@@ -24,6 +24,7 @@ struct TensorInfo {
   int64_t elementBytes = 0;  ///< size of a stored element
   std::vector<int64_t> dims; ///< -1: known at run time
   int64_t arenaOffset = -1;  ///< its place in the arena; -1: memory of the caller
+  unsigned region = 0;       ///< and the part of the arena that it is in
   /// What dims known at run time may be; a run refuses inputs outside of it. maxDims -1: anything. Empty: of all dims.
   std::vector<int64_t> minDims = {}, maxDims = {};
   std::vector<std::string> dimNames = {}; ///< "" where a dim has no symbol; empty: none has. A run refuses inputs whose symbols disagree.
@@ -74,12 +75,19 @@ struct RunCheck {
 /// The symbol of the weights that a model uploads to its device.
 constexpr llvm::StringLiteral kDeviceWeights = "onnxc.gpu.weights";
 
+/// A part of the arena that is memory of its own.
+struct RegionInfo {
+  std::string name; ///< a C identifier
+  int64_t bytes = 0;
+};
+
 /// What the interface of a compiled model says.
 struct ModelInterface {
   std::string prefix, hash, compilerVersion;
   std::vector<TensorInfo> inputs, outputs;
   std::vector<std::string> frozen; ///< what is an input in the model's file and a constant here, a line each
   int64_t arenaBytes = 0, arenaAlign = 64;
+  std::vector<RegionInfo> regions; ///< what the arena is made of, in the order of @main's arguments; empty: one piece, passed as such
   int threads = 1;            ///< workers that a run may use
   int64_t stackBytes = -1;    ///< that a run takes at most, see stackBounds(); -1: unknown
   std::vector<RunCheck> checks; ///< by number, see LowerChecks.h

@@ -36,6 +36,7 @@ struct EntryBuilder {
   IntegerType *word = m.getDataLayout().getIntPtrType(c);
   StructType *tensor = StructType::get(c, {ptr, word, i32, i32, ArrayType::get(i64, 8)});
   StructType *frameType = StructType::get(c, {ptr, ptr, ptr, i32, ptr});
+  StructType *regionType = StructType::get(c, {ptr, word});
   StructType *infoType = StructType::get(c, {ptr, i32, i32, ArrayType::get(i64, 8), i64});
   Constant *inputInfos = nullptr, *outputInfos = nullptr;
   Function *run = nullptr;
@@ -122,7 +123,41 @@ struct EntryBuilder {
   }
 
   /// Where an input or output is in the arena.
-  Value *placeOf(Value *arena, const TensorInfo &info) { return b.CreateConstGEP1_64(b.getInt8Ty(), arena, info.arenaOffset); }
+  Value *placeOf(ArrayRef<Value *> arenas, const TensorInfo &info) {
+    return b.CreateConstGEP1_64(b.getInt8Ty(), arenas[info.region], info.arenaOffset);
+  }
+
+  /// Memory that a run writes to: big enough and aligned. Nothing is asked where none is wanted.
+  void checkArena(const std::string &name, Value *start, Value *bytes, int64_t wanted) {
+    if (!wanted)
+      return;
+    refuse(b.CreateICmpEQ(start, null()), ONNXC_BAD_ARGUMENT, "the " + name + " is null");
+    refuse(b.CreateICmpULT(bytes, size(wanted)), ONNXC_ARENA_TOO_SMALL, name + ": got \1 bytes, wanted \2", bytes, size(wanted));
+    Value *low = b.CreateAnd(b.CreatePtrToInt(start, word), size(interface.arenaAlign - 1));
+    refuse(b.CreateICmpNE(low, size(0)), ONNXC_ARENA_MISALIGNED, name + ": got an address that is no multiple of \2", nullptr,
+           size(interface.arenaAlign));
+  }
+
+  /// The checked start of each part of the arena: `arena` itself, or what the array of regions at `arena` says.
+  SmallVector<Value *> takeArenas(Value *arena, Value *arenaBytes) {
+    if (interface.regions.empty()) {
+      checkArena("arena", arena, arenaBytes, interface.arenaBytes);
+      return {arena};
+    }
+    int64_t wanted = int64_t(m.getDataLayout().getTypeAllocSize(regionType)) * int64_t(interface.regions.size());
+    refuse(b.CreateICmpEQ(arena, null()), ONNXC_BAD_ARGUMENT, "the regions are null");
+    // Exactly: another size is that of an arena.
+    refuse(b.CreateICmpNE(arenaBytes, size(wanted)), ONNXC_BAD_ARGUMENT, "regions: got an array of \1 bytes, wanted \2", arenaBytes, size(wanted));
+    SmallVector<Value *> starts;
+    for (auto [i, region] : enumerate(interface.regions)) {
+      auto member = [&](unsigned k, Type *type) {
+        return b.CreateLoad(type, b.CreateGEP(regionType, arena, {b.getInt32(i), b.getInt32(k)}));
+      };
+      starts.push_back(member(0, ptr));
+      checkArena("region '" + region.name + "'", starts.back(), member(1, word), region.bytes);
+    }
+    return starts;
+  }
 
   /// Copies `bytes` when the caller named memory of its own, `theirs`: neither null nor the place in the arena.
   void copyUnlessThere(Value *to, Value *from, Value *theirs, int64_t bytes) {
@@ -169,14 +204,7 @@ struct EntryBuilder {
       refuse(isNull(inputs), ONNXC_BAD_ARGUMENT, "the inputs are null");
     if (!interface.outputs.empty())
       refuse(isNull(outputs), ONNXC_BAD_ARGUMENT, "the outputs are null");
-    if (interface.arenaBytes) {
-      refuse(isNull(arena), ONNXC_BAD_ARGUMENT, "the arena is null");
-      refuse(b.CreateICmpULT(arenaBytes, size(interface.arenaBytes)), ONNXC_ARENA_TOO_SMALL, "arena: got \1 bytes, wanted \2", arenaBytes,
-             size(interface.arenaBytes));
-      Value *low = b.CreateAnd(b.CreatePtrToInt(arena, word), size(interface.arenaAlign - 1));
-      refuse(b.CreateICmpNE(low, size(0)), ONNXC_ARENA_MISALIGNED, "arena: got an address that is no multiple of \2", nullptr,
-             size(interface.arenaAlign));
-    }
+    SmallVector<Value *> arenas = takeArenas(arena, arenaBytes);
     StringMap<std::pair<unsigned, unsigned>> symbols; // to the input and dim that had it first
     for (auto [i, info] : enumerate(interface.inputs)) {
       Value *tensor = field(inputs, i, {});
@@ -210,7 +238,7 @@ struct EntryBuilder {
     SmallVector<Value *> args;
     for (auto [i, info] : enumerate(interface.inputs)) {
       if (info.arenaOffset >= 0) {
-        copyUnlessThere(placeOf(arena, info), dataOf(inputs, i), dataOf(inputs, i), info.bytes());
+        copyUnlessThere(placeOf(arenas, info), dataOf(inputs, i), dataOf(inputs, i), info.bytes());
         continue;
       }
       SmallVector<Value *> sizes;
@@ -227,12 +255,13 @@ struct EntryBuilder {
         sizes.push_back(size(n));
       pushMemref(args, dataOf(outputs, i), sizes);
     }
-    pushMemref(args, arena, {size(interface.arenaBytes)});
+    for (auto [i, start] : enumerate(arenas))
+      pushMemref(args, start, {size(interface.regions.empty() ? interface.arenaBytes : interface.regions[i].bytes)});
     args.push_back(frameAddress);
     b.CreateCall(m.getFunction("main"), args);
     for (auto [i, info] : enumerate(interface.outputs))
       if (info.arenaOffset >= 0)
-        copyUnlessThere(dataOf(outputs, i), placeOf(arena, info), dataOf(outputs, i), info.bytes());
+        copyUnlessThere(dataOf(outputs, i), placeOf(arenas, info), dataOf(outputs, i), info.bytes());
     if (interface.usesAllocator)
       b.CreateCall(m.getFunction("onnxc.release_all"), {frameAddress});
     b.CreateRet(b.CreateLoad(i32, b.CreateStructGEP(frameType, frame, 3)));
@@ -284,8 +313,7 @@ struct EntryBuilder {
     SmallVector<Constant *> rows;
     for (const RunCheck &check : interface.checks)
       rows.push_back(ConstantStruct::get(row, {b.getInt32(check.status), b.getInt32(check.nodeIndex), text(check.text)}));
-    auto *array = ArrayType::get(row, rows.size());
-    auto *table = new GlobalVariable(m, array, true, GlobalValue::PrivateLinkage, ConstantArray::get(array, rows), "onnxc.checks");
+    Constant *table = this->table(rows, row, "onnxc.checks");
     fail->addFnAttr(Attribute::NoInline);
     fail->addFnAttr(Attribute::Cold);
     b.SetInsertPoint(BasicBlock::Create(c, "entry", fail));
@@ -330,23 +358,45 @@ struct EntryBuilder {
       rows.push_back(ConstantStruct::get(
           infoType, {text(t.name), b.getInt32(t.type), b.getInt32(t.dims.size()), ConstantArray::get(dims, d), b.getInt64(t.arenaOffset)}));
     }
-    auto *array = ArrayType::get(infoType, rows.size());
+    return table(rows, infoType, name);
+  }
+
+  Constant *table(ArrayRef<Constant *> rows, Type *row, StringRef name) {
+    auto *array = ArrayType::get(row, rows.size());
     return new GlobalVariable(m, array, true, GlobalValue::PrivateLinkage, ConstantArray::get(array, rows), name);
+  }
+
+  Constant *regionInfos() {
+    auto *row = StructType::get(c, {ptr, i64, i64});
+    SmallVector<Constant *> rows;
+    for (const RegionInfo &region : interface.regions)
+      rows.push_back(ConstantStruct::get(row, {text(region.name), b.getInt64(region.bytes), b.getInt64(interface.arenaAlign)}));
+    return table(rows, row, "onnxc.regions");
+  }
+
+  /// Of each tensor, the number of its region.
+  Constant *regionsOf(ArrayRef<TensorInfo> list, StringRef name) {
+    SmallVector<Constant *> rows;
+    for (const TensorInfo &t : list)
+      rows.push_back(b.getInt32(t.region));
+    return table(rows, i32, name);
   }
 
   /// const onnxc_model *m_model(void)
   void buildModel() {
-    auto *type = StructType::get(c, {i32, i32, ptr, ptr, ptr, i64, i64, i64, i32, i32, ptr, ptr, ptr, ptr, ptr});
     DeviceEntries device{ConstantPointerNull::get(ptr), ConstantPointerNull::get(ptr)};
     if (interface.device)
       device = addDeviceEntries(m, *interface.device, interface.prefix);
-    uint32_t flags = interface.usesAllocator ? 1 : 0;
-    auto *value = ConstantStruct::get(
-        type, {b.getInt32(ONNXC_VERSION), b.getInt32(flags), text(interface.prefix), text(interface.hash), text(interface.compilerVersion),
+    uint32_t flags = (interface.usesAllocator ? ONNXC_FLAG_NEEDS_ALLOCATOR : 0) | (interface.regions.empty() ? 0 : ONNXC_FLAG_REGIONS);
+    SmallVector<Constant *> fields = {b.getInt32(ONNXC_VERSION), b.getInt32(flags), text(interface.prefix), text(interface.hash), text(interface.compilerVersion),
                b.getInt64(interface.arenaBytes), b.getInt64(interface.arenaAlign), b.getInt64(interface.stateBytes()),
                b.getInt32(interface.inputs.size()), b.getInt32(interface.outputs.size()),
-               inputInfos, outputInfos, run, device.init, device.deinit});
-    auto *global = new GlobalVariable(m, type, true, GlobalValue::PrivateLinkage, value, "onnxc.model");
+               inputInfos, outputInfos, run, device.init, device.deinit};
+    if (flags & ONNXC_FLAG_REGIONS)
+      fields.append({b.getInt32(interface.regions.size()), b.getInt32(-1), regionInfos(), regionsOf(interface.inputs, "onnxc.input_regions"),
+                     regionsOf(interface.outputs, "onnxc.output_regions")});
+    Constant *value = ConstantStruct::getAnon(fields);
+    auto *global = new GlobalVariable(m, value->getType(), true, GlobalValue::PrivateLinkage, value, "onnxc.model");
     for (auto [name, linkage] : {std::pair<std::string, GlobalValue::LinkageTypes>{interface.prefix + "_model", GlobalValue::ExternalLinkage},
                                  {"onnxc_model_entry", GlobalValue::WeakAnyLinkage}}) {
       auto *f = Function::Create(FunctionType::get(ptr, false), linkage, name, m);

@@ -65,6 +65,10 @@ std::string headerText(const ModelInterface &m) {
   for (StringRef word : {"arena", "ins", "outs", "int8_t", "int16_t", "int32_t", "int64_t", "uint8_t", "uint16_t",
                          "uint32_t", "uint64_t"})
     used.insert(word);
+  for (const RegionInfo &region : m.regions)
+    used.insert(region.name);
+  if (!m.regions.empty())
+    used.insert("regions");
   std::vector<std::string> in, out;
   for (auto &t : m.inputs)
     in.push_back(identifier(t.name, used));
@@ -78,9 +82,13 @@ std::string headerText(const ModelInterface &m) {
      << "#define " << up << "_COMPILER_VERSION \"" << m.compilerVersion << "\"\n"
      << "#define " << up << "_NUM_INPUTS " << m.inputs.size() << "\n"
      << "#define " << up << "_NUM_OUTPUTS " << m.outputs.size() << "\n"
-     << "/* Bytes of the arena passed to " << p << "_run, and its alignment. */\n"
-     << "#define " << up << "_ARENA_BYTES " << m.arenaBytes << "\n"
-     << "#define " << up << "_ARENA_ALIGN " << m.arenaAlign << "\n"
+     << "/* Bytes of " << (m.regions.empty() ? "the arena" : "each part of the arena") << " passed to " << p << "_run, and "
+     << (m.regions.empty() ? "its" : "their") << " alignment. */\n";
+  if (m.regions.empty())
+    os << "#define " << up << "_ARENA_BYTES " << m.arenaBytes << "\n";
+  for (const RegionInfo &region : m.regions)
+    os << "#define " << up << "_ARENA_" << StringRef(region.name).upper() << "_BYTES " << region.bytes << "\n";
+  os << "#define " << up << "_ARENA_ALIGN " << m.arenaAlign << "\n"
      << "#define " << up << "_STATE_BYTES " << m.stateBytes() << "\n";
   if (m.stackBytes >= 0)
     os << "/* Bytes of stack that a run takes at most, without what functions of other libraries take. */\n"
@@ -108,6 +116,8 @@ std::string headerText(const ModelInterface &m) {
       }
       if (t.arenaOffset >= 0)
         os << "#define " << id << "_OFFSET " << t.arenaOffset << "\n";
+      if (t.arenaOffset >= 0 && !m.regions.empty())
+        os << "#define " << id << "_REGION " << m.regions[t.region].name << "\n";
       os << "#define " << id << "_NAME " << ids[i] << "\n";
     }
   };
@@ -129,6 +139,12 @@ std::string headerText(const ModelInterface &m) {
   };
   structure(in, "inputs");
   structure(out, "outputs");
+  if (!m.regions.empty()) {
+    os << "/* Memory for a run. What needs 0 bytes may be left NULL. */\ntypedef struct {\n";
+    for (const RegionInfo &region : m.regions)
+      os << "  onnxc_region " << region.name << ";\n";
+    os << "} " << p << "_regions;\n";
+  }
   if (m.device)
     os << "\n/* Takes the GPU, loads the kernels and uploads the weights into `state`, which serves one run at a time; link\n"
           " * onnxc_cuda. After a failure there is nothing to give back. */\n"
@@ -136,12 +152,14 @@ std::string headerText(const ModelInterface &m) {
        << "/* Gives all of it back. */\nvoid " << p << "_deinit(" << p << "_state *state);\n"
        << "/* Tensors may be memory of the host or of the GPU; work goes to the context's stream. */\n";
   if (m.ioInArena())
-    os << "\n/* Inputs and outputs have their place in the arena, at arena + _OFFSET: with data NULL, put inputs there before\n"
+    os << "\n/* Inputs and outputs have their place in the arena, at "
+       << (m.regions.empty() ? "arena + _OFFSET" : "regions._REGION.data + _OFFSET") << ": with data NULL, put inputs there before\n"
        << " * each run (it overwrites them) and read outputs there. With data elsewhere, outside the arena, the run copies. */\n";
   os << "\n/* Runs the model once. Re-entrant: all memory is the caller's. context may be NULL unless "
      << up << "_NEEDS_ALLOCATOR. */\n"
      << p << "_status " << p << "_run(" << p << "_state *state, onnxc_context *context, const " << p
-     << "_inputs *inputs, " << p << "_outputs *outputs, void *arena, size_t arena_bytes);\n"
+     << "_inputs *inputs, " << p << "_outputs *outputs, "
+     << (m.regions.empty() ? "void *arena, size_t arena_bytes" : "const " + p + "_regions *regions, size_t regions_bytes") << ");\n"
      << "/* Describes the model to generic loaders. */\nconst onnxc_model *" << p << "_model(void);\n";
 
   bool allStatic = !m.usesAllocator;
@@ -157,7 +175,11 @@ std::string headerText(const ModelInterface &m) {
       os << "const " << cType(t.type) << " *" << in[i] << ", ";
     for (auto [i, t] : enumerate(m.outputs))
       os << cType(t.type) << " *" << out[i] << ", ";
-    os << "void *arena) {\n  " << p << "_inputs ins;\n  " << p << "_outputs outs;\n";
+    if (m.regions.empty())
+      os << "void *arena";
+    for (auto [i, region] : enumerate(m.regions))
+      os << (i ? ", " : "") << "void *" << region.name;
+    os << ") {\n  " << p << "_inputs ins;\n  " << p << "_outputs outs;\n";
     auto assign = [&](ArrayRef<TensorInfo> list, ArrayRef<std::string> ids, StringRef var, bool isInput) {
       for (auto [i, t] : enumerate(list)) {
         std::string e = var.str() + "." + ids[i];
@@ -169,8 +191,12 @@ std::string headerText(const ModelInterface &m) {
     };
     assign(m.inputs, in, "ins", true);
     assign(m.outputs, out, "outs", false);
-    os << "  return " << p << "_run(" << (m.device ? std::string("state") : "(" + p + "_state *)0") << ", (onnxc_context *)0, &ins, &outs, arena, " << up
-       << "_ARENA_BYTES);\n}\n";
+    if (!m.regions.empty())
+      os << "  " << p << "_regions regions;\n";
+    for (const RegionInfo &region : m.regions)
+      os << "  regions." << region.name << ".data = " << region.name << ";\n  regions." << region.name << ".bytes = " << region.bytes << ";\n";
+    os << "  return " << p << "_run(" << (m.device ? std::string("state") : "(" + p + "_state *)0") << ", (onnxc_context *)0, &ins, &outs, "
+       << (m.regions.empty() ? "arena, " + up + "_ARENA_BYTES" : "&regions, sizeof regions") << ");\n}\n";
   }
   os << "\n#ifdef __cplusplus\n}\n#endif\n#endif\n";
   return text;

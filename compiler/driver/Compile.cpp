@@ -4,6 +4,8 @@
 #include "codegen/llvm/Measure.h"
 #include "codegen/nvptx/EmitPtx.h"
 #include "compiler/driver/Budget.h"
+#include "compiler/driver/Interface.h"
+#include "compiler/driver/Memories.h"
 #include "compiler/driver/OutputFiles.h"
 #include "compiler/driver/Progress.h"
 #include "compiler/driver/Readable.h"
@@ -65,15 +67,6 @@ int exitCode(const CompileResult &result) {
 
 namespace {
 
-int64_t elementBytes(int32_t onnxType) {
-  switch (onnxType) {
-  case 1: case 6: case 12: return 4;
-  case 4: case 5: case 10: case 16: return 2;
-  case 7: case 11: case 13: return 8;
-  default: return 1;
-  }
-}
-
 std::string printed(ModuleOp module) {
   std::string text;
   llvm::raw_string_ostream os(text);
@@ -82,14 +75,6 @@ std::string printed(ModuleOp module) {
   module.print(os, flags);
   os << "\n";
   return text;
-}
-
-/// What the dims of an input may be.
-void setRange(TensorInfo &tensor, llvm::ArrayRef<DimRange> ranges) {
-  for (auto [d, range] : llvm::zip(tensor.dims, ranges)) {
-    tensor.minDims.push_back(d < 0 ? range.low : d);
-    tensor.maxDims.push_back(d >= 0 ? d : range.isBounded() ? range.high : -1);
-  }
 }
 
 class Compilation {
@@ -133,6 +118,8 @@ public:
       return false;
     if (options.ioInArena && !gpuTargets.empty())
       return userError("--io=arena is about memory of the host; inputs and outputs of a model for GPUs are where the caller has them");
+    if (!options.memories.empty() && !checkMemories(!gpuTargets.empty()))
+      return false;
     if (wants("shared") && !gpuTargets.empty())
       return userError("--emit=shared makes libraries that need nothing else, and a model for GPUs needs runtime-lite/cuda; "
                        "use --emit=obj or lib and link with onnxc_cuda");
@@ -199,7 +186,9 @@ public:
     pipeline.foldBytes = int64_t(options.limits.foldBytes);
     pipeline.separateBuffers = !options.sanitize.empty();
     pipeline.reuse = options.reuse;
-    pipeline.target.shortMemory = target.bareMetal || options.ramBudget;
+    for (const Memory &memory : options.memories)
+      pipeline.memories.push_back(memory.bytes);
+    pipeline.target.shortMemory = target.bareMetal || options.ramBudget || !options.memories.empty();
     if (options.ramBudget)
       pipeline.ramBudget = std::max<int64_t>(0, *options.ramBudget - ramMargin);
     pipeline.clampIndices = options.clampIndices;
@@ -216,7 +205,6 @@ public:
     };
     PipelineReport report;
     DeviceProgram program;
-    // The types of outputs are known once the model is lowered.
     if (failed(runPipeline(*module, pipeline, report, program))) {
       if (!report.unsupported.empty()) {
         std::string all = std::to_string(report.unsupported.size()) + " node(s) of '" + path.str() + "' cannot be compiled yet:";
@@ -225,10 +213,19 @@ public:
         fail(FailureKind::Unsupported, all);
         return false;
       }
+      if (report.overMemories) {
+        result.overRam = std::max<int64_t>(1, report.wantedOfLastMemory - options.memories.back().bytes);
+        nameArguments(*module, info, report);
+        return userError(overMemories(options.memories, report));
+      }
+      if (!options.memories.empty() && !report.dynamicNodes.empty())
+        return userError("--memory wants an arena of known size; node '" + report.dynamicNodes.front() +
+                         "' has a buffer whose size is known only at run time; pin or bound its dims with --dim, or compile without --memory");
       return internalError(report.error + (diagnostics.empty() ? "" : ": " + diagnostics));
     }
     if (!stageFilesOk)
       return false;
+    nameArguments(*module, info, report);
 
     DeviceCode device;
     if (program.module) {
@@ -258,25 +255,7 @@ public:
     interface.arenaBytes = report.arenaBytes;
     interface.threads = options.threads;
     interface.sanitize = !options.sanitize.empty();
-    auto main = module->lookupSymbol("main");
-    auto outputTypes = main->getAttrOfType<ArrayAttr>("onnxc.output_types");
-    for (auto [i, t] : llvm::enumerate(info.inputs)) {
-      TensorInfo &in = interface.inputs.emplace_back(TensorInfo{t.name, t.onnxType, elementBytes(t.onnxType), t.dims, -1});
-      if (i < report.inputRanges.size())
-        setRange(in, report.inputRanges[i]);
-      in.dimNames = t.dimNames;
-    }
-    for (auto [i, t] : llvm::enumerate(info.outputs)) {
-      TensorInfo out{t.name, t.onnxType, elementBytes(t.onnxType), {}, -1};
-      auto type = cast<RankedTensorType>(cast<TypeAttr>(outputTypes[i]).getValue());
-      for (int64_t d : type.getShape())
-        out.dims.push_back(ShapedType::isDynamic(d) ? -1 : d);
-      if (auto most = report.outputDims.find(i); most != report.outputDims.end() && !out.isStatic())
-        out.maxDims = most->second;
-      if (!out.isBounded())
-        interface.usesAllocator = true;
-      interface.outputs.push_back(out);
-    }
+    describeTensors(*module, info, report, interface);
     interface.usesAllocator |= !report.dynamicNodes.empty();
     interface.checks = std::move(report.checks);
     // A part of a node's expansion is called NODE/OP.
@@ -288,15 +267,8 @@ public:
       result.notes.push_back(allocatorNote(report, interface));
     if (program.module)
       interface.device = deviceImage(device, program.data, report, gpuTargets.front());
-    size_t argument = 0; // of @main: inputs, then static outputs
-    for (auto *tensors : {&interface.inputs, &interface.outputs})
-      for (TensorInfo &tensor : *tensors)
-        if (tensors == &interface.inputs || tensor.isStatic()) {
-          for (PipelineReport::PeakBuffer &buffer : report.peak)
-            if (buffer.argument == int(argument))
-              buffer.node = (tensors == &interface.inputs ? "input '" : "output '") + tensor.name + "'";
-          tensor.arenaOffset = report.argumentOffsets[argument++];
-        }
+    for (auto [i, bytes] : llvm::enumerate(report.memoryBytes))
+      interface.regions.push_back({options.memories[i].name, bytes});
     for (auto *tensors : {&interface.inputs, &interface.outputs})
       for (const TensorInfo &tensor : *tensors)
         if (tensor.dims.size() > ONNXC_MAX_RANK) {
@@ -315,7 +287,7 @@ public:
 
     if (options.ramBudget)
       if (std::string table = overRamBudget(interface, *options.ramBudget); !table.empty()) {
-        if (!report.staged.empty())
+        if (!report.staged.empty() || !options.memories.empty())
           result.overRam = ramOf(interface) - *options.ramBudget;
         return userError(table);
       }
@@ -439,6 +411,16 @@ private:
         return userError(error);
     return internalError(error);
   }
+  /// --memory: names for the header, and an arena on the host that buffers share.
+  bool checkMemories(bool onGpu) {
+    if (std::string mistake = memoryNameMistake(options.memories, options.name); !mistake.empty())
+      return userError(mistake);
+    if (onGpu)
+      return userError("--memory is about memory of the host; compile without --gpu");
+    if (!options.sanitize.empty())
+      return userError("--memory places buffers side by side; --sanitize=address wants each in memory of its own, give one of the two");
+    return true;
+  }
   /// --sanitize=address: where its runtime exists and finds every buffer by itself.
   bool checkSanitizer(const Target &target, bool onGpu) {
     if (options.sanitize != "address")
@@ -471,6 +453,7 @@ private:
     report.gpu = options.target == kCudaTarget && options.gpu.empty() ? gpuTargetTable().front().name : options.gpu;
     report.compilerVersion = kVersion;
     report.threads = options.threads;
+    report.memories = options.memories;
     auto sum = [](const std::vector<TensorInfo> &tensors) {
       int64_t total = 0;
       for (const TensorInfo &tensor : tensors)
@@ -572,7 +555,7 @@ bool compileModel(llvm::StringRef path, const CompileOptions &options, CompileRe
     Crash crash;
     if (!runRecovering([&] { ok = compilation.run(); }, crash))
       return compilation.crashed(crash);
-    if (ok || !result.overRam || path == "-" || i + 1 == kTries)
+    if (ok || !result.overRam || !options.ramBudget || path == "-" || i + 1 == kTries)
       return ok;
     margin += std::max(result.overRam, *options.ramBudget / 100);
   }

@@ -13,6 +13,12 @@
 
 namespace onnxc {
 
+/// A memory of the machine, as --memory gives it.
+struct Memory {
+  std::string name;
+  int64_t bytes;
+};
+
 struct CompileOptions {
   std::string name = "model";      ///< prefix of every exported symbol and file
   std::string target = "native";   ///< a row of the target table, or an LLVM triple
@@ -35,6 +41,7 @@ struct CompileOptions {
   bool reuse = true;               ///< false: copies instead of views and writes in place, the model's layouts, no shared memory
   bool quantizeBlocks = false;     ///< products with blocked weights quantise their activations to 8 bits
   bool clampIndices = false;       ///< indices out of range are clamped; else they end the run
+  std::vector<Memory> memories;    ///< that hold the arena, fastest first; empty: one, of any size
   std::optional<int64_t> ramBudget;   ///< bytes that arena, inputs and outputs may take
   std::optional<int64_t> flashBudget; ///< bytes that code, constants and weights may take
   bool verbose = false;            ///< progress and time per stage on stderr
@@ -51,7 +58,7 @@ struct CompileResult {
   std::string message;             ///< what failed, without the "error:" prefix; may have several lines
   std::vector<std::string> notes;  ///< what the user should know of a success, one line each
   std::vector<std::string> files;  ///< written files, final names
-  int64_t overRam = 0;             ///< bytes by which parts of the model, computed one after the other, missed the RAM budget
+  int64_t overRam = 0;             ///< bytes by which parts of the model, computed one after the other, missed the RAM budget or the memories
   bool crashed = false;            ///< an internal failure left memory and locks as they were; end the process soon
 };
 

@@ -63,6 +63,55 @@ static json::Value gpuJson(const ModelReport &report) {
                       {"fallbacks", std::move(fallbacks)}};
 }
 
+/// Bytes that a run reads and writes in each memory of the arena.
+static std::vector<int64_t> accessedOf(const ModelReport &report) {
+  std::vector<int64_t> bytes(report.memories.size());
+  for (const PipelineReport::PlacedBuffer &buffer : report.pipeline.placed)
+    bytes[buffer.memory] += buffer.accessedBytes;
+  return bytes;
+}
+
+/// --memory: what each memory holds.
+static json::Array memoriesJson(const ModelReport &report) {
+  json::Array memories;
+  std::vector<int64_t> accessed = accessedOf(report);
+  for (auto [i, memory] : enumerate(report.memories)) {
+    json::Array buffers;
+    for (const PipelineReport::PlacedBuffer &b : report.pipeline.placed)
+      if (b.memory == i)
+        buffers.push_back(json::Object{{"node", b.node}, {"offset", b.offset}, {"bytes", b.bytes}, {"accessed_bytes", b.accessedBytes}});
+    memories.push_back(json::Object{{"name", memory.name},
+                                    {"bytes", memory.bytes},
+                                    {"arena_bytes", report.pipeline.memoryBytes[i]},
+                                    {"accessed_bytes", accessed[i]},
+                                    {"buffers", std::move(buffers)}});
+  }
+  return memories;
+}
+
+static void writeMemories(const ModelReport &report, raw_ostream &os) {
+  std::vector<int64_t> accessed = accessedOf(report);
+  int64_t all = 0;
+  for (int64_t bytes : accessed)
+    all += bytes;
+  os << "memories of the arena, fastest first; accessed: bytes that a run reads and writes (estimate)\n"
+     << "  " << right_justify("given", 12) << right_justify("used", 12) << right_justify("accessed", 14) << "         memory\n";
+  for (auto [i, memory] : enumerate(report.memories))
+    os << "  " << right_justify(std::to_string(memory.bytes), 12) << right_justify(std::to_string(report.pipeline.memoryBytes[i]), 12)
+       << right_justify(std::to_string(accessed[i]), 14) << format(" %5.1f %%", all ? 100.0 * double(accessed[i]) / double(all) : 0.0) << " " << memory.name << "\n";
+  os << "buffers of the arena\n"
+     << "  " << right_justify("offset", 12) << right_justify("bytes", 12) << right_justify("accessed", 14) << right_justify("per byte", 9)
+     << "  memory, node\n";
+  std::vector<const PipelineReport::PlacedBuffer *> buffers;
+  for (const PipelineReport::PlacedBuffer &b : report.pipeline.placed)
+    buffers.push_back(&b);
+  stable_sort(buffers, [](auto *a, auto *b) { return std::tie(a->memory, a->offset) < std::tie(b->memory, b->offset); });
+  for (const PipelineReport::PlacedBuffer *b : buffers)
+    os << "  " << right_justify(std::to_string(b->offset), 12) << right_justify(std::to_string(b->bytes), 12)
+       << right_justify(std::to_string(b->accessedBytes), 14) << format("%9.1f", double(b->accessedBytes) / double(b->bytes)) << "  "
+       << report.memories[b->memory].name << ", " << (b->node.empty() ? "(no node)" : b->node) << "\n";
+}
+
 std::string reportJson(const ModelReport &report) {
   const PipelineReport &p = report.pipeline;
   json::Array nodes, kernels, peak;
@@ -106,6 +155,8 @@ std::string reportJson(const ModelReport &report) {
                    {"ram", std::move(ram)},
                    {"flash", std::move(flash)},
                    {"nodes", std::move(nodes)}};
+  if (!report.memories.empty())
+    all["memories"] = memoriesJson(report);
   if (report.gpu.size())
     all["gpu"] = gpuJson(report);
   std::string text;
@@ -151,6 +202,8 @@ std::string reportText(const ModelReport &report) {
   os << "alive when most of the arena is\n";
   for (const PipelineReport::PeakBuffer &buffer : p.peak)
     os << "  " << right_justify(number(buffer.bytes), 14) << "  " << (buffer.node.empty() ? "(no node)" : buffer.node) << "\n";
+  if (!report.memories.empty())
+    writeMemories(report, os);
   if (!p.staged.empty())
     os << "computed part by part, to save memory\n"
        << "  " << right_justify("multiply-adds", 14) << right_justify("done twice", 14) << "  nodes\n";

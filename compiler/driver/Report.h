@@ -2,6 +2,7 @@
 #ifndef ONNXC_COMPILER_DRIVER_REPORT_H
 #define ONNXC_COMPILER_DRIVER_REPORT_H
 
+#include "compiler/driver/Compile.h"
 #include "compiler/pipeline/Pipeline.h"
 #include <cstdint>
 #include <string>
@@ -13,6 +14,7 @@ struct ModelReport {
   std::string model, target, compilerVersion;
   std::string gpu; ///< architectures, comma separated; empty: none
   int threads = 1;
+  std::vector<Memory> memories; ///< of --memory, fastest first
   bool ioInArena = false; ///< then inputBytes and outputBytes count only what is not there
   int64_t inputBytes = 0, outputBytes = 0;
   int64_t codeBytes = 0, weightBytes = 0, constantBytes = 0;

@@ -41,12 +41,16 @@ struct PlanArenaPass : PassWrapper<PlanArenaPass, OperationPass<ModuleOp>> {
   PlanArenaPass(const PlanArenaPass &other) : PassWrapper(other) {}
   Option<bool> io{*this, "io", llvm::cl::desc("static inputs and outputs live in the arena")};
   Option<bool> overlaps{*this, "overlaps", llvm::cl::desc("input and output of a kernel may overlap")};
+  ListOption<int64_t> memories{*this, "memories", llvm::cl::desc("bytes of the memories that hold the arena, fastest first")};
   StringRef getArgument() const override { return "onnxc-plan-arena"; }
   StringRef getDescription() const override { return "allocations of @main become slices of one arena"; }
   void getDependentDialects(DialectRegistry &registry) const override { registerPipelineDialects(registry); }
   void runOnOperation() override {
-    ArenaPlan plan = planArena(getOperation().lookupSymbol<func::FuncOp>("main"), 
-                               {/*indexBits=*/64, io, /*separate=*/false, /*inputRanges=*/{}, /*shares=*/true, overlaps});
+    ArenaOptions options;
+    options.ownsArguments = io;
+    options.overlaps = overlaps;
+    options.memories.assign(memories.begin(), memories.end());
+    ArenaPlan plan = planArena(getOperation().lookupSymbol<func::FuncOp>("main"), options);
     Builder b(&getContext());
     getOperation()->setAttr("onnxc.arena_bytes", b.getI64IntegerAttr(plan.bytes));
     getOperation()->setAttr("onnxc.arena_lower_bound", b.getI64IntegerAttr(plan.lowerBound));

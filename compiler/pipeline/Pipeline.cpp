@@ -276,13 +276,22 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
     if (auto reason = op->getAttrOfType<StringAttr>(kFallbackAttr))
       report.fallbacks.push_back({nodeName(op->getLoc()), reason.getValue().str()});
   });
-  ArenaPlan plan = planArena(main, {options.target.indexBits, options.ioInArena, options.separateBuffers, report.inputRanges,
-                                    options.reuse, overlapsBuffers(options)});
+  ArenaOptions arena{options.target.indexBits, options.ioInArena, options.separateBuffers, report.inputRanges, options.reuse};
+  arena.memories = options.memories;
+  arena.overlaps = overlapsBuffers(options);
+  ArenaPlan plan = planArena(main, arena);
   if (options.threads > 1)
     passFrame(main);
   report.arenaBytes = plan.bytes;
   report.arenaLowerBound = plan.lowerBound;
   report.argumentOffsets = plan.argumentOffsets;
+  report.argumentMemories = plan.argumentMemories;
+  report.memoryBytes = plan.memoryBytes;
+  report.wantedOfLastMemory = plan.wantedOfLast;
+  for (const ArenaPlan::PlacedBuffer &b : plan.placed) {
+    report.placed.push_back({b.node, b.argument, b.bytes, b.accessedBytes, b.memory, b.offset, b.fits});
+    report.overMemories |= !b.fits;
+  }
   report.outputDims = plan.outputDims;
   for (const ArenaPlan::PeakBuffer &buffer : plan.peak)
     report.peak.push_back({nodeName(buffer.location), buffer.bytes, buffer.argument});
@@ -293,6 +302,10 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
   report.staged = listStaged(module);
   if (options.afterStage)
     options.afterStage("memory", module);
+  if (report.overMemories || (!options.memories.empty() && !report.dynamicNodes.empty())) {
+    report.error = "the memories do not hold the arena";
+    return failure();
+  }
 
   if (usesDevice) {
     report.mappings = takeMappings(module);

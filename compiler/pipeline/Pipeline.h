@@ -31,6 +31,7 @@ struct PipelineOptions {
   int64_t foldBytes = kFoldBytes; ///< see createFoldConstantsPass
   bool separateBuffers = false; ///< see ArenaOptions
   std::optional<int64_t> ramBudget; ///< bytes that arena, inputs and outputs are to take; an aim
+  std::vector<int64_t> memories;    ///< see ArenaOptions
   bool reuse = true;      ///< in place, views, layouts of our choice, shared memory; false: copies, to find a fault of these
   /// Called around each stage with its name; for --dump-stages, --verbose and messages.
   std::function<void(llvm::StringRef stage)> beforeStage;
@@ -53,9 +54,23 @@ struct PipelineReport {
     int argument = -1; ///< it is this input, or static output behind the inputs, instead
   };
   std::vector<PeakBuffer> peak;
+  /// With several memories: what lies where. See ArenaPlan.
+  struct PlacedBuffer {
+    std::string node;
+    int argument; ///< see PeakBuffer
+    int64_t bytes, accessedBytes;
+    unsigned memory;
+    int64_t offset;
+    bool fits;
+  };
+  std::vector<PlacedBuffer> placed;
+  std::vector<int64_t> memoryBytes;   ///< of the arena in each memory
+  int64_t wantedOfLastMemory = 0;     ///< where some do not fit
+  bool overMemories = false;          ///< some do not fit, which run() fails for
   std::vector<NodeCost> nodes;
   std::vector<KernelCost> kernels; ///< of the host
   std::vector<int64_t> argumentOffsets; ///< see ArenaPlan
+  std::vector<unsigned> argumentMemories; ///< see ArenaPlan
   std::map<unsigned, std::vector<int64_t>> outputDims; ///< see ArenaPlan
   InputRanges inputRanges;              ///< of --dim SYMBOL=A..B
   std::vector<RunCheck> checks;         ///< see ModelInterface

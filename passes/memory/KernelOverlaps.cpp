@@ -47,7 +47,7 @@ std::optional<int64_t> startOf(Value v) {
 static constexpr size_t kMostCalls = 256;
 
 KernelOverlaps::KernelOverlaps(func::FuncOp main, ArrayRef<LiveBuffer> buffers, llvm::function_ref<int64_t(Operation *)> position,
-                               llvm::function_ref<SmallVector<Operation *>(Value)> users)
+                               llvm::function_ref<SmallVector<Operation *>(Value)> users, int64_t enough)
     : main(main), buffers(buffers), position(position), users(users) {
   for (auto f : main->getParentOfType<ModuleOp>().getOps<func::FuncOp>())
     if (f->hasAttr(kKernelAttr) || f->hasAttr(kStagedAttr))
@@ -76,6 +76,7 @@ KernelOverlaps::KernelOverlaps(func::FuncOp main, ArrayRef<LiveBuffer> buffers, 
   int64_t least = 0;
   for (auto [at, bytes] : live)
     least = std::max(least, bytes - spared[at]);
+  least = std::min(least, enough);
   llvm::erase_if(pairs, [&](const Pair &pair) {
     bool helps = false;
     eachPoint(pair, [&](int64_t at) { helps |= live[at] > least; });

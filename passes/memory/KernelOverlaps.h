@@ -22,10 +22,10 @@ class KernelOverlaps {
 public:
   /// Looks at each pair of buffers of which one dies after the other is born and
   /// before it dies, where all that touches them meanwhile are kernels, and
-  /// where more is alive than must be. `aliases` gives the ops that touch a buffer.
+  /// where more is alive than must be somewhere, or than `enough` bytes. `users` gives the ops that touch a buffer.
   KernelOverlaps(mlir::func::FuncOp main, llvm::ArrayRef<LiveBuffer> buffers,
                  llvm::function_ref<int64_t(mlir::Operation *)> position,
-                 llvm::function_ref<llvm::SmallVector<mlir::Operation *>(mlir::Value)> users);
+                 llvm::function_ref<llvm::SmallVector<mlir::Operation *>(mlir::Value)> users, int64_t enough = INT64_MAX);
 
   /// By indices of the buffers.
   llvm::ArrayRef<Overlap> overlaps() const { return found; }

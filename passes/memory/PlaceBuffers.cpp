@@ -6,6 +6,7 @@
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/MathExtras.h"
 #include <numeric>
+#include <queue>
 #include <random>
 
 using llvm::ArrayRef;
@@ -16,8 +17,8 @@ namespace {
 
 class Search {
 public:
-  Search(ArrayRef<Lifetime> buffers, int64_t enough, ArrayRef<Overlap> overlaps)
-      : buffers(buffers), overlaps(overlaps), enough(enough), neighbours(buffers.size()) {
+  Search(ArrayRef<Lifetime> buffers, int64_t enough, ArrayRef<Overlap> overlaps, int64_t mostWork)
+      : buffers(buffers), overlaps(overlaps), enough(enough), mostWork(mostWork), neighbours(buffers.size()) {
     for (auto [k, o] : llvm::enumerate(overlaps)) {
       between[{o.input, o.output}] = k;
       backwards.resize(std::max<size_t>(backwards.size(), o.kernel + 1));
@@ -144,11 +145,10 @@ private:
   /// Moves a buffer that reaches to the top, or one beside it, to an earlier
   /// place in the order, or turns a kernel round. Keeps what is not worse.
   void improve(SmallVector<int> sequence) {
-    constexpr int64_t kWork = 4'000'000;
     std::minstd_rand random(1);
     int64_t bytes = best.bytes;
     Placement current = best;
-    while (best.bytes > enough && work < kWork && sequence.size() > 1) {
+    while (best.bytes > enough && work < mostWork && sequence.size() > 1) {
       if (!backwards.empty() && random() % 8 == 0) {
         size_t k = random() % backwards.size();
         backwards[k] = !backwards[k];
@@ -193,17 +193,60 @@ private:
   ArrayRef<Overlap> overlaps;
   llvm::DenseMap<std::pair<unsigned, unsigned>, size_t> between; ///< overlaps by input and output
   std::vector<bool> backwards;                                   ///< direction of each kernel
-  int64_t enough, work = 0;
+  int64_t enough, mostWork, work = 0;
   std::vector<SmallVector<int>> neighbours;
   Placement best;
 };
 
 } // namespace
 
-Placement placeBuffers(ArrayRef<Lifetime> buffers, int64_t enough, ArrayRef<Overlap> overlaps) {
+/// The bytes that input and output of a kernel may share, at most.
+static int64_t shared(const Overlap &o, ArrayRef<Lifetime> buffers) {
+  int64_t in = buffers[o.input].bytes, out = buffers[o.output].bytes, extent = in + out;
+  for (int direction : {0, 1}) {
+    extent = std::min(extent, std::max(out, o.below[direction] + in));
+    extent = std::min(extent, std::max(in, o.above[direction] + out));
+  }
+  return in + out - extent;
+}
+
+Peak findPeak(ArrayRef<Lifetime> buffers, ArrayRef<Overlap> overlaps) {
+  auto spared = [&](int64_t at) {
+    llvm::DenseMap<unsigned, int64_t> ofOutput;
+    int64_t sum = 0;
+    for (const Overlap &o : overlaps)
+      if (buffers[o.output].first <= at && at <= buffers[o.input].last) {
+        int64_t &bytes = ofOutput[o.output], more = std::min(bytes + shared(o, buffers), buffers[o.output].bytes) - bytes;
+        bytes += more;
+        sum += more;
+      }
+    return sum;
+  };
+  SmallVector<const Lifetime *> byFirst;
+  for (const Lifetime &b : buffers)
+    byFirst.push_back(&b);
+  llvm::stable_sort(byFirst, [](const Lifetime *a, const Lifetime *c) { return a->first < c->first; });
+  auto endsLater = [](const Lifetime *a, const Lifetime *c) { return a->last > c->last; };
+  std::priority_queue<const Lifetime *, std::vector<const Lifetime *>, decltype(endsLater)> alive(endsLater);
+  Peak peak;
+  int64_t live = 0;
+  for (auto [i, b] : llvm::enumerate(byFirst)) {
+    for (; !alive.empty() && alive.top()->last < b->first; alive.pop())
+      live -= alive.top()->bytes;
+    alive.push(b);
+    live += b->bytes;
+    if (i + 1 < byFirst.size() && byFirst[i + 1]->first == b->first)
+      continue; // born together
+    if (int64_t needed = live - spared(b->first); needed > peak.bytes)
+      peak = {needed, b->first};
+  }
+  return peak;
+}
+
+Placement placeBuffers(ArrayRef<Lifetime> buffers, int64_t enough, ArrayRef<Overlap> overlaps, int64_t mostWork) {
   if (buffers.empty())
     return {};
-  return Search(buffers, enough, overlaps).run();
+  return Search(buffers, enough, overlaps, mostWork).run();
 }
 
 } // namespace onnxc

@@ -29,13 +29,24 @@ struct Placement {
   int64_t bytes = 0;            ///< end of the last one
 };
 
+/// A moment at which most is alive.
+struct Peak {
+  int64_t bytes = 0; ///< alive, less what inputs and outputs of kernels can share: no placement takes less
+  int64_t at = -1;   ///< point; -1: there are no buffers
+};
+Peak findPeak(llvm::ArrayRef<Lifetime> buffers, llvm::ArrayRef<Overlap> overlaps = {});
+
+/// What a search for offsets may take: buffers looked at.
+constexpr int64_t kPlacementWork = 4'000'000;
+
 /// Offsets such that buffers that are alive at the same point do not overlap,
 /// and few bytes in all (dynamic storage allocation, NP-hard: Garey and
 /// Johnson 1979, problem SR2), but for `overlaps`. First fit in several orders,
 /// then in orders, and with directions of kernels, that a search by local
-/// changes finds, until `enough` bytes suffice or a fixed amount of work is
+/// changes finds, until `enough` bytes suffice or the amount `mostWork` of work is
 /// done. Deterministic.
-Placement placeBuffers(llvm::ArrayRef<Lifetime> buffers, int64_t enough, llvm::ArrayRef<Overlap> overlaps = {});
+Placement placeBuffers(llvm::ArrayRef<Lifetime> buffers, int64_t enough, llvm::ArrayRef<Overlap> overlaps = {},
+                       int64_t mostWork = kPlacementWork);
 
 } // namespace onnxc
 

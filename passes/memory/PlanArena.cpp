@@ -10,8 +10,10 @@
 // these are multiples of the same product of dims (a batch, mostly): offsets
 // are in units of that product, and one allocation holds them all.
 #include "passes/memory/PlanArena.h"
+#include "passes/memory/AccessCounts.h"
 #include "passes/memory/KernelOverlaps.h"
 #include "passes/memory/PlaceBuffers.h"
+#include "passes/memory/PlaceInMemories.h"
 #include "passes/schedule/Schedule.h"
 #include "passes/schedule/gpu/Gpu.h"
 #include "dialects/rt/NodeName.h"
@@ -26,7 +28,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/ADT/MapVector.h"
 
-#include <queue>
+#include <numeric>
 
 using namespace mlir;
 
@@ -74,6 +76,7 @@ namespace {
 struct Buffer {
   Value value; ///< an allocation or an argument
   int64_t bytes, first, last, offset = 0;
+  unsigned memory = 0;
 };
 
 /// The text of a function as positions: each op has one, and what is inside it the next ones.
@@ -216,65 +219,34 @@ static void keepForever(MutableArrayRef<Buffer> buffers, const Positions &positi
   }
 }
 
-/// The bytes that input and output of a kernel may share, at most.
-static int64_t shared(const Overlap &o, ArrayRef<Buffer> buffers) {
-  int64_t in = buffers[o.input].bytes, out = buffers[o.output].bytes, extent = in + out;
-  for (int direction : {0, 1}) {
-    extent = std::min(extent, std::max(out, o.below[direction] + in));
-    extent = std::min(extent, std::max(in, o.above[direction] + out));
-  }
-  return in + out - extent;
-}
-
-/// Sets what is alive when most is, and how much that is, less what `overlaps` spare.
-static void findPeak(ArrayRef<Buffer> buffers, ArrayRef<Overlap> overlaps, ArenaPlan &plan) {
-  auto spared = [&](int64_t at) {
-    DenseMap<unsigned, int64_t> ofOutput;
-    int64_t sum = 0;
-    for (const Overlap &o : overlaps)
-      if (buffers[o.output].first <= at && at <= buffers[o.input].last) {
-        int64_t &bytes = ofOutput[o.output], more = std::min(bytes + shared(o, buffers), buffers[o.output].bytes) - bytes;
-        bytes += more;
-        sum += more;
-      }
-    return sum;
-  };
-  SmallVector<const Buffer *> byFirst;
-  for (const Buffer &b : buffers)
-    byFirst.push_back(&b);
-  llvm::stable_sort(byFirst, [](const Buffer *a, const Buffer *c) { return a->first < c->first; });
-  auto endsLater = [](const Buffer *a, const Buffer *c) { return a->last > c->last; };
-  std::priority_queue<const Buffer *, std::vector<const Buffer *>, decltype(endsLater)> alive(endsLater);
-  const Buffer *most = nullptr;
-  int64_t live = 0;
-  for (auto [i, b] : llvm::enumerate(byFirst)) {
-    for (; !alive.empty() && alive.top()->last < b->first; alive.pop())
-      live -= alive.top()->bytes;
-    alive.push(b);
-    live += b->bytes;
-    if (i + 1 < byFirst.size() && byFirst[i + 1]->first == b->first)
-      continue; // born together
-    if (int64_t needed = live - spared(b->first); needed > plan.lowerBound) {
-      plan.lowerBound = needed;
-      most = b;
-    }
-  }
-  if (!most)
-    return;
-  for (const Buffer &c : buffers)
-    if (c.first <= most->first && most->first <= c.last)
-      plan.peak.push_back({c.value.getLoc(), c.bytes, isa<BlockArgument>(c.value) ? int(cast<BlockArgument>(c.value).getArgNumber()) : -1});
-}
-
-/// Buffers start at multiples of `align`, or of their size where that is less, but of `leastAlign`. Kernels of
-/// `overlaps` are turned to the direction in which their buffers lie.
-static void place(MutableArrayRef<Buffer> buffers, int64_t align, int64_t leastAlign, ArenaPlan &plan,
-                  KernelOverlaps *overlaps = nullptr) {
+/// Buffers start at multiples of `align`, or of their size where that is less, but of `leastAlign`.
+static SmallVector<Lifetime> lifetimesOf(ArrayRef<Buffer> buffers, int64_t align, int64_t leastAlign) {
   SmallVector<Lifetime> lifetimes;
   for (const Buffer &b : buffers)
     lifetimes.push_back({b.bytes, std::max(leastAlign, std::min(align, int64_t(llvm::PowerOf2Ceil(b.bytes)))), b.first, b.last});
+  return lifetimes;
+}
+
+static int argumentNumber(Value buffer) {
+  auto arg = dyn_cast<BlockArgument>(buffer);
+  return arg ? int(arg.getArgNumber()) : -1;
+}
+
+/// Sets what is alive when most is, and how much that is, less what `overlaps` spare.
+static void notePeak(ArrayRef<Buffer> buffers, ArrayRef<Lifetime> lifetimes, ArrayRef<Overlap> overlaps, ArenaPlan &plan) {
+  Peak peak = findPeak(lifetimes, overlaps);
+  plan.lowerBound = peak.bytes;
+  for (const Buffer &b : buffers)
+    if (b.first <= peak.at && peak.at <= b.last)
+      plan.peak.push_back({b.value.getLoc(), b.bytes, argumentNumber(b.value)});
+}
+
+/// Sets the offsets of `buffers`, in one memory that is as small as can be. Kernels of `overlaps` are turned to the direction in which their buffers lie.
+static void place(MutableArrayRef<Buffer> buffers, int64_t align, int64_t leastAlign, ArenaPlan &plan,
+                  KernelOverlaps *overlaps = nullptr) {
+  SmallVector<Lifetime> lifetimes = lifetimesOf(buffers, align, leastAlign);
   ArrayRef<Overlap> pairs = overlaps ? overlaps->overlaps() : ArrayRef<Overlap>();
-  findPeak(buffers, pairs, plan);
+  notePeak(buffers, lifetimes, pairs, plan);
   Placement placement = placeBuffers(lifetimes, plan.lowerBound, pairs);
   if (overlaps)
     overlaps->turn(placement.backwards);
@@ -321,6 +293,35 @@ private:
 };
 } // namespace
 
+/// Sets memories and offsets of `buffers`: the most accessed bytes first into the fast one.
+static void placeHot(MutableArrayRef<Buffer> buffers, const BufferViewFlowAnalysis &flow, ArrayRef<int64_t> memories, ArenaPlan &plan,
+                     KernelOverlaps *overlaps) {
+  SmallVector<Lifetime> lifetimes = lifetimesOf(buffers, kArenaAlign, 1);
+  ArrayRef<Overlap> pairs = overlaps ? overlaps->overlaps() : ArrayRef<Overlap>();
+  notePeak(buffers, lifetimes, pairs, plan);
+  AccessCounts counts;
+  SmallVector<double> heat;
+  for (const Buffer &b : buffers) {
+    auto aliases = flow.resolve(b.value);
+    double accessed = counts.bytes(SmallVector<Value>(aliases.begin(), aliases.end()));
+    heat.push_back(accessed / double(b.bytes));
+    auto alloc = b.value.getDefiningOp<memref::AllocOp>();
+    plan.placed.push_back({alloc ? nodeOf(alloc) : "", argumentNumber(b.value), b.bytes, int64_t(accessed)});
+  }
+  MemoryPlacement placement = placeInMemories(lifetimes, heat, memories, pairs);
+  plan.wantedOfLast = placement.wantedOfLast;
+  for (unsigned i : placement.left)
+    plan.placed[i].fits = false;
+  if (overlaps)
+    overlaps->turn(placement.backwards);
+  for (auto [i, buffer] : llvm::enumerate(buffers)) {
+    buffer.offset = plan.placed[i].offset = placement.offsets[i];
+    buffer.memory = plan.placed[i].memory = placement.memory[i];
+  }
+  plan.memoryBytes = placement.bytes;
+  plan.bytes = std::accumulate(placement.bytes.begin(), placement.bytes.end(), int64_t(0));
+}
+
 /// Offsets of `buffers` of `function`, whose kernels' inputs and outputs may overlap as far as `options` say.
 static void placeAll(func::FuncOp function, MutableArrayRef<Buffer> buffers, const BufferViewFlowAnalysis &flow, const Positions &positions,
                      const ArenaOptions &options, ArenaPlan &plan) {
@@ -336,9 +337,11 @@ static void placeAll(func::FuncOp function, MutableArrayRef<Buffer> buffers, con
       for (Value alias : flow.resolve(buffer))
         users.append(alias.user_begin(), alias.user_end());
       return users;
-    });
+    }, options.memories.empty() ? INT64_MAX : *llvm::min_element(options.memories));
   }
-  place(buffers, kArenaAlign, 1, plan, overlaps ? &*overlaps : nullptr);
+  if (options.memories.empty())
+    return place(buffers, kArenaAlign, 1, plan, overlaps ? &*overlaps : nullptr);
+  placeHot(buffers, flow, options.memories, plan, overlaps ? &*overlaps : nullptr);
 }
 
 /// The scratch of the stages of a chain is one buffer of its caller, planned like an arena.
@@ -356,7 +359,9 @@ static void planStages(func::FuncOp main, const ArenaOptions &options) {
       buffers.push_back(buffer);
     });
     ArenaPlan plan;
-    placeAll(staged, buffers, flow, positions, options, plan);
+    ArenaOptions inOneMemory = options;
+    inOneMemory.memories.clear();
+    placeAll(staged, buffers, flow, positions, inOneMemory, plan);
     Location loc = staged.getLoc();
     auto type = MemRefType::get({plan.bytes}, IntegerType::get(staged.getContext(), 8));
     (void)staged.insertArgument(staged.getNumArguments(), type, DictionaryAttr::get(staged.getContext()), loc);
@@ -392,6 +397,7 @@ ArenaPlan planArena(func::FuncOp main, const ArenaOptions &options) {
   DynamicGroups groups;
   SizeBounds bounds(main, options.inputRanges);
   plan.argumentOffsets.assign(top.getNumArguments(), -1);
+  plan.argumentMemories.assign(top.getNumArguments(), 0);
   auto inputs = main->getAttrOfType<IntegerAttr>("onnxc.num_inputs");
   for (BlockArgument arg : top.getArguments()) {
     auto type = dyn_cast<MemRefType>(arg.getType());
@@ -436,9 +442,12 @@ ArenaPlan planArena(func::FuncOp main, const ArenaOptions &options) {
   placeAll(main, buffers, flow, positions, options, plan);
   eraseUnusedDirections(main->getParentOfType<ModuleOp>());
   plan.buffers = buffers.size();
-  auto arenaType = MemRefType::get({plan.bytes}, b.getI8Type());
-  (void)main.insertArgument(main.getNumArguments(), arenaType, DictionaryAttr::get(b.getContext()), loc);
-  Value arena = top.getArguments().back();
+  SmallVector<Value> arenas;
+  for (int64_t bytes : options.memories.empty() ? std::vector<int64_t>{plan.bytes} : plan.memoryBytes) {
+    auto type = MemRefType::get({bytes}, b.getI8Type());
+    (void)main.insertArgument(main.getNumArguments(), type, DictionaryAttr::get(b.getContext()), loc);
+    arenas.push_back(top.getArguments().back());
+  }
   (void)main.insertArgument(main.getNumArguments(), b.getIndexType(), DictionaryAttr::get(b.getContext()), loc);
   Value frame = top.getArguments().back();
 
@@ -451,12 +460,13 @@ ArenaPlan planArena(func::FuncOp main, const ArenaOptions &options) {
       b.setInsertionPoint(buf.value.getDefiningOp());
     Value offset = arith::ConstantIndexOp::create(b, loc, buf.offset);
     auto alloc = buf.value.getDefiningOp<memref::AllocOp>();
-    Value view = memref::ViewOp::create(b, buf.value.getLoc(), cast<MemRefType>(buf.value.getType()), arena, offset,
+    Value view = memref::ViewOp::create(b, buf.value.getLoc(), cast<MemRefType>(buf.value.getType()), arenas[buf.memory], offset,
                                         alloc ? ValueRange(alloc.getDynamicSizes()) : ValueRange());
     buf.value.replaceAllUsesWith(view);
     if (arg) {
       owned.set(arg.getArgNumber());
       plan.argumentOffsets[arg.getArgNumber()] = buf.offset;
+      plan.argumentMemories[arg.getArgNumber()] = buf.memory;
     } else {
       buf.value.getDefiningOp()->erase();
     }

@@ -22,8 +22,22 @@ struct ArenaPlan {
     int argument = -1; ///< of `main`, instead of an allocation
   };
   std::vector<PeakBuffer> peak;
+  /// With several memories: what lies where.
+  struct PlacedBuffer {
+    std::string node;       ///< that it is made for; empty: an argument, or no node
+    int argument;           ///< of `main`, instead of an allocation; -1: none
+    int64_t bytes;
+    int64_t accessedBytes;  ///< that a run reads and writes of it, an estimate
+    unsigned memory = 0;
+    int64_t offset = 0;
+    bool fits = true;       ///< false: none of the memories has room for it
+  };
+  std::vector<PlacedBuffer> placed;
+  std::vector<int64_t> memoryBytes; ///< that each memory must have, in the order of the options
+  int64_t wantedOfLast = 0; ///< where some buffers do not fit: what the last memory would have to hold
   /// Offset of each argument that `main` had, an input or a static output; -1: the caller's memory.
   std::vector<int64_t> argumentOffsets;
+  std::vector<unsigned> argumentMemories; ///< and in which memory that is
   /// The largest extents of each output, by its number, whose size is known at run time only but bounded.
   std::map<unsigned, std::vector<int64_t>> outputDims;
 };
@@ -37,12 +51,13 @@ struct ArenaOptions {
   bool separate = false; ///< every buffer is an allocation of its own, so that accesses out of it can be told
   InputRanges inputRanges = {}; ///< buffers whose size follows from them are planned at the largest
   bool shares = true;       ///< buffers whose uses do not overlap may share memory
+  std::vector<int64_t> memories = {}; ///< bytes of the memories that hold the arena, fastest first; empty: one, of any size
   bool overlaps = false;    ///< and input and output of a kernel as far as its order of reads and writes allows (KernelOverlaps)
 };
 
-/// Replaces the allocations of `main` by slices of one arena. Two arguments
-/// are appended to the function: the arena, memref<BYTESxi8>, and the run
-/// frame as an address (index). Arguments that the arena owns go. Allocations
+/// Replaces the allocations of `main` by slices of the arena. Arguments
+/// are appended to the function: the arena, memref<BYTESxi8>, or its part in each
+/// of the memories, and the run frame as an address (index). Arguments that the arena owns go. Allocations
 /// whose size is known only at run time and has no bound, or that live across loop iterations,
 /// become calls to the external functions @onnxc.alloc(frame, bytes) -> address
 /// and @onnxc.free(frame, address).

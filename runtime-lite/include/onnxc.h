@@ -38,7 +38,8 @@ extern "C" {
   X(ONNXC_MODULE_REJECTED, 15, "GPU kernels rejected")                         \
   X(ONNXC_LAUNCH_FAILED, 16, "GPU kernel launch failed")                       \
   X(ONNXC_WRONG_POINTER_SPACE, 17, "pointer of another memory space")          \
-  X(ONNXC_DEVICE_ERROR, 18, "GPU error")
+  X(ONNXC_DEVICE_ERROR, 18, "GPU error")                                       \
+  X(ONNXC_WRONG_WEIGHTS, 19, "weights of another model")
 
 typedef enum {
 #define ONNXC_STATUS_ENUM(name, number, text) name = number,
@@ -148,6 +149,27 @@ typedef struct {
   int64_t arena_offset;
 } onnxc_tensor_info;
 
+/* Memory that the caller gives a model compiled with --memory or --emit=weights. */
+typedef struct {
+  void *data;
+  size_t bytes;
+} onnxc_region;
+
+/* What such a model wants of it. */
+typedef struct {
+  const char *name;
+  int64_t bytes;
+  int64_t align;
+} onnxc_region_info;
+
+/* Bits of onnxc_model.flags. */
+/* Runs take memory from the context's allocator. */
+#define ONNXC_FLAG_NEEDS_ALLOCATOR 1u
+/* The model takes regions instead of one arena: `arena` of a run is an array of
+ * onnxc_region, in the order of onnxc_model.regions, and `arena_bytes` is the
+ * size of that array in bytes. */
+#define ONNXC_FLAG_REGIONS 2u
+
 /* Runs a model. `inputs` and `outputs` are arrays in the model's order.
  * Static output: data must point to at least the needed bytes, unless it has
  * its place in the arena.
@@ -188,6 +210,14 @@ typedef struct {
   /* NULL where runs need no state. */
   onnxc_init_fn init;
   onnxc_deinit_fn deinit;
+  /* The rest is there with ONNXC_FLAG_REGIONS only. arena_bytes is the sum of
+   * the parts of the arena then. */
+  int32_t num_regions;
+  int32_t weights_region; /* the one that holds the file of weights; -1: none */
+  const onnxc_region_info *regions;
+  /* The region of each input and output that has an arena_offset. */
+  const int32_t *input_regions;
+  const int32_t *output_regions;
 } onnxc_model;
 
 typedef const onnxc_model *(*onnxc_model_entry_fn)(void);

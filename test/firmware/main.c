@@ -42,10 +42,10 @@ static void describe(const onnxc_tensor_info *info, uint8_t *data, onnxc_tensor 
 }
 
 /* Where a tensor is: its place in the arena, or the next bytes of `io`. */
-static uint8_t *place(const onnxc_tensor_info *info, uint8_t **next) {
+static uint8_t *place(const onnxc_tensor_info *info, int32_t region, uint8_t **next) {
   uint8_t *at = *next;
   if (info->arena_offset >= 0)
-    return arena + info->arena_offset;
+    return (uint8_t *)regions[region].data + info->arena_offset;
   *next += (bytes_of(info) + 15) / 16 * 16;
   return at;
 }
@@ -53,14 +53,17 @@ static uint8_t *place(const onnxc_tensor_info *info, uint8_t **next) {
 static const char *run_one(const onnxc_model *model, int in, int out) {
   static onnxc_tensor inputs[MAX_PORTS], outputs[MAX_PORTS];
   uint8_t *next = io;
+  int several = (model->flags & ONNXC_FLAG_REGIONS) != 0;
   for (int32_t i = 0; i < model->num_inputs; ++i) {
-    describe(&model->inputs[i], place(&model->inputs[i], &next), &inputs[i]);
+    describe(&model->inputs[i], place(&model->inputs[i], several ? model->input_regions[i] : 0, &next), &inputs[i]);
     if (!semihosting_read(in, inputs[i].data, (uint32_t)inputs[i].bytes))
       return "in.bin is too short\n";
   }
   for (int32_t i = 0; i < model->num_outputs; ++i)
-    describe(&model->outputs[i], place(&model->outputs[i], &next), &outputs[i]);
-  if (model->run((void *)0, (void *)0, inputs, outputs, arena, sizeof arena) != ONNXC_OK)
+    describe(&model->outputs[i], place(&model->outputs[i], several ? model->output_regions[i] : 0, &next), &outputs[i]);
+  void *arena = several ? (void *)regions : regions[0].data;
+  size_t bytes = several ? (uint32_t)model->num_regions * sizeof regions[0] : regions[0].bytes;
+  if (model->run((void *)0, (void *)0, inputs, outputs, arena, bytes) != ONNXC_OK)
     return "a model did not run\n";
   for (int32_t i = 0; i < model->num_outputs; ++i)
     if (!semihosting_write(out, outputs[i].data, (uint32_t)outputs[i].bytes))

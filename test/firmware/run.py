@@ -8,7 +8,8 @@ inputs under QEMU, and compares every output, the logits before a softmax
 included, with ONNX Runtime: the largest error may be 1e-4 of the output's
 scale. Prints flash, RAM and stack, and instructions per multiply-accumulate;
 the stack may not be more than the models' headers say.
-The image `conformance` holds a set of ONNX's backend tests side by side.
+The image `conformance` holds a set of ONNX's backend tests side by side. Images
+`+memory` have their arena in two memories of the board.
 Models come from $ONNX_COMPILE_MODELS; what is not there is skipped.
 """
 
@@ -60,6 +61,7 @@ BOARDS = {
     "cortex-m0": Board("cortex-m0", ("-mcpu=cortex-m0",), "mps2-an386", "mps2-an386.ld", False),
 }
 MODELS = ("mlperf_resnet8", "mlperf_vww96", "kws_fp32")
+MEMORIES = {"fast": "16K", "slow": "1M"}
 CONFORMANCE = """
     test_add_bcast test_argmax_default_axis_example test_averagepool_2d_pads_count_include_pad
     test_basic_conv_with_padding test_batchnorm_example test_cast_FLOAT16_to_FLOAT test_clip
@@ -116,6 +118,7 @@ class Image:
         self.rounds = []  # per round: arrays of all models' inputs in order
         self.wanted = []  # per round: [(label, array, rtol, atol)]
         self.macs = 0
+        self.memories = {}  # of --memory, bytes by name, fastest first; the last one is slow
 
 
 def network(name, path, folder):
@@ -174,22 +177,30 @@ def build(options, board, image, folder):
     objects, headers = [], []
     io = "arena" if image.macs else "caller"  # networks in the least memory, small tests the other way
     for prefix, path in image.models:
-        run([options.onnx_compile, path, "-o", folder, f"--name={prefix}", f"--target={row}", f"--io={io}", "--emit=obj,header,report"])
+        run([options.onnx_compile, path, "-o", folder, f"--name={prefix}", f"--target={row}", f"--io={io}", "--emit=obj,header,report",
+             *(["--memory", ",".join(f"{name}={size}" for name, size in image.memories.items())] if image.memories else [])])
         objects.append(os.path.join(folder, prefix + ".o"))
         headers.append(prefix)
     values = [a for a in image.rounds[0]] + [w[1] for w in image.wanted[0]]
     io_bytes = sum((a.nbytes + 15) // 16 * 16 for a in values) if io == "caller" else 0
     upper = [h.upper() for h in headers]
+    parts = [f"arena_{name}" for name in image.memories] or ["arena"]
     with open(os.path.join(folder, "image.h"), "w") as out:
         out.writelines(f'#include "{h}.h"\n' for h in headers)
         out.write("enum { MAX_PORTS = 16 };\n")
-        out.write("typedef union {\n" + "".join(f"  char of_{h}[{u}_ARENA_BYTES + 1];\n" for h, u in zip(headers, upper)))
-        out.write("} arena_for_any;\n")
-        out.write("extern _Alignas(64) uint8_t arena[sizeof(arena_for_any)];\n")
+        for part in parts:  # of the arena, each shared by all models
+            macro = f"{part.upper()}_BYTES"
+            out.write("typedef union {\n" + "".join(f"  char of_{h}[{u}_{macro} + 1];\n" for h, u in zip(headers, upper)))
+            out.write(f"}} {part}_for_any;\n")
+        out.write(f"extern const onnxc_region regions[{len(parts)}];\n")
         out.write(f"extern _Alignas(16) uint8_t io[{max(io_bytes, 16)}];\n")
         out.write("extern const onnxc_model *(*const models[])(void);\n")
     with open(os.path.join(folder, "image.c"), "w") as out:
-        out.write('#include "image.h"\n_Alignas(64) uint8_t arena[sizeof(arena_for_any)];\n')
+        out.write('#include "image.h"\n')
+        for part in parts:
+            slow = '__attribute__((section(".slow"))) ' if len(parts) > 1 and part == parts[-1] else ""
+            out.write(f"{slow}static _Alignas(64) uint8_t {part}[sizeof({part}_for_any)];\n")
+        out.write(f"const onnxc_region regions[{len(parts)}] = {{" + ", ".join(f"{{{part}, sizeof {part}}}" for part in parts) + "};\n")
         out.write(f"_Alignas(16) uint8_t io[{max(io_bytes, 16)}];\n")
         out.write("const onnxc_model *(*const models[])(void) = {" + ", ".join(f"{h}_model" for h in headers) + ", 0};\n")
     elf = os.path.join(folder, "image.elf")
@@ -215,7 +226,7 @@ def memory(elf):
         if len(words) == 3 and words[0].startswith("."):
             sizes[words[0]] = int(words[1])
     flash = sum(sizes.get(s, 0) for s in (".vectors", ".text", ".rodata", ".ARM.exidx", ".weights", ".data"))
-    return flash, sizes.get(".weights", 0), sizes.get(".data", 0) + sizes.get(".bss", 0)
+    return flash, sizes.get(".weights", 0), sizes.get(".data", 0) + sizes.get(".bss", 0) + sizes.get(".slow", 0)
 
 
 def execute(board, elf, folder, rounds, plugin, said=None):
@@ -318,33 +329,36 @@ def main():
     run(["cc", "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror", os.path.join(HERE, "count.c"), "-o", plugin])
 
     results, skipped = [], 0
-    print(f"{'board':11} {'image':15} {'result':7} {'error':>8} {'flash':>8} {'weights':>8} {'beyond':>7} {'RAM':>8} "
+    print(f"{'board':11} {'image':18} {'result':7} {'error':>8} {'flash':>8} {'weights':>8} {'beyond':>7} {'RAM':>8} "
           f"{'stack':>6} {'insns/MAC':>9}")
     for board in tested if not options.board else [options.board]:
-        for name in (*MODELS, "conformance"):
+        for name in (*MODELS, "kws_fp32+memory", "conformance", "conformance+memory"):
             if options.filter and not (options.filter in name or fnmatch.fnmatch(name, options.filter)):
                 continue
-            path = os.path.join(os.environ.get("ONNX_COMPILE_MODELS", ""), name + ".onnx")
-            if name in MODELS and not os.path.exists(path):
+            model, _, memory = name.partition("+")
+            path = os.path.join(os.environ.get("ONNX_COMPILE_MODELS", ""), model + ".onnx")
+            if model in MODELS and not os.path.exists(path):
                 skipped += 1
-                print(f"{board:11} {name:15} skipped  not in $ONNX_COMPILE_MODELS", flush=True)
+                print(f"{board:11} {name:18} skipped  not in $ONNX_COMPILE_MODELS", flush=True)
                 continue
             folder = os.path.join(work, board, name)
             shutil.rmtree(folder, ignore_errors=True)
             os.makedirs(folder)
             try:
-                image = network(name, path, folder) if name in MODELS else conformance_image(os.path.join(ROOT, "build", "conformance"))
+                image = network(model, path, folder) if model in MODELS else conformance_image(os.path.join(ROOT, "build", "conformance"))
+                if memory:
+                    image.name, image.memories = name, MEMORIES
                 result = test(options, board, image, folder, plugin)
             except (RuntimeError, subprocess.TimeoutExpired) as error:
                 result = {"board": board, "image": name, "status": "failed", "message": str(error)}
             results.append(result)
             if "flash" in result:
                 per_mac = "" if result["instructions_per_mac"] is None else f"{result['instructions_per_mac']:.2f}"
-                print(f"{board:11} {name:15} {result['status']:7} {result['error']:8.1e} {result['flash']:8} {result['weights']:8} "
+                print(f"{board:11} {name:18} {result['status']:7} {result['error']:8.1e} {result['flash']:8} {result['weights']:8} "
                       f"{result['flash'] - result['weights']:7} {result['ram']:8} {result['stack']:6} {per_mac:>9}  {result['message']}",
                       flush=True)
             else:
-                print(f"{board:11} {name:15} failed   {result['message']}", flush=True)
+                print(f"{board:11} {name:18} failed   {result['message']}", flush=True)
     if options.json:
         with open(options.json, "w") as out:
             json.dump(results, out, indent=1)

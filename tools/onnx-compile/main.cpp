@@ -3,6 +3,7 @@
 #include "codegen/targets/Target.h"
 #include "compiler/driver/Budget.h"
 #include "compiler/driver/Compile.h"
+#include "compiler/driver/Memories.h"
 #include "compiler/driver/Readable.h"
 #include "onnxc_pool.h"
 
@@ -100,6 +101,15 @@ std::vector<Option> optionTable(Arguments &a) {
        [&o](StringRef v) { o.clampIndices = v == "clamp"; return v == "clamp" || v == "error"; }},
       {"--matmulnbits", "what", "activations that meet weights in blocks: float (default), or int8, quantised block by block",
        [&o](StringRef v) { o.quantizeBlocks = v == "int8"; return v == "int8" || v == "float"; }},
+      {"--memory", "name=bytes,...", "memories that hold the arena, fastest first (suffixes K, M): what is accessed most goes into the first; "
+                                     "a run takes one pointer for each",
+       [&a](StringRef v) {
+         if (!a.options.memories.empty()) {
+           a.mistake = "--memory is given twice; name all memories in one, fastest first, for example --memory fast=64K,slow=512K";
+           return false;
+         }
+         return onnxc::parseMemories(v, a.options.memories, a.mistake);
+       }},
       {"--ram-budget", "bytes", "arena, inputs and outputs take no more (suffixes K, M): more is computed where that saves memory; fails when it does not suffice",
        [&o](StringRef v) { return (o.ramBudget = onnxc::parseBytes(v)).has_value(); }},
       {"--flash-budget", "bytes", "fails when code, constants and weights take more (suffixes K, M)",

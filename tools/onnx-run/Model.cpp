@@ -37,6 +37,10 @@ static llvm::Error checkRecord(const onnxc_model *model,
                          llvm::Twine(ONNXC_MAX_RANK));
     return llvm::Error::success();
   };
+  if ((model->flags & ONNXC_FLAG_REGIONS) &&
+      (model->num_regions < 0 || !model->regions))
+    return userError(label + ": model record is incomplete; compile the model "
+                             "again");
   if (llvm::Error error =
           check({model->inputs, static_cast<size_t>(model->num_inputs)}))
     return error;
@@ -113,6 +117,12 @@ llvm::ArrayRef<onnxc_tensor_info> LoadedModel::inputs() const {
 
 llvm::ArrayRef<onnxc_tensor_info> LoadedModel::outputs() const {
   return {model->outputs, static_cast<size_t>(model->num_outputs)};
+}
+
+llvm::ArrayRef<onnxc_region_info> LoadedModel::regions() const {
+  if (!(model->flags & ONNXC_FLAG_REGIONS))
+    return {};
+  return {model->regions, static_cast<size_t>(model->num_regions)};
 }
 
 llvm::ArrayRef<int64_t> dimsOf(const onnxc_tensor_info &info) {
@@ -193,8 +203,15 @@ Session::Session(const LoadedModel &model)
       outBuffers(model.outputs().size()) {
   const onnxc_model &record = model.record();
   auto align = static_cast<size_t>(std::max<int64_t>(record.arena_align, 1));
-  arena = Buffer(static_cast<size_t>(std::max<int64_t>(record.arena_bytes, 0)),
-                 align);
+  auto bytesOf = [](int64_t n) {
+    return static_cast<size_t>(std::max<int64_t>(n, 0));
+  };
+  for (const onnxc_region_info &region : model.regions())
+    arenas.emplace_back(bytesOf(region.bytes), bytesOf(region.align));
+  if (model.regions().empty())
+    arenas.emplace_back(bytesOf(record.arena_bytes), align);
+  for (const Buffer &buffer : arenas)
+    regions.push_back({buffer.size() ? buffer.data() : nullptr, buffer.size()});
   state = Buffer(static_cast<size_t>(std::max<int64_t>(record.state_bytes, 0)),
                  align);
   if (state.data())
@@ -268,8 +285,9 @@ llvm::Error Session::bind(NamedTensors &inputs) {
   for (size_t i = 0; i < out.size(); ++i)
     if (outBuffers[i].size() && !outBuffers[i].data())
       return noMemory(model.label() + ": output '" + model.outputs()[i].name + "'", outBuffers[i].size());
-  if (arena.size() && !arena.data())
-    return noMemory(model.label() + ": the arena", arena.size());
+  for (const Buffer &arena : arenas)
+    if (arena.size() && !arena.data())
+      return noMemory(model.label() + ": the arena", arena.size());
   auto list = [](llvm::ArrayRef<std::string> names) {
     std::string text;
     for (const std::string &name : names)
@@ -328,8 +346,11 @@ llvm::Error Session::run() {
     isReady = true;
   }
   auto status =
-      model.execute(memory, &context, in, out,
-                    arena.size() ? arena.data() : nullptr, arena.size());
+      model.regions().empty()
+          ? model.execute(memory, &context, in, out, regions[0].data,
+                          regions[0].bytes)
+          : model.execute(memory, &context, in, out, regions.data(),
+                          regions.size() * sizeof(onnxc_region));
   if (!status)
     return status.takeError();
   if (*status == ONNXC_OK)
@@ -358,7 +379,8 @@ llvm::Error compiledModelError(llvm::StringRef label,
 }
 
 llvm::Error Session::runChecked() {
-  arena.poison();
+  for (Buffer &arena : arenas)
+    arena.poison();
   for (Buffer &buffer : outBuffers)
     buffer.poison();
   std::vector<std::vector<uint8_t>> before;
@@ -371,8 +393,9 @@ llvm::Error Session::runChecked() {
   auto compilerError = [&](const llvm::Twine &what) {
     return compiledModelError(model.label(), what);
   };
-  if (!arena.intact())
-    return compilerError("wrote past the end of its arena");
+  for (const Buffer &arena : arenas)
+    if (!arena.intact())
+      return compilerError("wrote past the end of its arena");
   for (size_t i = 0; i < out.size(); ++i)
     if (!outBuffers[i].intact())
       return compilerError("wrote past the end of output '" +

@@ -51,6 +51,8 @@ public:
   const onnxc_model &record() const { return *model; }
   llvm::ArrayRef<onnxc_tensor_info> inputs() const;
   llvm::ArrayRef<onnxc_tensor_info> outputs() const;
+  /// What the model takes instead of one arena; none: the arena.
+  llvm::ArrayRef<onnxc_region_info> regions() const;
   const std::string &label() const { return name; }
   /// For onnxc_context; null for one thread.
   virtual onnxc_executor *executor() const { return nullptr; }
@@ -60,7 +62,8 @@ public:
   virtual int32_t init(void *state, size_t bytes, onnxc_context *context) const;
   virtual void deinit(void *state) const;
 
-  /// Runs the model once, as onnxc_run_fn; an error when it could not be run
+  /// Runs the model once, as onnxc_run_fn (`arena` is an array of regions where
+  /// the model wants them); an error when it could not be run
   /// or the compiled code did what it must not.
   virtual llvm::Expected<int32_t>
   execute(void *state, onnxc_context *context,
@@ -136,7 +139,9 @@ private:
   const LoadedModel &model;
   std::vector<onnxc_tensor> in, out;
   std::vector<Buffer> outBuffers; ///< empty for dynamic outputs
-  Buffer arena, state;
+  std::vector<Buffer> arenas; ///< the arena, or each region
+  std::vector<onnxc_region> regions; ///< what a run takes of them
+  Buffer state;
   onnxc_context context = {};
   int64_t live = 0;
   bool isReady = false; ///< the state holds what init took

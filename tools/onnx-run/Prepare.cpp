@@ -5,6 +5,7 @@
 #include "Proto.h"
 #include "Reference.h"
 #include "codegen/targets/Target.h"
+#include "compiler/driver/Memories.h"
 #include "compiler/driver/TemporaryNames.h"
 #include "onnxc_pool.h"
 #include "llvm/ADT/SmallString.h"
@@ -92,6 +93,8 @@ llvm::ArrayRef<OptionSpec> compileOptions() {
        "indices out of range in a run: error (default), or clamp"},
       {"matmulnbits", "WHAT",
        "activations that meet weights in blocks: float (default), or int8"},
+      {"memory", "NAME=BYTES,...",
+       "memories that hold the arena, fastest first, as of onnx-compile"},
       {"threads", "N", "threads of the compiled model (1)"},
       {"opt-level", "0..3", "effort of the compiler (3)"},
       {"target", "ROW",
@@ -233,6 +236,10 @@ llvm::Expected<CompileOptions> parseCompileOptions(const Arguments &arguments) {
     return values.takeError();
   options.values = std::move(*values);
   options.keepInitializerInputs = arguments.has("keep-initializer-inputs");
+  std::string mistake;
+  if (arguments.has("memory") &&
+      !parseMemories(arguments.get("memory"), options.memories, mistake))
+    return userError(mistake);
   return options;
 }
 

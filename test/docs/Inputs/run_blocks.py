@@ -53,11 +53,12 @@ def run_commands(block, folder):
     return count
 
 
-def run_c(block, folder):
-    """The block's includes and definitions before main; what follows "..." inside."""
+def run_c(block, folder, made):
+    """The block's includes and definitions before main; what follows "..." inside. `made`: an earlier command made out/m.o."""
     if "#include" not in block:
         return 0
-    shell("build/bin/onnx-compile model.onnx -o out/ --name=m --dim batch=1", folder)
+    if not made:
+        shell("build/bin/onnx-compile model.onnx -o out/ --name=m --dim batch=1", folder)
     before, after = block.split("...\n")
     program = f"{before}int main(void) {{\nfloat input[4] = {{-2, -1, 0, 1}}, output[4];\n{after}return status != ONNXC_OK || output[0] != 0 || output[3] != 1;\n}}\n"
     with open(os.path.join(folder, "program.c"), "w") as out:
@@ -72,7 +73,10 @@ def main():
     for file in files:
         with open(os.path.join(ROOT, file)) as stream:
             blocks = re.findall(r"^```(\w*)\n(.*?)^```$", stream.read(), re.M | re.S)
-        count = sum(run_c(text, folder) if language == "c" else run_commands(text, folder) for language, text in blocks)
+        count, made = 0, False
+        for language, text in blocks:
+            count += run_c(text, folder, made) if language == "c" else run_commands(text, folder)
+            made |= language != "c" and " -o out --name=m " in text
         if count == 0:
             sys.exit(f"{file}: no command to run")
         print(f"{file}: {count} run")

@@ -37,7 +37,7 @@ enum { GUARD = 0 }; /* the sanitizer's redzone follows */
 #else
 enum { GUARD = 64 };
 #endif
-enum { PATTERN = 0xa5, MAX_PORTS = 1024 };
+enum { PATTERN = 0xa5, MAX_PORTS = 1024, MAX_REGIONS = 64 };
 
 /* Memory whose size is not rounded up: what follows it is not the caller's. */
 static void *aligned(size_t bytes, size_t align) {
@@ -166,11 +166,30 @@ static int read_inputs(const onnxc_model *model) {
   return 1;
 }
 
-static const char *defect(const onnxc_model *model, const void *arena, const void *state) {
+/* The arena of a run, or each of the regions that the model takes instead. */
+static onnxc_region arenas[MAX_REGIONS];
+static int32_t num_arenas(const onnxc_model *model) {
+  return model->flags & ONNXC_FLAG_REGIONS ? model->num_regions : 1;
+}
+static void make_arenas(const onnxc_model *model) {
+  for (int32_t i = 0; i < num_arenas(model); ++i) {
+    int one = !(model->flags & ONNXC_FLAG_REGIONS);
+    arenas[i].bytes = (size_t)(one ? model->arena_bytes : model->regions[i].bytes);
+    arenas[i].data = arenas[i].bytes ? poisoned(arenas[i].bytes, (size_t)(one ? model->arena_align : model->regions[i].align)) : NULL;
+  }
+}
+static int32_t run(const onnxc_model *model, void *state, onnxc_context *context) {
+  if (model->flags & ONNXC_FLAG_REGIONS)
+    return model->run(state, context, inputs, outputs, arenas, (size_t)model->num_regions * sizeof arenas[0]);
+  return model->run(state, context, inputs, outputs, arenas[0].data, arenas[0].bytes);
+}
+
+static const char *defect(const onnxc_model *model, const void *state) {
   if (state && !intact(state, (size_t)model->state_bytes))
     return "wrote past the end of its state";
-  if (arena && !intact(arena, (size_t)model->arena_bytes))
-    return "wrote past the end of its arena";
+  for (int32_t i = 0; i < num_arenas(model); ++i)
+    if (arenas[i].data && !intact(arenas[i].data, arenas[i].bytes))
+      return "wrote past the end of its arena";
   for (int32_t i = 0; i < model->num_outputs; ++i)
     if (buffers[i] && !intact(buffers[i], tensor_bytes(model->outputs[i].type, model->outputs[i].rank, model->outputs[i].dims)))
       return "wrote past the end of an output";
@@ -215,8 +234,7 @@ static void serve(const onnxc_model *model) {
   void *state = model->state_bytes ? poisoned((size_t)model->state_bytes, 64) : NULL;
   int ready = 0;
   while (read_inputs(model)) {
-    size_t arena_bytes = (size_t)model->arena_bytes;
-    void *arena = arena_bytes ? poisoned(arena_bytes, (size_t)model->arena_align) : NULL;
+    make_arenas(model);
     for (int32_t i = 0; i < model->num_outputs; ++i) {
       const onnxc_tensor_info *info = &model->outputs[i];
       memset(&outputs[i], 0, sizeof outputs[i]);
@@ -231,8 +249,8 @@ static void serve(const onnxc_model *model) {
     int32_t status = ready ? ONNXC_OK : make_ready(model, state, &context);
     ready = status == ONNXC_OK;
     if (ready)
-      status = model->run(state, &context, inputs, outputs, arena, arena_bytes);
-    const char *text = status == ONNXC_OK ? defect(model, arena, state) : context.error_message;
+      status = run(model, state, &context);
+    const char *text = status == ONNXC_OK ? defect(model, state) : context.error_message;
     if (!text)
       text = "";
     put_number(status);
@@ -255,7 +273,8 @@ static void serve(const onnxc_model *model) {
       free(inputs[i].data);
       free(copies[i]);
     }
-    free(arena);
+    for (int32_t i = 0; i < num_arenas(model); ++i)
+      free(arenas[i].data);
   }
   if (ready && model->deinit)
     model->deinit(state);
@@ -289,6 +308,8 @@ int main(int argc, char **argv) {
     refuse("the model has another interface version; compile it again with this version");
   if (model->num_inputs > MAX_PORTS || model->num_outputs > MAX_PORTS)
     refuse("the model has too many inputs or outputs for this program");
+  if (num_arenas(model) > MAX_REGIONS)
+    refuse("the model has too many regions for this program");
   greet(model);
 #ifdef SANITIZED
   __asan_set_error_report_callback(report);
