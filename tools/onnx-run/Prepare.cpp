@@ -93,8 +93,8 @@ llvm::ArrayRef<OptionSpec> compileOptions() {
        "indices out of range in a run: error (default), or clamp"},
       {"matmulnbits", "WHAT",
        "activations that meet weights in blocks: float (default), or int8"},
-      {"memory", "NAME=BYTES,...",
-       "memories that hold the arena, fastest first, as of onnx-compile"},
+      {"memories", "NAME=BYTES,...",
+       "what onnx-compile --memory takes: memories that hold the arena"},
       {"threads", "N", "threads of the compiled model (1)"},
       {"opt-level", "0..3", "effort of the compiler (3)"},
       {"target", "ROW",
@@ -237,8 +237,8 @@ llvm::Expected<CompileOptions> parseCompileOptions(const Arguments &arguments) {
   options.values = std::move(*values);
   options.keepInitializerInputs = arguments.has("keep-initializer-inputs");
   std::string mistake;
-  if (arguments.has("memory") &&
-      !parseMemories(arguments.get("memory"), options.memories, mistake))
+  if (arguments.has("memories") &&
+      !parseMemories(arguments.get("memories"), options.memories, mistake))
     return userError(mistake);
   return options;
 }
