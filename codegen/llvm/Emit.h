@@ -4,6 +4,7 @@
 
 #include "codegen/targets/Target.h"
 #include "mlir/IR/BuiltinOps.h"
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -79,6 +80,13 @@ constexpr llvm::StringLiteral kDeviceWeights = "onnxc.gpu.weights";
 struct RegionInfo {
   std::string name; ///< a C identifier
   int64_t bytes = 0;
+  std::string macro; ///< of its size, without the model's name and _BYTES
+};
+
+/// What a run must find in the file of weights.
+struct WeightFileInfo {
+  int64_t bytes = 0; ///< of the file
+  std::array<uint8_t, 16> fingerprint = {};
 };
 
 /// What the interface of a compiled model says.
@@ -87,6 +95,7 @@ struct ModelInterface {
   std::vector<TensorInfo> inputs, outputs;
   std::vector<std::string> frozen; ///< what is an input in the model's file and a constant here, a line each
   int64_t arenaBytes = 0, arenaAlign = 64;
+  std::optional<WeightFileInfo> weightFile; ///< weights come with each run, as the last region; then there are others
   std::vector<RegionInfo> regions; ///< what the arena is made of, in the order of @main's arguments; empty: one piece, passed as such
   int threads = 1;            ///< workers that a run may use
   int64_t stackBytes = -1;    ///< that a run takes at most, see stackBounds(); -1: unknown
@@ -109,12 +118,14 @@ struct ModelInterface {
 struct Weight {
   std::string symbol;
   llvm::ArrayRef<char> data;
+  std::shared_ptr<std::string> own = {}; ///< holds `data` where the module does not
 };
 
 /// Takes large constants out of the module, so that LLVM never sees their
 /// bytes: their globals become zero-initialised, and the returned table says
 /// what the object writer has to fill in.
-std::vector<Weight> detachWeights(mlir::ModuleOp module);
+/// With `all`, small constants go as well.
+std::vector<Weight> detachWeights(mlir::ModuleOp module, bool all = false);
 
 struct EmitOptions {
   int optLevel = 3;

@@ -8,6 +8,7 @@
 #include "codegen/llvm/Device.h"
 #include "codegen/llvm/Entry.h"
 #include "codegen/llvm/EntrySupport.h"
+#include "codegen/llvm/WeightFile.h"
 
 #include "dialects/rt/NodeName.h"
 #include "runtime-lite/include/onnxc.h"
@@ -17,6 +18,7 @@
 #include "llvm/IR/Module.h"
 #include "llvm/IR/PatternMatch.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/Support/Endian.h"
 
 using namespace llvm;
 
@@ -35,9 +37,10 @@ struct EntryBuilder {
   /// size_t, addresses and `index`: what @main takes sizes in.
   IntegerType *word = m.getDataLayout().getIntPtrType(c);
   StructType *tensor = StructType::get(c, {ptr, word, i32, i32, ArrayType::get(i64, 8)});
-  StructType *frameType = StructType::get(c, {ptr, ptr, ptr, i32, ptr});
+  StructType *frameType = StructType::get(c, {ptr, ptr, ptr, i32, ptr, ptr});
   StructType *regionType = StructType::get(c, {ptr, word});
   StructType *infoType = StructType::get(c, {ptr, i32, i32, ArrayType::get(i64, 8), i64});
+  Value *weights = nullptr; ///< address of their file, with one
   Constant *inputInfos = nullptr, *outputInfos = nullptr;
   Function *run = nullptr;
 
@@ -144,19 +147,42 @@ struct EntryBuilder {
       checkArena("arena", arena, arenaBytes, interface.arenaBytes);
       return {arena};
     }
-    int64_t wanted = int64_t(m.getDataLayout().getTypeAllocSize(regionType)) * int64_t(interface.regions.size());
+    int64_t wanted = int64_t(m.getDataLayout().getTypeAllocSize(regionType)) * int64_t(regionCount());
     refuse(b.CreateICmpEQ(arena, null()), ONNXC_BAD_ARGUMENT, "the regions are null");
     // Exactly: another size is that of an arena.
     refuse(b.CreateICmpNE(arenaBytes, size(wanted)), ONNXC_BAD_ARGUMENT, "regions: got an array of \1 bytes, wanted \2", arenaBytes, size(wanted));
     SmallVector<Value *> starts;
+    auto member = [&](unsigned i, unsigned k, Type *type) {
+      return b.CreateLoad(type, b.CreateGEP(regionType, arena, {b.getInt32(i), b.getInt32(k)}));
+    };
     for (auto [i, region] : enumerate(interface.regions)) {
-      auto member = [&](unsigned k, Type *type) {
-        return b.CreateLoad(type, b.CreateGEP(regionType, arena, {b.getInt32(i), b.getInt32(k)}));
-      };
-      starts.push_back(member(0, ptr));
-      checkArena("region '" + region.name + "'", starts.back(), member(1, word), region.bytes);
+      starts.push_back(member(i, 0, ptr));
+      checkArena("region '" + region.name + "'", starts.back(), member(i, 1, word), region.bytes);
+    }
+    if (interface.weightFile) {
+      weights = member(regionCount() - 1, 0, ptr);
+      checkWeights(member(regionCount() - 1, 1, word), *interface.weightFile);
     }
     return starts;
+  }
+
+  unsigned regionCount() const { return interface.regions.size() + (interface.weightFile ? 1 : 0); }
+
+  /// The file of weights at `weights`, of `bytes` bytes: one that this code reads.
+  void checkWeights(Value *bytes, const WeightFileInfo &file) {
+    refuse(b.CreateICmpEQ(weights, null()), ONNXC_BAD_ARGUMENT, "the weights are null");
+    Value *low = b.CreateAnd(b.CreatePtrToInt(weights, word), size(interface.arenaAlign - 1));
+    refuse(b.CreateICmpNE(low, size(0)), ONNXC_BAD_ARGUMENT, "weights: got an address that is no multiple of \2", nullptr,
+           size(interface.arenaAlign));
+    refuse(b.CreateICmpULT(bytes, size(file.bytes)), ONNXC_WRONG_WEIGHTS, "weights: got \1 bytes, wanted \2", bytes, size(file.bytes));
+    auto differs = [&](int64_t at, const void *wanted) {
+      Value *got = b.CreateAlignedLoad(i64, b.CreateConstGEP1_64(b.getInt8Ty(), weights, at), Align(8));
+      return b.CreateICmpNE(got, number(support::endian::read64le(wanted)));
+    };
+    refuse(differs(0, ONNXC_WEIGHTS_MAGIC), ONNXC_WRONG_WEIGHTS, "weights: got no file that onnx-compile --emit=weights makes");
+    const uint8_t *print = file.fingerprint.data();
+    refuse(b.CreateOr(differs(ONNXC_WEIGHTS_FINGERPRINT, print), differs(ONNXC_WEIGHTS_FINGERPRINT + 8, print + 8)), ONNXC_WRONG_WEIGHTS,
+           "weights: got a file for other code; make both with the same compiler, options and architecture of the model, or make the object again");
   }
 
   /// Copies `bytes` when the caller named memory of its own, `theirs`: neither null nor the place in the arena.
@@ -233,6 +259,8 @@ struct EntryBuilder {
     b.CreateStore(outputs, b.CreateStructGEP(frameType, frame, 2));
     b.CreateStore(b.getInt32(0), b.CreateStructGEP(frameType, frame, 3));
     b.CreateStore(run->getArg(0), b.CreateStructGEP(frameType, frame, 4));
+    if (weights)
+      b.CreateStore(weights, b.CreateStructGEP(frameType, frame, kFrameWeights));
     Value *frameAddress = b.CreatePtrToInt(frame, word);
 
     SmallVector<Value *> args;
@@ -371,6 +399,8 @@ struct EntryBuilder {
     SmallVector<Constant *> rows;
     for (const RegionInfo &region : interface.regions)
       rows.push_back(ConstantStruct::get(row, {text(region.name), b.getInt64(region.bytes), b.getInt64(interface.arenaAlign)}));
+    if (interface.weightFile)
+      rows.push_back(ConstantStruct::get(row, {text("weights"), b.getInt64(interface.weightFile->bytes), b.getInt64(interface.arenaAlign)}));
     return table(rows, row, "onnxc.regions");
   }
 
@@ -393,7 +423,7 @@ struct EntryBuilder {
                b.getInt32(interface.inputs.size()), b.getInt32(interface.outputs.size()),
                inputInfos, outputInfos, run, device.init, device.deinit};
     if (flags & ONNXC_FLAG_REGIONS)
-      fields.append({b.getInt32(interface.regions.size()), b.getInt32(-1), regionInfos(), regionsOf(interface.inputs, "onnxc.input_regions"),
+      fields.append({b.getInt32(regionCount()), b.getInt32(interface.weightFile ? regionCount() - 1 : -1), regionInfos(), regionsOf(interface.inputs, "onnxc.input_regions"),
                      regionsOf(interface.outputs, "onnxc.output_regions")});
     Constant *value = ConstantStruct::getAnon(fields);
     auto *global = new GlobalVariable(m, value->getType(), true, GlobalValue::PrivateLinkage, value, "onnxc.model");

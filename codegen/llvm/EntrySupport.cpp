@@ -13,12 +13,12 @@ using namespace llvm;
 namespace onnxc {
 
 // %ctx is onnxc_context, %tensor onnxc_tensor, %info onnxc_tensor_info (runtime-lite/include/onnxc.h).
-// struct frame { ctx*, list*, outputs*, i32 status, state* }
+// struct frame { ctx*, list*, outputs*, i32 status, state*, weights* }
 static const char *kTypes = R"(
 %ctx = type { i32, ptr, ptr, ptr, i32, i32, ptr, ptr, ptr, ptr, [256 x i8] }
 %tensor = type { ptr, WORD, i32, i32, [8 x i64] }
 %info = type { ptr, i32, i32, [8 x i64], i64 }
-%frame = type { ptr, ptr, ptr, i32, ptr }
+%frame = type { ptr, ptr, ptr, i32, ptr, ptr }
 )";
 
 // The error record. Texts hold numbers and names as characters below 5: 1 got,

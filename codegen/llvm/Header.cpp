@@ -67,6 +67,8 @@ std::string headerText(const ModelInterface &m) {
     used.insert(word);
   for (const RegionInfo &region : m.regions)
     used.insert(region.name);
+  if (m.weightFile)
+    used.insert("weights");
   if (!m.regions.empty())
     used.insert("regions");
   std::vector<std::string> in, out;
@@ -87,7 +89,9 @@ std::string headerText(const ModelInterface &m) {
   if (m.regions.empty())
     os << "#define " << up << "_ARENA_BYTES " << m.arenaBytes << "\n";
   for (const RegionInfo &region : m.regions)
-    os << "#define " << up << "_ARENA_" << StringRef(region.name).upper() << "_BYTES " << region.bytes << "\n";
+    os << "#define " << up << "_" << region.macro << "_BYTES " << region.bytes << "\n";
+  if (m.weightFile)
+    os << "/* Bytes of the file of weights, at the same alignment. */\n#define " << up << "_WEIGHTS_BYTES " << m.weightFile->bytes << "\n";
   os << "#define " << up << "_ARENA_ALIGN " << m.arenaAlign << "\n"
      << "#define " << up << "_STATE_BYTES " << m.stateBytes() << "\n";
   if (m.stackBytes >= 0)
@@ -143,6 +147,8 @@ std::string headerText(const ModelInterface &m) {
     os << "/* Memory for a run. What needs 0 bytes may be left NULL. */\ntypedef struct {\n";
     for (const RegionInfo &region : m.regions)
       os << "  onnxc_region " << region.name << ";\n";
+    if (m.weightFile)
+      os << "  onnxc_region weights; /* what " << p << ".weights.bin holds; only read */\n";
     os << "} " << p << "_regions;\n";
   }
   if (m.device)
@@ -179,6 +185,8 @@ std::string headerText(const ModelInterface &m) {
       os << "void *arena";
     for (auto [i, region] : enumerate(m.regions))
       os << (i ? ", " : "") << "void *" << region.name;
+    if (m.weightFile)
+      os << ", const void *weights";
     os << ") {\n  " << p << "_inputs ins;\n  " << p << "_outputs outs;\n";
     auto assign = [&](ArrayRef<TensorInfo> list, ArrayRef<std::string> ids, StringRef var, bool isInput) {
       for (auto [i, t] : enumerate(list)) {
@@ -195,6 +203,8 @@ std::string headerText(const ModelInterface &m) {
       os << "  " << p << "_regions regions;\n";
     for (const RegionInfo &region : m.regions)
       os << "  regions." << region.name << ".data = " << region.name << ";\n  regions." << region.name << ".bytes = " << region.bytes << ";\n";
+    if (m.weightFile)
+      os << "  regions.weights.data = (void *)weights;\n  regions.weights.bytes = " << m.weightFile->bytes << ";\n";
     os << "  return " << p << "_run(" << (m.device ? std::string("state") : "(" + p + "_state *)0") << ", (onnxc_context *)0, &ins, &outs, "
        << (m.regions.empty() ? "arena, " + up + "_ARENA_BYTES" : "&regions, sizeof regions") << ");\n}\n";
   }

@@ -35,17 +35,32 @@ static llvm::ArrayRef<char> rawBytes(Attribute value) {
   return {};
 }
 
-std::vector<Weight> detachWeights(ModuleOp module) {
+/// All bytes of a constant that is one number, many times.
+static std::shared_ptr<std::string> splatBytes(Attribute value) {
+  auto dense = dyn_cast<DenseIntOrFPElementsAttr>(value);
+  if (!dense || !dense.isSplat() || dense.getElementType().isInteger(1))
+    return nullptr;
+  auto bytes = std::make_shared<std::string>();
+  llvm::ArrayRef<char> element = dense.getRawData();
+  for (int64_t i = 0; i < dense.getNumElements(); ++i)
+    bytes->append(element.begin(), element.end());
+  return bytes;
+}
+
+std::vector<Weight> detachWeights(ModuleOp module, bool all) {
   std::vector<Weight> weights;
   for (auto global : module.getOps<LLVM::GlobalOp>()) {
     Attribute value = global.getValueOrNull();
     if (!value)
       continue;
     auto data = rawBytes(value);
+    std::shared_ptr<std::string> own = all && data.empty() ? splatBytes(value) : nullptr;
+    if (own)
+      data = {own->data(), own->size()};
     bool resource = isa<DenseResourceElementsAttr>(value);
-    if (data.empty() || (!resource && int64_t(data.size()) <= kInlineBytes))
+    if (data.empty() || (!resource && !all && int64_t(data.size()) <= kInlineBytes))
       continue;
-    weights.push_back({global.getSymName().str(), data});
+    weights.push_back({global.getSymName().str(), data, own});
     global.removeValueAttr();
     OpBuilder b(global);
     b.createBlock(&global.getInitializerRegion());

@@ -80,6 +80,8 @@ std::string overFlashBudget(const ObjectSizes &sizes, const std::vector<Weight> 
   std::vector<Part> parts;
   for (const Weight &w : weights)
     parts.push_back({"weight " + w.symbol, int64_t(w.data.size())});
+  if (weights.empty() && sizes.weights)
+    parts.push_back({"file of weights", sizes.weights});
   parts.push_back({"code", sizes.code});
   parts.push_back({"small constants, texts and the model record", sizes.constants});
   return table("flash", "--flash-budget", std::move(parts), budget);

@@ -2,6 +2,7 @@
 #include "compiler/driver/Compile.h"
 #include "codegen/llvm/Emit.h"
 #include "codegen/llvm/Measure.h"
+#include "codegen/llvm/WeightFile.h"
 #include "codegen/nvptx/EmitPtx.h"
 #include "compiler/driver/Budget.h"
 #include "compiler/driver/Interface.h"
@@ -99,7 +100,7 @@ public:
   bool run() {
     for (const std::string &kind : options.emit)
       if (!known(kind))
-        return userError("unknown artefact '" + kind + "' in --emit; known are obj, lib, shared, header, asm, llvm, mlir, linalg, kernels, ptx, gpu-llvm, report");
+        return userError("unknown artefact '" + kind + "' in --emit; known are obj, lib, shared, header, weights, asm, llvm, mlir, linalg, kernels, ptx, gpu-llvm, report");
     Target target;
     std::string error;
     std::string row = options.target, gpus = options.gpu;
@@ -118,6 +119,8 @@ public:
       return false;
     if (options.ioInArena && !gpuTargets.empty())
       return userError("--io=arena is about memory of the host; inputs and outputs of a model for GPUs are where the caller has them");
+    if (wants("weights") && !checkWeightFile(!gpuTargets.empty()))
+      return false;
     if (!options.memories.empty() && !checkMemories(!gpuTargets.empty()))
       return false;
     if (wants("shared") && !gpuTargets.empty())
@@ -188,6 +191,7 @@ public:
     pipeline.reuse = options.reuse;
     for (const Memory &memory : options.memories)
       pipeline.memories.push_back(memory.bytes);
+    pipeline.weightsApart = wants("weights");
     pipeline.target.shortMemory = target.bareMetal || options.ramBudget || !options.memories.empty();
     if (options.ramBudget)
       pipeline.ramBudget = std::max<int64_t>(0, *options.ramBudget - ramMargin);
@@ -268,7 +272,9 @@ public:
     if (program.module)
       interface.device = deviceImage(device, program.data, report, gpuTargets.front());
     for (auto [i, bytes] : llvm::enumerate(report.memoryBytes))
-      interface.regions.push_back({options.memories[i].name, bytes});
+      interface.regions.push_back({options.memories[i].name, bytes, "ARENA_" + llvm::StringRef(options.memories[i].name).upper()});
+    if (wants("weights") && interface.regions.empty())
+      interface.regions.push_back({"arena", interface.arenaBytes, "ARENA"});
     for (auto *tensors : {&interface.inputs, &interface.outputs})
       for (const TensorInfo &tensor : *tensors)
         if (tensor.dims.size() > ONNXC_MAX_RANK) {
@@ -293,12 +299,21 @@ public:
       }
 
     begin("llvm module");
-    std::vector<Weight> weights = detachWeights(*module);
+    EmitOptions emit{options.optLevel, options.weightSection, options.codeSection};
+    std::vector<Weight> weights; // of the object
+    if (wants("weights")) {
+      WeightFile file = takeWeightsApart(*module);
+      setFingerprint(file, *module, interface, target, emit);
+      interface.weightFile = file.info;
+      if (!text(".weights.bin", weightFileBytes(file)))
+        return false;
+    } else {
+      weights = detachWeights(*module);
+    }
     if (!program.data.weights.empty())
       weights.push_back({kDeviceWeights.str(), program.data.weights});
     llvm::LLVMContext llvmContext;
     std::unique_ptr<llvm::TargetMachine> machine;
-    EmitOptions emit{options.optLevel, options.weightSection, options.codeSection};
     auto llvmModule = buildLLVMModule(*module, interface, target, weights, emit, llvmContext, machine, error);
     if (!llvmModule)
       return internalError(error + (diagnostics.empty() ? "" : ": " + diagnostics));
@@ -333,6 +348,8 @@ public:
       ObjectSizes sizes;
       if ((reports || options.flashBudget) && !measureObject(object, weights, sizes, error))
         return internalError(error);
+      if (interface.weightFile)
+        sizes.weights = interface.weightFile->bytes;
       if (options.flashBudget)
         if (std::string table = overFlashBudget(sizes, weights, *options.flashBudget); !table.empty())
           return userError(table);
@@ -411,6 +428,13 @@ private:
         return userError(error);
     return internalError(error);
   }
+  /// --emit=weights: they are on the host, and nowhere else.
+  bool checkWeightFile(bool onGpu) {
+    if (onGpu)
+      return userError("--emit=weights is about memory of the host; a model for GPUs uploads its weights from the object");
+    return options.weightSection.empty() ||
+           userError("--section weights=" + options.weightSection + " places weights of the object, and --emit=weights leaves none in it; give one of the two");
+  }
   /// --memory: names for the header, and an arena on the host that buffers share.
   bool checkMemories(bool onGpu) {
     if (std::string mistake = memoryNameMistake(options.memories, options.name); !mistake.empty())
@@ -436,7 +460,7 @@ private:
     return true;
   }
   bool known(const std::string &kind) {
-    static const std::vector<std::string> kinds = {"obj", "lib", "shared", "header", "asm", "llvm", "mlir", "linalg", "kernels", "ptx", "gpu-llvm", "report"};
+    static const std::vector<std::string> kinds = {"obj", "lib", "shared", "header", "weights", "asm", "llvm", "mlir", "linalg", "kernels", "ptx", "gpu-llvm", "report"};
     return llvm::is_contained(kinds, kind);
   }
   bool wants(const std::string &kind) { return llvm::is_contained(options.emit, kind); }

@@ -28,7 +28,7 @@ struct CompileOptions {
   int optLevel = 3;                ///< 0..3
   std::string weightSection, codeSection; ///< ELF sections, see EmitOptions; empty: the usual ones
   int threads = 1;
-  std::vector<std::string> emit = {"obj", "header"}; ///< obj lib shared header asm llvm mlir linalg kernels ptx gpu-llvm report
+  std::vector<std::string> emit = {"obj", "header"}; ///< obj lib shared header weights asm llvm mlir linalg kernels ptx gpu-llvm report
   std::string outputDir = ".";
   std::map<std::string, std::string> dims; ///< symbol or input.index -> number
   std::map<std::string, std::string> values; ///< input -> "16000" or "1,2,3": a constant instead of an input

@@ -7,6 +7,7 @@
 #include "passes/lower/Lowering.h"
 #include "passes/math/ExpandMath.h"
 #include "passes/memory/ExpandViews.h"
+#include "passes/memory/PassConstants.h"
 #include "passes/memory/PlanArena.h"
 #include "passes/memory/ReuseDeadInputs.h"
 #include "passes/schedule/Schedule.h"
@@ -280,8 +281,10 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
   arena.memories = options.memories;
   arena.overlaps = overlapsBuffers(options);
   ArenaPlan plan = planArena(main, arena);
+  if (options.weightsApart)
+    passConstants(main);
   if (options.threads > 1)
-    passFrame(main);
+    passFrame(main); // as the last argument
   report.arenaBytes = plan.bytes;
   report.arenaLowerBound = plan.lowerBound;
   report.argumentOffsets = plan.argumentOffsets;

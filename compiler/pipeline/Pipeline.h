@@ -32,6 +32,7 @@ struct PipelineOptions {
   bool separateBuffers = false; ///< see ArenaOptions
   std::optional<int64_t> ramBudget; ///< bytes that arena, inputs and outputs are to take; an aim
   std::vector<int64_t> memories;    ///< see ArenaOptions
+  bool weightsApart = false;        ///< constants are used by @main only, see takeWeightsApart()
   bool reuse = true;      ///< in place, views, layouts of our choice, shared memory; false: copies, to find a fault of these
   /// Called around each stage with its name; for --dump-stages, --verbose and messages.
   std::function<void(llvm::StringRef stage)> beforeStage;

@@ -162,6 +162,13 @@ typedef struct {
   int64_t align;
 } onnxc_region_info;
 
+/* A file of weights, NAME.weights.bin of --emit=weights, begins with these
+ * bytes, and has the fingerprint of the code that reads it at this offset, of
+ * 16 bytes. The weights follow a header of 64 bytes. */
+#define ONNXC_WEIGHTS_MAGIC "ONNXCWTS"
+#define ONNXC_WEIGHTS_FINGERPRINT 16
+#define ONNXC_WEIGHTS_HEADER 64
+
 /* Bits of onnxc_model.flags. */
 /* Runs take memory from the context's allocator. */
 #define ONNXC_FLAG_NEEDS_ALLOCATOR 1u

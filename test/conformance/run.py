@@ -92,6 +92,10 @@ def run_batch(options, work, names):
         command += ["--gpu", options.gpu]
     if options.sanitize:
         command += ["--sanitize", "address"]
+    if options.memories:
+        command.append(f"--memories={options.memories}")
+    if options.weights_apart:
+        command.append("--weights-apart")
     if options.no_reuse:
         command.append("--compare-no-reuse")
     if options.runner:
@@ -191,6 +195,8 @@ def main():
     parser.add_argument("--sanitize", action="store_true", help="AddressSanitizer in the generated code; counts reports")
     parser.add_argument("--features", metavar="LIST", help="LLVM features added to the target's")
     devices.add_options(parser)
+    parser.add_argument("--memories", metavar="NAME=BYTES,...", help="memories that hold the arena")
+    parser.add_argument("--weights-apart", action="store_true", help="weights in a file of their own")
     parser.add_argument("--no-reuse", action="store_true", help="compile each with --no-reuse too: both must compute the same")
     parser.add_argument("--tenth", action="store_true", help="every tenth of the selected tests")
     parser.add_argument("--listed", action="store_true")
@@ -200,7 +206,7 @@ def main():
     parser.add_argument("--onnx-run", default=os.path.join(ROOT, "build", "bin", "onnx-run"))
     options = parser.parse_args()
     if options.update and (options.filter or options.listed or options.target or options.tenth or options.gpu or options.sanitize
-                           or options.no_reuse):
+                           or options.no_reuse or options.memories or options.weights_apart):
         parser.error("--update needs a full run for this machine")
     if not os.path.exists(options.onnx_run):
         print(f"conformance: {options.onnx_run} is missing: build first", file=sys.stderr)

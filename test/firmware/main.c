@@ -50,7 +50,7 @@ static uint8_t *place(const onnxc_tensor_info *info, int32_t region, uint8_t **n
   return at;
 }
 
-static const char *run_one(const onnxc_model *model, int in, int out) {
+static const char *run_one(const onnxc_model *model, const onnxc_region *file, int in, int out) {
   static onnxc_tensor inputs[MAX_PORTS], outputs[MAX_PORTS];
   uint8_t *next = io;
   int several = (model->flags & ONNXC_FLAG_REGIONS) != 0;
@@ -61,7 +61,11 @@ static const char *run_one(const onnxc_model *model, int in, int out) {
   }
   for (int32_t i = 0; i < model->num_outputs; ++i)
     describe(&model->outputs[i], place(&model->outputs[i], several ? model->output_regions[i] : 0, &next), &outputs[i]);
-  void *arena = several ? (void *)regions : regions[0].data;
+  onnxc_region given[PARTS + 1];
+  for (int i = 0; i < PARTS; ++i)
+    given[i] = regions[i];
+  given[PARTS] = *file; /* the last one, where it is wanted */
+  void *arena = several ? (void *)given : regions[0].data;
   size_t bytes = several ? (uint32_t)model->num_regions * sizeof regions[0] : regions[0].bytes;
   if (model->run((void *)0, (void *)0, inputs, outputs, arena, bytes) != ONNXC_OK)
     return "a model did not run\n";
@@ -80,7 +84,7 @@ int main(void) {
     error = "in.bin or out.bin cannot be opened\n";
   for (uint32_t r = 0; !error && r < rounds; ++r)
     for (unsigned m = 0; !error && models[m]; ++m)
-      error = run_one(models[m](), in, out);
+      error = run_one(models[m](), &weights[m], in, out);
   uint32_t used = stack_used();
   if (!error && !semihosting_write(out, &used, sizeof used))
     error = "out.bin cannot be written\n";

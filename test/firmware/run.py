@@ -9,7 +9,8 @@ included, with ONNX Runtime: the largest error may be 1e-4 of the output's
 scale. Prints flash, RAM and stack, and instructions per multiply-accumulate;
 the stack may not be more than the models' headers say.
 The image `conformance` holds a set of ONNX's backend tests side by side. Images
-`+memory` have their arena in two memories of the board.
+`+memory` have their arena in two memories of the board, those with `+weights` read
+weights from files beside the code.
 Models come from $ONNX_COMPILE_MODELS; what is not there is skipped.
 """
 
@@ -118,6 +119,7 @@ class Image:
         self.rounds = []  # per round: arrays of all models' inputs in order
         self.wanted = []  # per round: [(label, array, rtol, atol)]
         self.macs = 0
+        self.weights = False  # in a file of their own
         self.memories = {}  # of --memory, bytes by name, fastest first; the last one is slow
 
 
@@ -177,7 +179,8 @@ def build(options, board, image, folder):
     objects, headers = [], []
     io = "arena" if image.macs else "caller"  # networks in the least memory, small tests the other way
     for prefix, path in image.models:
-        run([options.onnx_compile, path, "-o", folder, f"--name={prefix}", f"--target={row}", f"--io={io}", "--emit=obj,header,report",
+        run([options.onnx_compile, path, "-o", folder, f"--name={prefix}", f"--target={row}", f"--io={io}",
+             "--emit=obj,header,report" + (",weights" if image.weights else ""),
              *(["--memory", ",".join(f"{name}={size}" for name, size in image.memories.items())] if image.memories else [])])
         objects.append(os.path.join(folder, prefix + ".o"))
         headers.append(prefix)
@@ -192,7 +195,7 @@ def build(options, board, image, folder):
             macro = f"{part.upper()}_BYTES"
             out.write("typedef union {\n" + "".join(f"  char of_{h}[{u}_{macro} + 1];\n" for h, u in zip(headers, upper)))
             out.write(f"}} {part}_for_any;\n")
-        out.write(f"extern const onnxc_region regions[{len(parts)}];\n")
+        out.write(f"enum {{ PARTS = {len(parts)} }};\nextern const onnxc_region regions[PARTS], weights[];\n")
         out.write(f"extern _Alignas(16) uint8_t io[{max(io_bytes, 16)}];\n")
         out.write("extern const onnxc_model *(*const models[])(void);\n")
     with open(os.path.join(folder, "image.c"), "w") as out:
@@ -200,8 +203,13 @@ def build(options, board, image, folder):
         for part in parts:
             slow = '__attribute__((section(".slow"))) ' if len(parts) > 1 and part == parts[-1] else ""
             out.write(f"{slow}static _Alignas(64) uint8_t {part}[sizeof({part}_for_any)];\n")
-        out.write(f"const onnxc_region regions[{len(parts)}] = {{" + ", ".join(f"{{{part}, sizeof {part}}}" for part in parts) + "};\n")
+        out.write("const onnxc_region regions[PARTS] = {" + ", ".join(f"{{{part}, sizeof {part}}}" for part in parts) + "};\n")
         out.write(f"_Alignas(16) uint8_t io[{max(io_bytes, 16)}];\n")
+        for h in headers if image.weights else []:
+            out.write(f'__asm__(".section .rodata.onnxc,\\"a\\",%progbits\\n.balign 64\\n.global weights_of_{h}\\nweights_of_{h}:\\n'
+                      f'.incbin \\"{os.path.join(folder, h)}.weights.bin\\"\\n.text\\n");\nextern uint8_t weights_of_{h}[];\n')
+        out.write("const onnxc_region weights[] = {" + ", ".join(
+            f"{{weights_of_{h}, {u}_WEIGHTS_BYTES}}" if image.weights else "{0, 0}" for h, u in zip(headers, upper)) + "};\n")
         out.write("const onnxc_model *(*const models[])(void) = {" + ", ".join(f"{h}_model" for h in headers) + ", 0};\n")
     elf = os.path.join(folder, "image.elf")
     sources = [os.path.join(HERE, f) for f in ("startup.c", "semihosting.c", "main.c")] + [os.path.join(folder, "image.c")]
@@ -329,36 +337,35 @@ def main():
     run(["cc", "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror", os.path.join(HERE, "count.c"), "-o", plugin])
 
     results, skipped = [], 0
-    print(f"{'board':11} {'image':18} {'result':7} {'error':>8} {'flash':>8} {'weights':>8} {'beyond':>7} {'RAM':>8} "
+    print(f"{'board':11} {'image':26} {'result':7} {'error':>8} {'flash':>8} {'weights':>8} {'beyond':>7} {'RAM':>8} "
           f"{'stack':>6} {'insns/MAC':>9}")
     for board in tested if not options.board else [options.board]:
-        for name in (*MODELS, "kws_fp32+memory", "conformance", "conformance+memory"):
+        for name in (*MODELS, "kws_fp32+memory", "kws_fp32+weights", "conformance", "conformance+memory+weights"):
             if options.filter and not (options.filter in name or fnmatch.fnmatch(name, options.filter)):
                 continue
-            model, _, memory = name.partition("+")
+            model, *more = name.split("+")
             path = os.path.join(os.environ.get("ONNX_COMPILE_MODELS", ""), model + ".onnx")
             if model in MODELS and not os.path.exists(path):
                 skipped += 1
-                print(f"{board:11} {name:18} skipped  not in $ONNX_COMPILE_MODELS", flush=True)
+                print(f"{board:11} {name:26} skipped  not in $ONNX_COMPILE_MODELS", flush=True)
                 continue
             folder = os.path.join(work, board, name)
             shutil.rmtree(folder, ignore_errors=True)
             os.makedirs(folder)
             try:
                 image = network(model, path, folder) if model in MODELS else conformance_image(os.path.join(ROOT, "build", "conformance"))
-                if memory:
-                    image.name, image.memories = name, MEMORIES
+                image.name, image.memories, image.weights = name, MEMORIES if "memory" in more else {}, "weights" in more
                 result = test(options, board, image, folder, plugin)
             except (RuntimeError, subprocess.TimeoutExpired) as error:
                 result = {"board": board, "image": name, "status": "failed", "message": str(error)}
             results.append(result)
             if "flash" in result:
                 per_mac = "" if result["instructions_per_mac"] is None else f"{result['instructions_per_mac']:.2f}"
-                print(f"{board:11} {name:18} {result['status']:7} {result['error']:8.1e} {result['flash']:8} {result['weights']:8} "
+                print(f"{board:11} {name:26} {result['status']:7} {result['error']:8.1e} {result['flash']:8} {result['weights']:8} "
                       f"{result['flash'] - result['weights']:7} {result['ram']:8} {result['stack']:6} {per_mac:>9}  {result['message']}",
                       flush=True)
             else:
-                print(f"{board:11} {name:18} failed   {result['message']}", flush=True)
+                print(f"{board:11} {name:26} failed   {result['message']}", flush=True)
     if options.json:
         with open(options.json, "w") as out:
             json.dump(results, out, indent=1)

@@ -54,7 +54,7 @@ std::vector<Option> optionTable(Arguments &a) {
   auto flag = [](bool &to) { return [&to](StringRef) { return to = true; }; };
   return {
       {"-o", "folder", "output folder (default: the current one)", text(o.outputDir)},
-      {"--emit", "kinds", "artefacts, comma separated: obj, lib, shared, header, asm, llvm, mlir, linalg, kernels, ptx, gpu-llvm, report (default: obj,header)",
+      {"--emit", "kinds", "artefacts, comma separated: obj, lib, shared, header, weights (in a file of their own), asm, llvm, mlir, linalg, kernels, ptx, gpu-llvm, report (default: obj,header)",
        [&o](StringRef v) {
          SmallVector<StringRef> kinds;
          v.split(kinds, ',', -1, false);

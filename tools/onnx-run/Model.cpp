@@ -4,6 +4,7 @@
 #include "onnxc_pool.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -38,7 +39,8 @@ static llvm::Error checkRecord(const onnxc_model *model,
     return llvm::Error::success();
   };
   if ((model->flags & ONNXC_FLAG_REGIONS) &&
-      (model->num_regions < 0 || !model->regions))
+      (model->num_regions < 0 || !model->regions ||
+       model->weights_region >= model->num_regions))
     return userError(label + ": model record is incomplete; compile the model "
                              "again");
   if (llvm::Error error =
@@ -51,8 +53,9 @@ namespace {
 class LocalModel : public LoadedModel {
 public:
   LocalModel(void *handle, const onnxc_model *record, std::string name,
-             ThreadPool pool)
-      : LoadedModel(std::move(name)), handle(handle), pool(std::move(pool)) {
+             ThreadPool pool, Buffer file)
+      : LoadedModel(std::move(name)), handle(handle), pool(std::move(pool)),
+        file(std::move(file)) {
     model = record;
   }
   ~LocalModel() override { dlclose(handle); }
@@ -66,15 +69,52 @@ public:
   }
 
   onnxc_executor *executor() const override { return pool.executor(); }
+  const Buffer *weights() const override {
+    return file.data() ? &file : nullptr;
+  }
 
 private:
   void *handle;
   ThreadPool pool;
+  Buffer file;
 };
 } // namespace
 
+/// The file of weights that `model` of the library `path` wants: `file`, or
+/// NAME.weights.bin beside it.
+static llvm::Expected<Buffer> readWeights(const onnxc_model *model,
+                                          llvm::StringRef path,
+                                          llvm::StringRef label,
+                                          llvm::StringRef file) {
+  bool wanted = (model->flags & ONNXC_FLAG_REGIONS) && model->weights_region >= 0;
+  if (!wanted && !file.empty())
+    return userError("--weights: " + label + " has its weights inside; make a "
+                     "library that reads them with --emit=shared,weights");
+  if (!wanted)
+    return Buffer();
+  std::string beside = path.str();
+  if (path.ends_with(".so"))
+    beside.resize(beside.size() - 3);
+  beside += ".weights.bin";
+  llvm::StringRef name = file.empty() ? llvm::StringRef(beside) : file;
+  auto text = llvm::MemoryBuffer::getFile(name, /*IsText=*/false,
+                                          /*RequiresNullTerminator=*/false);
+  if (!text)
+    return userError(label + ": cannot read its weights, '" + name +
+                     "': " + text.getError().message() +
+                     "; name the file of --emit=weights with --weights");
+  size_t bytes = (*text)->getBufferSize();
+  Buffer result(bytes, 64);
+  if (!result.data())
+    return userError(label + ": got no memory for its weights of " +
+                     llvm::Twine(bytes) + " bytes");
+  std::memcpy(result.data(), (*text)->getBufferStart(), bytes);
+  return std::move(result);
+}
+
 llvm::Expected<std::unique_ptr<LoadedModel>>
-LoadedModel::open(llvm::StringRef path, llvm::StringRef label, int threads) {
+LoadedModel::open(llvm::StringRef path, llvm::StringRef label, int threads,
+                  llvm::StringRef weights) {
   auto pool = ThreadPool::create(threads);
   if (!pool)
     return pool.takeError();
@@ -97,8 +137,13 @@ LoadedModel::open(llvm::StringRef path, llvm::StringRef label, int threads) {
     dlclose(handle);
     return error;
   }
+  auto file = readWeights(model, path, label, weights);
+  if (!file) {
+    dlclose(handle);
+    return file.takeError();
+  }
   return std::make_unique<LocalModel>(handle, model, label.str(),
-                                      std::move(*pool));
+                                      std::move(*pool), std::move(*file));
 }
 
 int32_t LoadedModel::init(void *state, size_t bytes,
@@ -207,11 +252,16 @@ Session::Session(const LoadedModel &model)
     return static_cast<size_t>(std::max<int64_t>(n, 0));
   };
   for (const onnxc_region_info &region : model.regions())
-    arenas.emplace_back(bytesOf(region.bytes), bytesOf(region.align));
+    if (!model.weights() ||
+        &region != &model.regions()[static_cast<size_t>(record.weights_region)])
+      arenas.emplace_back(bytesOf(region.bytes), bytesOf(region.align));
   if (model.regions().empty())
     arenas.emplace_back(bytesOf(record.arena_bytes), align);
   for (const Buffer &buffer : arenas)
     regions.push_back({buffer.size() ? buffer.data() : nullptr, buffer.size()});
+  if (const Buffer *weights = model.weights())
+    regions.insert(regions.begin() + record.weights_region,
+                   {weights->data(), weights->size()});
   state = Buffer(static_cast<size_t>(std::max<int64_t>(record.state_bytes, 0)),
                  align);
   if (state.data())

@@ -31,14 +31,37 @@ private:
   onnxc_executor *pool = nullptr;
 };
 
+/// Aligned memory with a guard behind it.
+class Buffer {
+public:
+  Buffer() = default;
+  Buffer(size_t bytes, size_t align);
+  void *data() const { return start; }
+  size_t size() const { return bytes; }
+  /// Fills the memory and the guard with a pattern.
+  void poison();
+  /// Whether the guard still holds the pattern.
+  bool intact() const;
+
+private:
+  struct Free {
+    void operator()(void *p) const;
+  };
+  std::unique_ptr<void, Free> memory;
+  void *start = nullptr;
+  size_t bytes = 0;
+};
+
 /// A compiled model with its record checked.
 class LoadedModel {
 public:
   /// Loads the shared library `path` (made with --emit=shared) into this
   /// process; `label` names the model in errors. Runs use up to `threads`
-  /// threads where the model was compiled for them.
+  /// threads where the model was compiled for them. `weights`: the file of a
+  /// model made with --emit=weights; empty: the one beside `path`.
   static llvm::Expected<std::unique_ptr<LoadedModel>>
-  open(llvm::StringRef path, llvm::StringRef label, int threads);
+  open(llvm::StringRef path, llvm::StringRef label, int threads,
+       llvm::StringRef weights = {});
   /// Starts `runner` (words separated by spaces) with `path` as its last
   /// argument: a program that speaks the protocol of remote/remote.c and runs
   /// the model there, in an emulator for example.
@@ -53,6 +76,8 @@ public:
   llvm::ArrayRef<onnxc_tensor_info> outputs() const;
   /// What the model takes instead of one arena; none: the arena.
   llvm::ArrayRef<onnxc_region_info> regions() const;
+  /// The file of weights, for the region that wants it; null: none does.
+  virtual const Buffer *weights() const { return nullptr; }
   const std::string &label() const { return name; }
   /// For onnxc_context; null for one thread.
   virtual onnxc_executor *executor() const { return nullptr; }
@@ -84,27 +109,6 @@ llvm::ArrayRef<int64_t> dimsOf(const onnxc_tensor_info &info);
 
 /// What compiled code did that it must not, as a bug of the compiler.
 llvm::Error compiledModelError(llvm::StringRef label, const llvm::Twine &what);
-
-/// Aligned memory with a guard behind it.
-class Buffer {
-public:
-  Buffer() = default;
-  Buffer(size_t bytes, size_t align);
-  void *data() const { return start; }
-  size_t size() const { return bytes; }
-  /// Fills the memory and the guard with a pattern.
-  void poison();
-  /// Whether the guard still holds the pattern.
-  bool intact() const;
-
-private:
-  struct Free {
-    void operator()(void *p) const;
-  };
-  std::unique_ptr<void, Free> memory;
-  void *start = nullptr;
-  size_t bytes = 0;
-};
 
 /// The buffers of one caller: inputs bound, outputs and arena allocated, run
 /// as often as wanted.

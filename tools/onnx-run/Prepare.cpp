@@ -95,6 +95,10 @@ llvm::ArrayRef<OptionSpec> compileOptions() {
        "activations that meet weights in blocks: float (default), or int8"},
       {"memories", "NAME=BYTES,...",
        "what onnx-compile --memory takes: memories that hold the arena"},
+      {"weights", "FILE",
+       "weights of a library made with --emit=shared,weights (the file beside it)"},
+      {"weights-apart", nullptr,
+       "compile with --emit=weights, to check such models"},
       {"threads", "N", "threads of the compiled model (1)"},
       {"opt-level", "0..3", "effort of the compiler (3)"},
       {"target", "ROW",
@@ -236,6 +240,8 @@ llvm::Expected<CompileOptions> parseCompileOptions(const Arguments &arguments) {
     return values.takeError();
   options.values = std::move(*values);
   options.keepInitializerInputs = arguments.has("keep-initializer-inputs");
+  if (arguments.has("weights-apart"))
+    options.emit = {"weights"};
   std::string mistake;
   if (arguments.has("memories") &&
       !parseMemories(arguments.get("memories"), options.memories, mistake))
@@ -309,7 +315,10 @@ llvm::Expected<std::string> compileToLibrary(llvm::StringRef model,
   // Without shared libraries, and with a GPU, the runner links the object.
   bool isShared = target.hasSharedLibraries() && options.gpu.empty();
   llvm::StringRef suffix = isShared ? ".so" : ".o";
+  bool apart = llvm::is_contained(options.emit, "weights");
   options.emit = {isShared ? "shared" : "obj"};
+  if (apart)
+    options.emit.push_back("weights");
   if (!options.gpu.empty())
     options.emit.insert(options.emit.end(), {"gpu-llvm", "report"});
   options.outputDir = folder.str();
@@ -332,13 +341,16 @@ llvm::Expected<std::string> compileToLibrary(llvm::StringRef model,
 
 llvm::Expected<std::unique_ptr<LoadedModel>>
 openModel(llvm::StringRef library, llvm::StringRef label,
-          llvm::StringRef runner, int threads) {
+          llvm::StringRef runner, int threads, llvm::StringRef weights) {
+  if (!runner.empty() && !weights.empty())
+    return userError("--weights: a program of --runner reads the file beside "
+                     "the library");
   if (!runner.empty())
     return LoadedModel::openRemote(runner, library, label);
   if (library.ends_with(".o"))
     return userError(label + ": is an object, which cannot be loaded here; "
                              "name a program that runs it with --runner");
-  return LoadedModel::open(library, label, threads);
+  return LoadedModel::open(library, label, threads, weights);
 }
 
 /// The shape that the user or the given tensors set for an input, or null.
@@ -490,7 +502,8 @@ llvm::Expected<Prepared> Request::prepare(const Arguments &arguments) const {
   auto runner = runnerOf(arguments);
   if (!runner)
     return runner.takeError();
-  auto model = openModel(library, label, *runner, static_cast<int>(*threads));
+  auto model = openModel(library, label, *runner, static_cast<int>(*threads),
+                         arguments.get("weights"));
   if (!model)
     return model.takeError();
   result.loadMs = milliseconds(start);

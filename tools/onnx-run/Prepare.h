@@ -47,16 +47,16 @@ llvm::Expected<CompileOptions> parseCompileOptions(const Arguments &arguments);
 llvm::Expected<std::string> runnerOf(const Arguments &arguments);
 
 /// Compiles `model` to a shared library in `folder`, or to an object where the
-/// target has no shared libraries; returns its path.
+/// target has no shared libraries, with a file of weights if `options` emit one; returns its path.
 llvm::Expected<std::string> compileToLibrary(llvm::StringRef model,
                                              CompileOptions options,
                                              llvm::StringRef folder);
 
-/// Loads a library here, or in the program that --runner names (with one
+/// Loads a library here, with its `weights` (see LoadedModel::open), or in the program that --runner names (with one
 /// thread there).
 llvm::Expected<std::unique_ptr<LoadedModel>>
 openModel(llvm::StringRef library, llvm::StringRef label,
-          llvm::StringRef runner, int threads);
+          llvm::StringRef runner, int threads, llvm::StringRef weights = {});
 
 /// A model ready to run.
 struct Prepared {

@@ -168,12 +168,17 @@ static int read_inputs(const onnxc_model *model) {
 
 /* The arena of a run, or each of the regions that the model takes instead. */
 static onnxc_region arenas[MAX_REGIONS];
+static onnxc_region weights; /* the model's file, where it has one */
 static int32_t num_arenas(const onnxc_model *model) {
   return model->flags & ONNXC_FLAG_REGIONS ? model->num_regions : 1;
 }
 static void make_arenas(const onnxc_model *model) {
   for (int32_t i = 0; i < num_arenas(model); ++i) {
     int one = !(model->flags & ONNXC_FLAG_REGIONS);
+    if (!one && i == model->weights_region) {
+      arenas[i] = weights;
+      continue;
+    }
     arenas[i].bytes = (size_t)(one ? model->arena_bytes : model->regions[i].bytes);
     arenas[i].data = arenas[i].bytes ? poisoned(arenas[i].bytes, (size_t)(one ? model->arena_align : model->regions[i].align)) : NULL;
   }
@@ -188,7 +193,7 @@ static const char *defect(const onnxc_model *model, const void *state) {
   if (state && !intact(state, (size_t)model->state_bytes))
     return "wrote past the end of its state";
   for (int32_t i = 0; i < num_arenas(model); ++i)
-    if (arenas[i].data && !intact(arenas[i].data, arenas[i].bytes))
+    if (arenas[i].data && arenas[i].data != weights.data && !intact(arenas[i].data, arenas[i].bytes))
       return "wrote past the end of its arena";
   for (int32_t i = 0; i < model->num_outputs; ++i)
     if (buffers[i] && !intact(buffers[i], tensor_bytes(model->outputs[i].type, model->outputs[i].rank, model->outputs[i].dims)))
@@ -274,7 +279,8 @@ static void serve(const onnxc_model *model) {
       free(copies[i]);
     }
     for (int32_t i = 0; i < num_arenas(model); ++i)
-      free(arenas[i].data);
+      if (arenas[i].data != weights.data)
+        free(arenas[i].data);
   }
   if (ready && model->deinit)
     model->deinit(state);
@@ -287,7 +293,29 @@ static const onnxc_model *load(int argc, char **argv) {
   (void)argc, (void)argv;
   return onnxc_model_entry();
 }
+static void read_weights(const char *library) {
+  (void)library;
+  refuse("the model has its weights in a file, which this program has no name of; link an object with its weights");
+}
 #else
+/* NAME.weights.bin of the library NAME.so. */
+static void read_weights(const char *library) {
+  static char name[4096];
+  size_t length = strlen(library);
+  if (length < 3 || length + 16 > sizeof name)
+    refuse("the name of the library is too long, or has no .so");
+  memcpy(name, library, length - 3);
+  strcpy(name + length - 3, ".weights.bin");
+  FILE *file = fopen(name, "rb");
+  if (!file || fseek(file, 0, SEEK_END) != 0)
+    refuse("the model's file of weights is not beside its library");
+  weights.bytes = (size_t)ftell(file);
+  weights.data = aligned(weights.bytes, 64);
+  rewind(file);
+  if (!weights.data || fread(weights.data, 1, weights.bytes, file) != weights.bytes)
+    refuse("the model's file of weights cannot be read");
+  fclose(file);
+}
 static const onnxc_model *load(int argc, char **argv) {
   if (argc != 2)
     refuse("wanted one argument, the library of a model");
@@ -310,6 +338,8 @@ int main(int argc, char **argv) {
     refuse("the model has too many inputs or outputs for this program");
   if (num_arenas(model) > MAX_REGIONS)
     refuse("the model has too many regions for this program");
+  if (model->flags & ONNXC_FLAG_REGIONS && model->weights_region >= 0)
+    read_weights(argv[1]);
   greet(model);
 #ifdef SANITIZED
   __asan_set_error_report_callback(report);
