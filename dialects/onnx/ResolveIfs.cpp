@@ -113,6 +113,9 @@ public:
     return Outcome::Joined;
   }
 
+  // Why the outcome is Impossible.
+  const std::string &reason() const { return impossible; }
+
 private:
   static constexpr size_t maxClones = 4000;
 
@@ -168,10 +171,9 @@ private:
   Outcome choose() {
     bool then = sides[0].failure.empty();
     if (!then && !sides[1].failure.empty()) {
-      op.emitOpError() << "neither branch goes on: if the condition is true, "
-                       << sides[0].failure << "; if it is false, "
-                       << sides[1].failure;
-      return Outcome::Impossible;
+      impossible = "neither branch goes on: if the condition is true, " +
+                   sides[0].failure + "; if it is false, " + sides[1].failure;
+      return drop(Outcome::Impossible);
     }
     cut(0);
     requireBranch(op, then, sides[then ? 1 : 0].failure);
@@ -235,6 +237,7 @@ private:
   IfOp op;
   Block *block;
   Side sides[2];
+  std::string impossible;
   llvm::DenseSet<Value> dependent, split;
   SmallVector<Operation *> sunk;
 };
@@ -315,6 +318,16 @@ bool splitSqueezes(func::FuncOp func) {
   return changed;
 }
 
+// `op` cannot be run: the branch that it stands in is not the model's, and
+// where it stands in none, there is no model.
+LogicalResult giveUp(IfOp op, const std::string &reason) {
+  auto outer = dyn_cast_or_null<IfOp>(op->getParentOp());
+  if (!outer)
+    return op.emitOpError() << reason;
+  requireBranch(outer, op->getParentRegion() == &outer.getElseBranch(), reason);
+  return success();
+}
+
 // One change, or none; innermost first.
 FailureOr<bool> step(func::FuncOp func) {
   SmallVector<IfOp> ifs;
@@ -333,12 +346,15 @@ FailureOr<bool> step(func::FuncOp func) {
   for (IfOp op : ifs) {
     if (op->hasAttr(kCarried) || llvm::none_of(op->getResults(), isUnranked))
       continue;
-    switch (Continuation(op).run(/*toTheEnd=*/false)) {
+    Continuation continuation(op);
+    switch (continuation.run(/*toTheEnd=*/false)) {
     case Continuation::Outcome::Joined:
     case Continuation::Outcome::OneBranch:
       return true;
     case Continuation::Outcome::Impossible:
-      return failure();
+      if (failed(giveUp(op, continuation.reason())))
+        return failure();
+      return true;
     case Continuation::Outcome::Open:
       auto outer = dyn_cast_or_null<IfOp>(op->getParentOp());
       if (!open && outer && !outer->hasAttr(kCarried))
@@ -349,8 +365,9 @@ FailureOr<bool> step(func::FuncOp func) {
   if (!open)
     return false;
   open->setAttr(kCarried, UnitAttr::get(func.getContext()));
-  if (Continuation(open).run(/*toTheEnd=*/true) ==
-      Continuation::Outcome::Impossible)
+  Continuation continuation(open);
+  if (continuation.run(/*toTheEnd=*/true) == Continuation::Outcome::Impossible &&
+      failed(giveUp(open, continuation.reason())))
     return failure();
   return true;
 }

@@ -95,3 +95,28 @@ func.func @contradiction(%c: tensor<i1>, %x: tensor<1x6xf32>) -> (tensor<*xf32>,
   } : (tensor<i1>) -> tensor<*xf32>
   return %0, %2 : tensor<*xf32>, tensor<*xf32>
 }
+
+// -----
+
+// Neither rank of the inner If is a matrix's: the model is the outer's other
+// branch.
+// CHECK-LABEL: func.func @impossible_branch
+// CHECK: onnx.Require %arg0 {message = "the model goes on only with a condition of false: with true, neither branch goes on: {{.*}}", wanted = false}
+// CHECK-NOT: onnx.If
+// CHECK: onnx.Transpose %arg3
+func.func @impossible_branch(%c: tensor<i1>, %d: tensor<i1>, %x: tensor<?x4x?xf32>, %y: tensor<2x3xf32>) -> tensor<3x2xf32> {
+  %0 = onnx.If %c then {
+    %3 = onnx.If %d then {
+      %axes = onnx.Constant dense<[0, 2]> : tensor<2xi64>
+      %1 = onnx.Squeeze %x, %axes : (tensor<?x4x?xf32>, tensor<2xi64>) -> tensor<*xf32>
+      onnx.Yield %1 : tensor<*xf32>
+    } else {
+      onnx.Yield %x : tensor<?x4x?xf32>
+    } : (tensor<i1>) -> tensor<*xf32>
+    onnx.Yield %3 : tensor<*xf32>
+  } else {
+    onnx.Yield %y : tensor<2x3xf32>
+  } : (tensor<i1>) -> tensor<*xf32>
+  %2 = onnx.Transpose %0 {perm = array<i64: 1, 0>} : (tensor<*xf32>) -> tensor<3x2xf32>
+  return %2 : tensor<3x2xf32>
+}

@@ -27,6 +27,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+import by_nodes
 import explained
 import generate
 import reduction
@@ -145,6 +146,20 @@ class Judge:
         write_case(folder, small)
         return small, folder
 
+    def explained_by_nodes(self, case, folder):
+        folder += ".nodes"
+
+        def write(small):
+            shutil.rmtree(folder, ignore_errors=True)
+            write_case(folder, small)
+            return folder
+
+        try:
+            return by_nodes.explains(case, write, lambda f, kind: self.ask(kind, f) == "ok",
+                                     lambda f: self.compiled([f])[f][0] == "passed")
+        except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError):
+            return False
+
     def verdict(self, case, folder, kind, status, stage, message):
         if status == "passed":
             return "passed", kind
@@ -157,6 +172,9 @@ class Judge:
             if explained.reference_judges(case) and self.ask("onnx", folder) == "ok" and self.compiled([folder])[folder][0] == "passed":
                 reason = explained.references_differ(case, message)
                 return ("explained", reason) if reason else ("failed", f"ONNX Runtime differs, the ONNX reference does not: {message}")
+            reason = explained.references_differ(case, message)
+            if reason and self.explained_by_nodes(case, folder):
+                return "explained", reason
         return "failed", text
 
 
