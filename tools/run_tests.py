@@ -183,10 +183,11 @@ def quantised_tests():
 
 
 def quantised_op_tests():
-    """Single quantised ops of random sizes."""
+    """Single quantised ops of random sizes: on the host, and products in blocks."""
     totals = [0, 0, 0]
-    for command in ("shapes", "fixed_point"):
-        code, said = call([os.path.join(ROOT, "test", "quantized", command), "--count", "6"])
+    blocks = ["--only", "qlinear_conv,qlinear_matmul,qgemm", "--target", "aarch64-linux", "--features=+dotprod,+i8mm"]
+    for command, arguments in (("shapes", []), ("shapes", blocks), ("fixed_point", [])):
+        code, said = call([os.path.join(ROOT, "test", "quantized", command), "--count", "6", *arguments])
         closing = re.findall(r"^(\d+) passed, (\d+) failed, (\d+) skipped", said, re.M)
         passed, failed, skipped = map(int, closing[-1]) if closing else (0, 0, 0)
         totals = [t + n for t, n in zip(totals, (passed, failed if failed or not code else 1, skipped))]

@@ -123,6 +123,7 @@ const DotForm::Variant kDpbusd[] = {
 const DotForm::Variant kMaddwd[] = {
     {16, "llvm.x86.avx512.pmaddw.d.512"}, {8, "llvm.x86.avx2.pmadd.wd"}, {4, "llvm.x86.sse2.pmadd.wd"}};
 const DotForm::Variant kSdot[] = {{4, "llvm.aarch64.neon.sdot.v4i32.v16i8"}};
+const DotForm::Variant kMmla[] = {{4, "llvm.aarch64.neon.smmla.v4i32.v16i8", "llvm.aarch64.neon.usmmla.v4i32.v16i8"}};
 const DotForm::Variant kWasmDot[] = {{4, "llvm.wasm.dot"}};
 
 const DotRule kDotRules[] = {
@@ -132,9 +133,10 @@ const DotRule kDotRules[] = {
     {kX86, "avx2", {.name = "vpmaddwd", .group = 2, .bits = 16, .adds = false, .variants = Variants(kMaddwd).drop_front()}},
     {kX86, "sse4.1", {.name = "pmaddwd", .group = 2, .bits = 16, .adds = false, .variants = Variants(kMaddwd).drop_front(2)}},
     {kA64, "dotprod", {.name = "sdot", .aLast = true, .chunk = 4, .variants = kSdot}},
+    {kA64, "i8mm", {.name = "smmla", .step = DotForm::Step::Blocks, .group = 8, .copiesRows = true, .sumsAtOnce = 64, .rows = 12, .columns = 2, .variants = kMmla}},
     {kArm, "mve", {.name = "vmladava", .step = DotForm::Step::Reduction, .group = 16, .rows = 2, .columns = 2}},
-    {kArm, "dsp", {.name = "smlad", .step = DotForm::Step::DualHalf, .bits = 16, .subtracts = true, .widensRows = true, .rows = 2, .columns = 2}},
-    {kRiscv64, "m", {.name = "mul", .step = DotForm::Step::PairedRows, .group = 1, .subtracts = true, .widensRows = true, .sumsAtOnce = 16, .rows = 4, .columns = 4}},
+    {kArm, "dsp", {.name = "smlad", .step = DotForm::Step::DualHalf, .bits = 16, .subtracts = true, .copiesRows = true, .rows = 2, .columns = 2}},
+    {kRiscv64, "m", {.name = "mul", .step = DotForm::Step::PairedRows, .group = 1, .subtracts = true, .copiesRows = true, .sumsAtOnce = 16, .rows = 4, .columns = 4}},
     {kWasm, "simd128", {.name = "i32x4.dot_i16x8_s", .group = 2, .bits = 16, .adds = false, .chunk = 4, .variants = kWasmDot}},
 };
 
@@ -304,13 +306,13 @@ bool deriveFacts(Target &target, std::string &error) {
     if (llvm::is_contained(rule.archs, triple.getArch()))
       target.*rule.fact = llvm::StringRef(rule.features) == "*" || llvm::any_of(words(rule.features), has);
   target.coreRegs = triple.isX86() ? (triple.isArch64Bit() ? 14 : 6) : triple.isARM() || triple.isThumb() ? 12 : 28;
-  target.dot = nullptr;
-  for (const DotRule &rule : kDotRules)
-    if (llvm::is_contained(rule.archs, triple.getArch()) && llvm::all_of(words(rule.features), has) &&
-        (rule.form.step != DotForm::Step::PairedRows || !target.vectorBits)) {
-      target.dot = &rule.form;
-      break;
-    }
+  target.dot = target.blockDot = nullptr;
+  for (const DotRule &rule : kDotRules) {
+    const DotForm *&dot = rule.form.step == DotForm::Step::Blocks ? target.blockDot : target.dot;
+    if (!dot && llvm::is_contained(rule.archs, triple.getArch()) && llvm::all_of(words(rule.features), has) &&
+        (rule.form.step != DotForm::Step::PairedRows || !target.vectorBits))
+      dot = &rule.form;
+  }
   return true;
 }
 

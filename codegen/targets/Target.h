@@ -18,10 +18,12 @@ struct DotForm {
     DualHalf,  ///< two products of halves of words per instruction (smlad), one sum
     Reduction, ///< one sum of a whole vector of products (vmladava)
     PairedRows, ///< a 64-bit product adds to two sums, of two rows of A and one column
+    Blocks,     ///< a vector holds the sums of two rows of A and two columns of B (smmla); A is in row panels
   };
   struct Variant {
     unsigned lanes;        ///< sums
     const char *intrinsic; ///< of LLVM
+    const char *mixed = nullptr; ///< the same for an unsigned A; null: A has the sign that the form says
   };
 
   const char *name;             ///< the instruction, as --list-targets has it
@@ -31,11 +33,11 @@ struct DotForm {
   bool unsignedA = false;       ///< what an 8-bit A is taken for; B is signed
   bool adds = true;             ///< the instruction adds to the sums; otherwise an addition follows
   bool subtracts = false;       ///< widening A subtracts its zero point at no cost
-  bool widensRows = false;      ///< rows of A are worth widening once, ahead of all columns
+  bool copiesRows = false;      ///< rows of A are worth copying once, as the instruction wants them, ahead of all columns
   bool aLast = false;           ///< A is the last operand of the intrinsic, of which instructions take one word
   unsigned chunk = 1;           ///< groups of A that are worth loading at once
   unsigned sumsAtOnce = 32;     ///< steps of single sums in the body of a loop over a row panel
-  unsigned rows = 0, columns = 0; ///< largest tile of single sums; 0: vectors, by the registers
+  unsigned rows = 0, columns = 0; ///< largest tile, of vectors or single sums a row; 0: by the registers
   llvm::ArrayRef<Variant> variants; ///< from the widest on
 
   /// The narrowest variant that has `lanes` sums; null: none.
@@ -77,6 +79,7 @@ struct Target {
   bool multiplyHigh = false; ///< the upper half of a product of two words in an instruction or two
   bool f16Conversion = false; ///< f16 <-> f32 in hardware
   const DotForm *dot = nullptr; ///< products of 8-bit integers; null: by plain multiplications and additions
+  const DotForm *blockDot = nullptr; ///< a form of blocks, preferred where rows of A can be copied to its panels; null: none
 
   // Facts of the system.
   unsigned indexBits = 64;       ///< width of `index`, size_t and pointers

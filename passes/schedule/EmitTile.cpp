@@ -67,7 +67,7 @@ TileEmitter::TileEmitter(LoopNest &nest, const Tiling &t, const Target &target, 
   kind = combiningKind(nest.root);
   bool copiesRows = t.dot && t.dot->rowPanel;
   if (copiesRows) {
-    auto type = MemRefType::get({t.dot->panelRows(t.tile) * t.dot->paddedLength()}, b.getIntegerType(t.dot->panelBits()));
+    auto type = MemRefType::get({t.dot->panelElements(t.tile)}, b.getIntegerType(t.dot->panelBits()));
     auto scratch = memref::AllocOp::create(b, loc, type, b.getI64IntegerAttr(64));
     scratch->setAttr(kScratchAttr, b.getUnitAttr());
     rows.flat = scratch;
@@ -147,8 +147,9 @@ void TileEmitter::emitTileLoop(size_t level, Tile tile) {
     });
   };
   if (auto n = nest.loops[d].size()) {
-    // ceil(n / tile) tiles of two heights that differ by one.
-    int64_t tiles = llvm::divideCeil(*n, int64_t(t.tile)), low = *n / tiles, tall = *n % tiles;
+    // ceil(n / tile) tiles of two heights that differ by one, or by as many rows as go together.
+    int64_t together = t.dot && t.dot->blocks() ? t.dot->rowsTogether() : 1, units = llvm::divideCeil(*n, together);
+    int64_t tiles = llvm::divideCeil(*n, int64_t(t.tile)), low = units / tiles, tall = units % tiles;
     // Tiles that read padding have a place of their own; the others run in loops.
     int64_t first = 0, last = *n;
     for (const Clip &c : clips)
@@ -165,7 +166,7 @@ void TileEmitter::emitTileLoop(size_t level, Tile tile) {
       count = 0;
     };
     for (int64_t i = 0; i < tiles; ++i) {
-      int64_t height = i < tall ? low + 1 : low;
+      int64_t height = std::min((i < tall ? low + 1 : low) * together, *n - at);
       bool inside = at >= first && at + height <= last;
       if (!inside || height != rows)
         flush();
@@ -266,6 +267,8 @@ void TileEmitter::emitTile(Tile tile) {
       accs.push_back(dotInitial(p, tile.lanes));
     if (t.dot->paired()) {
       accs = emitPairedRows(tile, points, accs);
+    } else if (t.dot->blocks()) {
+      accs = emitBlocks(tile, points, accs);
     } else {
       accs = emitReductions(0, points, accs, tile.lanes);
       for (Value &acc : accs)

@@ -25,7 +25,7 @@ Value TileEmitter::intrinsic(StringRef name, Type type, ArrayRef<Value> args) {
 
 unsigned TileEmitter::dotLanes(unsigned lanes) const {
   const DotForm &form = *t.dot->form;
-  return form.step == Step::Intrinsic ? form.variant(lanes)->lanes : 1;
+  return form.step == Step::Intrinsic ? form.variant(lanes)->lanes : form.step == Step::Blocks ? lanes : 1;
 }
 
 Value TileEmitter::zeroPoint() {
@@ -117,8 +117,10 @@ Value TileEmitter::negativeHalves() {
 SmallVector<Value> TileEmitter::rowA(unsigned row, int64_t step, unsigned sums) {
   const DotForm &form = *t.dot->form;
   Type i16 = b.getI16Type(), i32 = b.getI32Type();
-  Value at = addConst(rows.base, step * t.dot->groupStep(rowsFilled) + (t.dot->paired() ? row / 2 : row) * t.dot->rowStep());
+  Value at = addConst(rows.base, step * t.dot->groupStep(rowsFilled) + row / t.dot->rowsTogether() * t.dot->rowStep());
   SmallVector<Value> out;
+  if (t.dot->blocks())
+    return {vector::LoadOp::create(b, loc, VectorType::get({t.dot->rowStep()}, b.getI8Type()), rows.flat, ValueRange{at})};
   if (t.dot->paired()) {
     auto pair = memref::LoadOp::create(b, loc, rows.flat, ValueRange{at});
     pair.setAlignmentAttr(b.getI64IntegerAttr(8)); // more than the type's own
@@ -222,7 +224,7 @@ SmallVector<Value> TileEmitter::dotA(unsigned row, int64_t step, int64_t rest, u
 SmallVector<Value> TileEmitter::dotB(int64_t step, int64_t lane, unsigned sums) {
   const DotForm &form = *t.dot->form;
   Operand &o = operands[t.packed];
-  int64_t count = int64_t(sums) * form.group;
+  int64_t count = int64_t(form.step == Step::Blocks ? 2 : sums) * form.group;
   Value at = addConst(o.base, step * form.group * t.width() + lane * form.group);
   if (form.step == Step::PairedRows)
     return {arith::ExtSIOp::create(b, loc, b.getI64Type(), memref::LoadOp::create(b, loc, o.flat, ValueRange{at}))};
@@ -253,10 +255,12 @@ Value TileEmitter::dotStep(ArrayRef<Value> a, ArrayRef<Value> w, Value acc) {
   }
   case Step::PairedRows:
     return arith::AddIOp::create(b, loc, acc, arith::MulIOp::create(b, loc, a[0], w[0]));
+  case Step::Blocks:
   case Step::Intrinsic:
     break;
   }
-  const char *name = form.variant(cast<VectorType>(type).getNumElements())->intrinsic;
+  const DotForm::Variant &variant = *form.variant(cast<VectorType>(type).getNumElements());
+  const char *name = variant.mixed && t.dot->product.unsignedA ? variant.mixed : variant.intrinsic;
   if (form.adds)
     return intrinsic(name, type, form.aLast ? ArrayRef<Value>{acc, w[0], a[0]} : ArrayRef<Value>{acc, a[0], w[0]});
   return arith::AddIOp::create(b, loc, acc, intrinsic(name, type, {a[0], w[0]}));
@@ -289,6 +293,48 @@ SmallVector<Value> TileEmitter::emitPairedRows(Tile tile, ArrayRef<Point> points
     if (p.row + 1 < tile.rows) {
       Value high = arith::SubIOp::create(b, loc, sum, arith::ExtSIOp::create(b, loc, i64, low));
       out[i + tile.vectors] = arith::TruncIOp::create(b, loc, i32, arith::ShRSIOp::create(b, loc, high, half));
+    }
+  }
+  return out;
+}
+
+SmallVector<Value> TileEmitter::emitBlocks(Tile tile, ArrayRef<Point> points, ArrayRef<Value> accs) {
+  auto vectorOf = [&](int64_t n) { return VectorType::get({n}, b.getI32Type()); };
+  auto shuffled = [&](Value x, Value y, ArrayRef<int64_t> lanes) -> Value { return vector::ShuffleOp::create(b, loc, x, y, lanes); };
+  Value none = arith::ConstantOp::create(b, loc, b.getZeroAttr(tile.lanes == 1 ? Type(b.getI32Type()) : Type(vectorOf(tile.lanes))));
+  /// The accumulator of the row below that of accs[i].
+  auto below = [&](size_t i) -> Value { return points[i].row + 1 < tile.rows ? accs[i + tile.vectors] : none; };
+  SmallVector<Point> places;
+  SmallVector<Value> blocks;
+  for (auto [i, p] : llvm::enumerate(points)) {
+    if (p.row % 2)
+      continue;
+    if (tile.lanes == 1) {
+      Value zero32 = arith::ConstantIntOp::create(b, loc, 0, 32);
+      blocks.push_back(vector::FromElementsOp::create(b, loc, vectorOf(4), ValueRange{accs[i], zero32, below(i), zero32}));
+      places.push_back(p);
+    }
+    for (int64_t c = 0; c + 1 < tile.lanes; c += 2) {
+      int64_t n = tile.lanes;
+      blocks.push_back(shuffled(accs[i], below(i), {c, c + 1, n + c, n + c + 1}));
+      places.push_back({p.row, p.lane + c, {}});
+    }
+  }
+  blocks = emitDotReductions(0, places, blocks);
+  SmallVector<Value> out(accs.size());
+  size_t next = 0;
+  for (auto [i, p] : llvm::enumerate(points)) {
+    if (p.row % 2)
+      continue;
+    Value first = blocks[next++], second = tile.lanes == 4 ? blocks[next++] : first;
+    for (int64_t r = 0; r < 2 && p.row + r < tile.rows; ++r) {
+      Value &row = out[i + r * tile.vectors];
+      if (tile.lanes == 1)
+        row = vector::ExtractOp::create(b, loc, first, 2 * r);
+      else if (tile.lanes == 2)
+        row = shuffled(first, first, {2 * r, 2 * r + 1});
+      else
+        row = shuffled(first, second, {2 * r, 2 * r + 1, 2 * r + 4, 2 * r + 5});
     }
   }
   return out;

@@ -112,15 +112,16 @@ private:
   // ---- rows
   /// What is put into a row of the panel that holds two: its first, its second behind the first, or both at once.
   enum class RowPart { First, Second, Both };
-  /// Copies `rows` rows of A from where it stands, all reductions of each: [depth / group][rows][group] or [rows][depth].
+  /// Copies `rows` rows of A from where it stands, all reductions of each: [depth / group][rows][group] or [rows][depth];
+  /// two rows in one where these go together.
   void fillRows(unsigned rows);
   /// The reductions from `level` on of row `row`, from element `from` of A to `to` of the panel.
   void fillRow(size_t level, Value row, Value from, Value to, int64_t scale, bool interior, RowPart part);
   /// `count` neighbours.
-  void widenRun(Value from, Value to, int64_t count, RowPart part);
+  void copyRun(Value from, Value to, int64_t count, RowPart part);
   /// A word or vector of `count` elements, and one element.
-  void widenUnit(Value from, Value to, int64_t count);
-  void widenElement(Value from, Value to, RowPart part);
+  void copyUnit(Value from, Value to, int64_t count);
+  void copyElement(Value from, Value to, RowPart part);
 
   // ---- dot products
   /// Sums per instruction for a tile of `lanes`: at least as many.
@@ -150,6 +151,8 @@ private:
   Value dotStep(ArrayRef<Value> a, ArrayRef<Value> b, Value acc);
   /// The reductions of a tile with the sums of two rows in one: low + high * 2^32.
   SmallVector<Value> emitPairedRows(Tile tile, ArrayRef<Point> points, ArrayRef<Value> accs);
+  /// The reductions of a tile with the sums of two rows and two columns in a vector.
+  SmallVector<Value> emitBlocks(Tile tile, ArrayRef<Point> points, ArrayRef<Value> accs);
   /// One step of the reductions at every point; columns of words together.
   void stepAll(ArrayRef<Point> points, ArrayRef<std::pair<int, int64_t>> at, llvm::MutableArrayRef<Value> accs, unsigned lanes, LoadCache *cache);
   /// The four sums of the columns from `p` on.
@@ -255,7 +258,7 @@ private:
   unsigned tileLanes = 1; ///< lanes of the tile being written
   int64_t columnWithin = 0; ///< column of its panel at which the tile starts
   Value correctionBase; ///< where the sums of the panel's columns stand, at the tile's first column
-  Operand rows;           ///< panel of A's rows, of 16-bit elements
+  Operand rows;           ///< panel of A's rows
   unsigned rowsFilled = 0; ///< rows in it
   SmallVector<Clip> clips, rowClips; ///< of loops, of the filling of rows
   Operation *seeding = nullptr; ///< the addition in the epilogue whose other operand the sums start from

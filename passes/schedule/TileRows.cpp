@@ -3,7 +3,8 @@
 // Instructions that multiply halves want 16-bit operands. A row is widened once
 // instead of once for each column, loses its zero point on the way, and gets
 // zeros where it reads padding, so that the loop over the reduction behind it
-// is one run for all tiles.
+// is one run for all tiles. For blocks two rows are laid side by side, as they
+// are; their padding is the zero point.
 #include "passes/schedule/TileEmitter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -38,16 +39,19 @@ void TileEmitter::fillRows(unsigned count) {
   const Operand &a = operands[t.dot->product.a];
   rowsFilled = count;
   int64_t scale = t.dot->groupStep(count) / t.dot->form->group;
-  unsigned together = t.dot->paired() ? 2 : 1;
+  unsigned together = t.dot->rowsTogether();
   auto fill = [&](bool interior) {
     /// The row, or part of a pair of rows, in row `r` of the panel.
     auto row = [&](Value r, RowPart part) {
       Value source = addConst(mul(r, b.getIndexAttr(together)), part == RowPart::Second);
       Value from = t.tileLoop < 0 ? a.base : add(a.base, mul(source, a.access->coeff[t.tileLoop]));
-      fillRow(0, source, from, mul(r, b.getIndexAttr(t.dot->rowStep())), scale, interior, part);
+      Value to = mul(r, b.getIndexAttr(t.dot->rowStep()));
+      if (t.dot->blocks() && part == RowPart::Second)
+        to = addConst(to, t.dot->form->group);
+      fillRow(0, source, from, to, scale, interior, part);
     };
     auto rowsOf = [&](Value r) {
-      if (together == 2 && interior)
+      if (t.dot->paired() && interior)
         return row(r, RowPart::Both);
       row(r, RowPart::First);
       if (together == 2)
@@ -76,7 +80,7 @@ void TileEmitter::fillRow(size_t level, Value row, Value from, Value to, int64_t
   const Access &a = *operands[t.dot->product.a].access;
   auto [inner, length] = contiguousFrom(nest, a, t.reductions, interior);
   if (level >= inner)
-    return widenRun(from, to, length, part);
+    return copyRun(from, to, length, part);
   int d = t.reductions[level];
   int64_t trips = *nest.loops[d].size(), depth = 1;
   for (int r : ArrayRef<int>(t.reductions).drop_front(level + 1))
@@ -91,10 +95,13 @@ void TileEmitter::fillRow(size_t level, Value row, Value from, Value to, int64_t
     }
   auto within = [&](Value iv) { return add(to, mul(iv, b.getIndexAttr(depth * scale))); };
   auto zeros = [&](Value first, Value end) {
-    if (part == RowPart::Second)
+    if (t.dot->paired() && part == RowPart::Second)
       return; // the first row of the pair left zeros
     int64_t step = t.dot->wholeGroups ? t.dot->form->group : 1;
-    Value none = arith::ConstantOp::create(b, loc, b.getZeroAttr(VectorType::get({step}, b.getIntegerType(t.dot->panelBits()))));
+    auto type = VectorType::get({step}, b.getIntegerType(t.dot->panelBits()));
+    Value none = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
+    if (Value zeroA = t.dot->blocks() ? zeroPoint() : Value())
+      none = vector::BroadcastOp::create(b, loc, type, arith::TruncIOp::create(b, loc, b.getI8Type(), zeroA));
     counted(b, loc, mul(first, b.getIndexAttr(depth)), mul(end, b.getIndexAttr(depth)), index(step), [&](Value k) {
       vector::StoreOp::create(b, loc, none, rows.flat, ValueRange{add(to, mul(k, b.getIndexAttr(scale)))});
     });
@@ -111,30 +118,34 @@ void TileEmitter::fillRow(size_t level, Value row, Value from, Value to, int64_t
     zeros(range.second, index(trips));
 }
 
-void TileEmitter::widenRun(Value from, Value to, int64_t count, RowPart part) {
+void TileEmitter::copyRun(Value from, Value to, int64_t count, RowPart part) {
   const Dot &dot = *t.dot;
   int64_t group = dot.form->group, unit = dot.form->step == DotForm::Step::Intrinsic ? target.lanes(16) : group;
   int64_t step = dot.groupStep(rowsFilled) / group * unit, units = count / unit;
-  auto widenUnits = [&](Value source, Value place, int64_t n) {
+  auto copyUnits = [&](Value source, Value place, int64_t n) {
     for (int64_t i = 0; i < n; ++i)
       if (dot.paired())
-        widenElement(addConst(source, i), addConst(place, i * step), part);
+        copyElement(addConst(source, i), addConst(place, i * step), part);
       else
-        widenUnit(addConst(source, i * unit), addConst(place, i * step), unit);
+        copyUnit(addConst(source, i * unit), addConst(place, i * step), unit);
   };
   int64_t looped = units > kStraightUnits ? units / kUnitsAtOnce * kUnitsAtOnce : 0;
   if (looped)
     counted(b, loc, zero, index(looped), index(kUnitsAtOnce), [&](Value n) {
-      widenUnits(add(from, mul(n, b.getIndexAttr(unit))), add(to, mul(n, b.getIndexAttr(step))), kUnitsAtOnce);
+      copyUnits(add(from, mul(n, b.getIndexAttr(unit))), add(to, mul(n, b.getIndexAttr(step))), kUnitsAtOnce);
     });
-  widenUnits(addConst(from, looped * unit), addConst(to, looped * step), units - looped);
+  copyUnits(addConst(from, looped * unit), addConst(to, looped * step), units - looped);
   for (int64_t i = 0; i < count % unit; ++i)
-    widenElement(addConst(from, units * unit + i), addConst(to, units * step + dot.placeInRow(i)), RowPart::First);
+    copyElement(addConst(from, units * unit + i), addConst(to, units * step + dot.placeInRow(i)), RowPart::First);
 }
 
-void TileEmitter::widenElement(Value from, Value to, RowPart part) {
+void TileEmitter::copyElement(Value from, Value to, RowPart part) {
   const Dot &dot = *t.dot;
   const Operand &a = operands[dot.product.a];
+  if (dot.blocks()) {
+    memref::StoreOp::create(b, loc, memref::LoadOp::create(b, loc, a.flat, ValueRange{from}), rows.flat, ValueRange{to});
+    return;
+  }
   Type i32 = b.getI32Type(), element = b.getIntegerType(dot.panelBits());
   auto widened = [&](Value at) -> Value {
     Value v = memref::LoadOp::create(b, loc, a.flat, ValueRange{at});
@@ -157,10 +168,14 @@ void TileEmitter::widenElement(Value from, Value to, RowPart part) {
     store.setAlignmentAttr(b.getI64IntegerAttr(8));
 }
 
-void TileEmitter::widenUnit(Value from, Value to, int64_t count) {
+void TileEmitter::copyUnit(Value from, Value to, int64_t count) {
   const Dot &dot = *t.dot;
   Type i32 = b.getI32Type(), i16 = b.getI16Type();
   Value v = vector::LoadOp::create(b, loc, VectorType::get({count}, b.getI8Type()), operands[dot.product.a].flat, ValueRange{from});
+  if (dot.blocks()) {
+    vector::StoreOp::create(b, loc, v, rows.flat, ValueRange{to});
+    return;
+  }
   auto type = VectorType::get({count}, i16);
   if (dot.form->step != DotForm::Step::DualHalf) {
     v = dot.product.unsignedA ? arith::ExtUIOp::create(b, loc, type, v).getResult() : arith::ExtSIOp::create(b, loc, type, v).getResult();

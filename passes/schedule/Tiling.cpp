@@ -112,7 +112,7 @@ std::optional<Tiling> TilingChooser::choose() {
   unsigned bits = widestBits(nest, target.indexBits);
   fullLanes = target.lanes(bits);
   // Without vectors, a tile of scalars still saves loads of a reduction.
-  bool scalar = fullLanes < 2, dots = target.dot && nest.hasReduction() && integerProduct(nest);
+  bool scalar = fullLanes < 2, dots = (target.dot || target.blockDot) && nest.hasReduction() && integerProduct(nest);
   // Floats are in core registers where they are computed by calls: a weight of few bits is still read as it is.
   bool calls = scalar && !(nest.hasReduction() && inRegisters());
   if (nest.loops.empty() || (calls && !widenedProduct(nest)))
@@ -313,7 +313,7 @@ void TilingChooser::chooseElementwise(int64_t extent) {
 void TilingChooser::chooseTileShape(int64_t extent, int64_t rows, unsigned regs) {
   auto rowsFor = [&](unsigned vectors) {
     unsigned fit = (regs - vectors - 2) / vectors;
-    if (t.dot && t.dot->form->chunk > 1 && !t.dot->form->widensRows) // a row's words stay in a register
+    if (t.dot && t.dot->form->chunk > 1 && !t.dot->form->copiesRows) // a row's words stay in a register
       fit = (regs - vectors - 1) / (vectors + 1);
     unsigned limit = std::min<int64_t>(std::max(1u, fit), rows);
     // A remainder is a second copy of the tile, which flash has no room for.
@@ -324,8 +324,9 @@ void TilingChooser::chooseTileShape(int64_t extent, int64_t rows, unsigned regs)
     return balanced(rows, limit);
   };
   if (t.dot && t.dot->form->rows) {
-    t.vectors = balanced(extent, t.dot->form->columns);
-    t.tile = balanced(rows, t.dot->form->rows);
+    t.vectors = balanced(llvm::divideCeil(extent, int64_t(t.lanes)), t.dot->form->columns);
+    int64_t together = t.dot->blocks() ? t.dot->rowsTogether() : 1;
+    t.tile = together * balanced(llvm::divideCeil(rows, together), t.dot->form->rows / together);
     return;
   }
   t.vectors = extent >= 2 * t.lanes ? 2 : 1;

@@ -36,18 +36,22 @@ struct Dot {
   int64_t length = 1;           ///< iterations of the run
   int64_t flip = 0;             ///< the instruction sees a + flip, where it wants another sign
   bool interleaves = false;     ///< lanes differ in a too: the elements of a group come from as many vectors of a
-  bool rowPanel = false;        ///< rows of a are copied first: widened, less the zero point, 0 for padding
+  bool rowPanel = false;        ///< rows of a are copied first, with the zero point for padding; widened, they lose it
   bool wholeGroups = false;     ///< what is contiguous in a begins and ends with a group of the row panel
   bool corrects = false;        ///< panels end with a row of sums of b, which takes zero point and flip out of the result
 
   int64_t paddedLength() const { return llvm::alignTo(length, form->group); }
   /// Elements between rows, and between groups of a row, of a panel of `rows` rows.
-  int64_t rowStep() const { return wholeGroups ? int64_t(form->group) : paddedLength(); }
-  int64_t groupStep(int64_t rows) const { return wholeGroups ? panelRows(rows) * form->group : form->group; }
-  /// Rows of the panel that `rows` rows of a become, and the bits of its elements.
+  int64_t rowStep() const { return wholeGroups ? int64_t(form->group) * (blocks() ? 2 : 1) : paddedLength(); }
+  int64_t groupStep(int64_t rows) const { return wholeGroups ? panelRows(rows) * rowStep() : form->group; }
+  /// Rows of the panel that `rows` rows of a become, and the bits of its elements. Two rows are in one: added up, or
+  /// group by group.
   bool paired() const { return form->step == DotForm::Step::PairedRows; }
-  int64_t panelRows(int64_t rows) const { return paired() ? (rows + 1) / 2 : rows; }
-  unsigned panelBits() const { return paired() ? 64 : 16; }
+  bool blocks() const { return form->step == DotForm::Step::Blocks; }
+  int64_t rowsTogether() const { return paired() || blocks() ? 2 : 1; }
+  int64_t panelRows(int64_t rows) const { return llvm::divideCeil(rows, rowsTogether()); }
+  int64_t panelElements(int64_t rows) const { return panelRows(rows) * paddedLength() * (blocks() ? 2 : 1); }
+  unsigned panelBits() const { return paired() ? 64 : blocks() ? 8 : 16; }
   /// Where element i of a group stands in the row panel, and in the panel of b. Words are widened to their even and odd
   /// bytes: those of a, where words make up its row, or else of b, which must meet.
   int64_t placeInRow(int64_t i) const { return wholeGroups ? evenFirst(i) : i; }

@@ -65,6 +65,7 @@ private:
   /// Dot products: the reductions' order, the tile and the panels are theirs. False, and nothing changed, where they do
   /// not fit.
   bool chooseDots(int64_t extent);
+  bool chooseDots(const DotForm &form, int64_t extent);
 
   /// Rows of A are copied ahead of all columns, where several of these are to come. The rest of the nest then sees no
   /// padding, and the reductions are one run.
@@ -74,7 +75,7 @@ private:
   /// Each channel by itself, without vectors: the halves of words of four channels are multiplied in pairs.
   bool chooseWords(int64_t extent);
 
-  std::optional<Dot> dotFor(int v);
+  std::optional<Dot> dotFor(const DotForm &form, int v);
 
   /// Each channel by itself: groups along the outermost loop of the window, so that steps of the other ones share vectors.
   bool chooseInterleaved(Dot &dot, int v);

@@ -10,14 +10,19 @@ using namespace mlir;
 namespace onnxc {
 
 bool TilingChooser::chooseDots(int64_t extent) {
-  std::optional<Dot> dot = dotFor(t.vectorLoop);
+  return llvm::any_of(std::array{target.blockDot, target.dot}, [&](const DotForm *form) { return form && chooseDots(*form, extent); });
+}
+
+bool TilingChooser::chooseDots(const DotForm &form, int64_t extent) {
+  std::optional<Dot> dot = dotFor(form, t.vectorLoop);
   if (!dot)
     return false;
-  if (dot->form->step == DotForm::Step::Intrinsic && !dot->form->variant(t.lanes))
+  bool vectors = !form.variants.empty();
+  if (vectors && (t.lanes < 2 || !form.variant(t.lanes)))
     return false;
   Tiling without = t;
   t.dot = dot;
-  if (dot->form->step != DotForm::Step::Intrinsic)
+  if (!vectors)
     t.lanes = 1;
   for (int r : dot->run)
     llvm::erase(t.reductions, r);
@@ -32,29 +37,31 @@ bool TilingChooser::chooseDots(int64_t extent) {
   if (fits && !t.packAtRunTime && chooseRowPanel(extent))
     return true;
   // Otherwise A is to be contiguous along some reduction.
-  fits &= !dot->run.empty() && !dot->paired();
+  fits &= !dot->run.empty() && dot->rowsTogether() == 1;
   bool leftOut = (dot->corrects || dot->interleaves) && llvm::any_of(nest.inputs, [](const Access &a) { return !a.windows.empty(); });
   if (fits && !leftOut)
     return true;
   t = without;
-  t.wantsStoredPadding = fits;
+  t.wantsStoredPadding |= fits;
   return false;
 }
 
 bool TilingChooser::chooseRowPanel(int64_t extent) {
   Dot &dot = *t.dot;
   const Access &a = nest.inputs[dot.product.a];
-  if (!dot.form->widensRows || dot.interleaves || t.tileLoop < 0 || extent < kRowPanelColumns || !staticAccess(a))
+  if (!dot.form->copiesRows || dot.interleaves || t.tileLoop < 0 || extent < kRowPanelColumns || !staticAccess(a))
     return false;
   auto coeff = [&](int d) { return std::abs(*getConstantIntValue(a.coeff[d])); };
   llvm::sort(t.reductions, [&](int x, int y) { return std::pair(coeff(y), x) < std::pair(coeff(x), y); });
-  dot.rowPanel = true;
-  dot.corrects = false;
-  dot.run = t.reductions;
-  dot.length = reductionDepth(nest);
   // Vectors are widened to neighbours, words to where the groups of all rows lie together.
   int64_t stretch = contiguousFrom(nest, a, t.reductions, /*interior=*/false).second;
-  dot.wholeGroups = dot.form->step != DotForm::Step::Intrinsic && (stretch % dot.form->group == 0 || stretch == dot.length);
+  dot.wholeGroups = dot.form->step != DotForm::Step::Intrinsic && (stretch % dot.form->group == 0 || stretch == reductionDepth(nest));
+  if (dot.blocks() && !dot.wholeGroups)
+    return false;
+  dot.rowPanel = true;
+  dot.corrects &= dot.blocks();
+  dot.run = t.reductions;
+  dot.length = reductionDepth(nest);
   moveLast(t.tileLoop);
   moveLast(t.vectorLoop);
   return true;
@@ -65,7 +72,7 @@ bool TilingChooser::chooseWords(int64_t extent) {
   int v = t.vectorLoop;
   if (!isWeight(p.b))
     std::swap(p.a, p.b), std::swap(p.unsignedA, p.unsignedB), std::swap(p.zeroA, p.zeroB);
-  if (fullLanes > 1 || target.dot->step != DotForm::Step::DualHalf || p.unsignedB || p.zeroB || extent % kWordColumns || !isWeight(p.b) ||
+  if (fullLanes > 1 || !target.dot || target.dot->step != DotForm::Step::DualHalf || p.unsignedB || p.zeroB || extent % kWordColumns || !isWeight(p.b) ||
       !nest.inputs[p.a].contiguousIn(v) || !staticAccess(nest.inputs[p.a]) || !packable(p.b, v) ||
       llvm::any_of(t.order, [&](int d) { return d != v && nest.inputs[p.b].dependsOn(d); }))
     return false;
@@ -77,8 +84,8 @@ bool TilingChooser::chooseWords(int64_t extent) {
   return true;
 }
 
-std::optional<Dot> TilingChooser::dotFor(int v) {
-  Dot dot{target.dot, *integerProduct(nest)};
+std::optional<Dot> TilingChooser::dotFor(const DotForm &form, int v) {
+  Dot dot{&form, *integerProduct(nest)};
   IntegerProduct &p = dot.product;
   if (nest.inputs[p.a].dependsOn(v)) {
     std::swap(p.a, p.b);
@@ -111,9 +118,10 @@ std::optional<Dot> TilingChooser::dotFor(int v) {
         found = true;
       }
   }
-  if (dot.run.empty() && !dot.form->widensRows)
+  if (dot.run.empty() && !dot.form->copiesRows)
     return std::nullopt;
-  if (dot.form->bits == 8 && dot.form->unsignedA != p.unsignedA)
+  bool anySign = !form.variants.empty() && form.variants[0].mixed;
+  if (form.bits == 8 && form.unsignedA != p.unsignedA && !anySign)
     dot.flip = dot.form->unsignedA ? 128 : -128;
   dot.corrects = dot.flip || (p.zeroA && !dot.form->subtracts);
   return dot;

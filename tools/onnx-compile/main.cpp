@@ -159,7 +159,7 @@ void printHelp(ArrayRef<Option> table) {
 void printTargets() {
   std::vector<std::vector<std::string>> lines = {{"name", "triple", "cpu", "vector", "8-bit dot", "object", "tested by", "description"}};
   for (const onnxc::Target &t : onnxc::targetTable())
-    lines.push_back({t.name, t.triple, t.cpu, t.vectorUnit, t.dot ? t.dot->name : "none", t.objectFormat().str(), t.tested, t.description});
+    lines.push_back({t.name, t.triple, t.cpu, t.vectorUnit, t.blockDot ? t.blockDot->name : t.dot ? t.dot->name : "none", t.objectFormat().str(), t.tested, t.description});
   std::vector<size_t> width(lines[0].size());
   for (const auto &line : lines)
     for (size_t i = 0; i < line.size(); ++i)
