@@ -134,7 +134,7 @@ const DotRule kDotRules[] = {
     {kX86, "sse4.1", {.name = "pmaddwd", .group = 2, .bits = 16, .adds = false, .variants = Variants(kMaddwd).drop_front(2)}},
     {kA64, "dotprod", {.name = "sdot", .aLast = true, .chunk = 4, .variants = kSdot}},
     {kA64, "i8mm", {.name = "smmla", .step = DotForm::Step::Blocks, .group = 8, .copiesRows = true, .sumsAtOnce = 64, .rows = 12, .columns = 2, .variants = kMmla}},
-    {kArm, "mve", {.name = "vmladava", .step = DotForm::Step::Reduction, .group = 16, .rows = 2, .columns = 2}},
+    {kArm, "mve", {.name = "vmladava", .step = DotForm::Step::Reduction, .group = 16, .copiesRows = true, .sumsAtOnce = 16, .rows = 1, .columns = 1}},
     {kArm, "dsp", {.name = "smlad", .step = DotForm::Step::DualHalf, .bits = 16, .subtracts = true, .copiesRows = true, .rows = 2, .columns = 2}},
     {kRiscv64, "m", {.name = "mul", .step = DotForm::Step::PairedRows, .group = 1, .subtracts = true, .copiesRows = true, .sumsAtOnce = 16, .rows = 4, .columns = 4}},
     {kWasm, "simd128", {.name = "i32x4.dot_i16x8_s", .group = 2, .bits = 16, .adds = false, .chunk = 4, .variants = kWasmDot}},

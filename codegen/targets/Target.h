@@ -16,7 +16,7 @@ struct DotForm {
   enum class Step {
     Intrinsic, ///< `variants`, on vectors; a word of A is the same in all lanes
     DualHalf,  ///< two products of halves of words per instruction (smlad), one sum
-    Reduction, ///< one sum of a whole vector of products (vmladava)
+    Reduction, ///< one sum of a whole vector of products (vmladava); what follows is done on vectors of sums
     PairedRows, ///< a 64-bit product adds to two sums, of two rows of A and one column
     Blocks,     ///< a vector holds the sums of two rows of A and two columns of B (smmla); A is in row panels
   };
@@ -37,7 +37,7 @@ struct DotForm {
   bool aLast = false;           ///< A is the last operand of the intrinsic, of which instructions take one word
   unsigned chunk = 1;           ///< groups of A that are worth loading at once
   unsigned sumsAtOnce = 32;     ///< steps of single sums in the body of a loop over a row panel
-  unsigned rows = 0, columns = 0; ///< largest tile, of vectors or single sums a row; 0: by the registers
+  unsigned rows = 0, columns = 0; ///< largest tile, in vectors or, where there are none, single sums; 0: by the registers
   llvm::ArrayRef<Variant> variants; ///< from the widest on
 
   /// The narrowest variant that has `lanes` sums; null: none.

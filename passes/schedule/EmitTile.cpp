@@ -269,6 +269,8 @@ void TileEmitter::emitTile(Tile tile) {
       accs = emitPairedRows(tile, points, accs);
     } else if (t.dot->blocks()) {
       accs = emitBlocks(tile, points, accs);
+    } else if (t.dot->form->step == DotForm::Step::Reduction) {
+      accs = emitSingles(tile, points, accs);
     } else {
       accs = emitReductions(0, points, accs, tile.lanes);
       for (Value &acc : accs)

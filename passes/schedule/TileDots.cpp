@@ -25,7 +25,7 @@ Value TileEmitter::intrinsic(StringRef name, Type type, ArrayRef<Value> args) {
 
 unsigned TileEmitter::dotLanes(unsigned lanes) const {
   const DotForm &form = *t.dot->form;
-  return form.step == Step::Intrinsic ? form.variant(lanes)->lanes : form.step == Step::Blocks ? lanes : 1;
+  return form.step == Step::Intrinsic ? form.variant(lanes)->lanes : lanes;
 }
 
 Value TileEmitter::zeroPoint() {
@@ -114,13 +114,24 @@ Value TileEmitter::negativeHalves() {
   return b.createOrFold<arith::MulIOp>(loc, negative, arith::ConstantIntOp::create(b, loc, 0x10001, 32));
 }
 
+Value TileEmitter::flipped(Value v) {
+  if (!t.dot->flip)
+    return v;
+  Value mask = arith::ConstantOp::create(b, loc, b.getI8IntegerAttr(-128));
+  if (auto type = dyn_cast<VectorType>(v.getType()))
+    mask = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(type, b.getI8IntegerAttr(-128)));
+  return arith::XOrIOp::create(b, loc, v, mask);
+}
+
 SmallVector<Value> TileEmitter::rowA(unsigned row, int64_t step, unsigned sums) {
   const DotForm &form = *t.dot->form;
   Type i16 = b.getI16Type(), i32 = b.getI32Type();
   Value at = addConst(rows.base, step * t.dot->groupStep(rowsFilled) + row / t.dot->rowsTogether() * t.dot->rowStep());
   SmallVector<Value> out;
-  if (t.dot->blocks())
-    return {vector::LoadOp::create(b, loc, VectorType::get({t.dot->rowStep()}, b.getI8Type()), rows.flat, ValueRange{at})};
+  if (t.dot->blocks() || form.step == Step::Reduction) {
+    auto type = VectorType::get({t.dot->blocks() ? t.dot->rowStep() : int64_t(form.group)}, b.getI8Type());
+    return {vector::LoadOp::create(b, loc, type, rows.flat, ValueRange{at})};
+  }
   if (t.dot->paired()) {
     auto pair = memref::LoadOp::create(b, loc, rows.flat, ValueRange{at});
     pair.setAlignmentAttr(b.getI64IntegerAttr(8)); // more than the type's own
@@ -165,13 +176,6 @@ SmallVector<Value> TileEmitter::dotA(unsigned row, int64_t step, int64_t rest, u
     auto type = VectorType::get(cast<VectorType>(v.getType()).getShape(), half);
     return dot.product.unsignedA ? arith::ExtUIOp::create(b, loc, type, v).getResult()
                                  : arith::ExtSIOp::create(b, loc, type, v).getResult();
-  };
-  auto flipped = [&](Value v) -> Value {
-    if (!dot.flip)
-      return v;
-    auto type = cast<VectorType>(v.getType());
-    Value mask = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(type, b.getI8IntegerAttr(-128)));
-    return arith::XOrIOp::create(b, loc, v, mask);
   };
 
   if (form.step == Step::Reduction) {
@@ -340,6 +344,23 @@ SmallVector<Value> TileEmitter::emitBlocks(Tile tile, ArrayRef<Point> points, Ar
   return out;
 }
 
+SmallVector<Value> TileEmitter::emitSingles(Tile tile, ArrayRef<Point> points, ArrayRef<Value> accs) {
+  SmallVector<Point> places;
+  SmallVector<Value> sums;
+  for (auto [p, acc] : llvm::zip_equal(points, accs))
+    for (int64_t c = 0; c < tile.lanes; ++c) {
+      places.push_back({p.row, p.lane + c, {}});
+      sums.push_back(tile.lanes == 1 ? acc : vector::ExtractOp::create(b, loc, acc, c).getResult());
+    }
+  sums = emitDotReductions(0, places, sums);
+  SmallVector<Value> out;
+  for (size_t i = 0; i < sums.size(); i += tile.lanes)
+    out.push_back(tile.lanes == 1 ? sums[i]
+                                  : vector::FromElementsOp::create(b, loc, VectorType::get({tile.lanes}, b.getI32Type()),
+                                                                   ValueRange(sums).slice(i, tile.lanes)).getResult());
+  return out;
+}
+
 void TileEmitter::wordStep(const Point &p, MutableArrayRef<Value> accs) {
   auto words = [&](unsigned input, int64_t count) -> Value {
     return vector::BitCastOp::create(b, loc, VectorType::get({count}, b.getI32Type()), load(input, p, kWordColumns, nullptr));
@@ -479,11 +500,7 @@ Value TileEmitter::interleaved(Value at, int64_t stride, int64_t count, unsigned
       rows[i] = vector::InterleaveOp::create(b, loc, rows[i], rows[i + n]);
     rows.resize(n);
   }
-  if (!dot.flip)
-    return rows[0];
-  auto type = cast<VectorType>(rows[0].getType());
-  Value mask = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(type, b.getI8IntegerAttr(-128)));
-  return arith::XOrIOp::create(b, loc, rows[0], mask);
+  return flipped(rows[0]);
 }
 
 SmallVector<Value> TileEmitter::emitInterleaved(ArrayRef<Point> points, ArrayRef<Value> accs) {
@@ -609,7 +626,7 @@ void TileEmitter::fillGroups(unsigned columns) {
     return;
 
   // Sums of the columns: a dot product with ones.
-  unsigned sums = t.lanes == 1 ? 1 : dotLanes(t.lanes);
+  unsigned sums = dot.form->step == Step::Reduction ? 1 : dotLanes(t.lanes);
   int64_t count = dot.form->step == Step::Reduction ? group : int64_t(sums) * group;
   Type element = b.getIntegerType(dot.form->bits);
   Value ones = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(VectorType::get({count}, element), b.getIntegerAttr(element, 1)));

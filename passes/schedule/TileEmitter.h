@@ -137,6 +137,8 @@ private:
   SmallVector<Value> emitDots(int64_t steps, int64_t rest, ArrayRef<Point> points, ArrayRef<Value> accs);
   /// Group `step` of row `row` of A, as the instruction takes it: one value, or two of halves.
   SmallVector<Value> dotA(unsigned row, int64_t step, int64_t rest, unsigned sums, LoadCache &loaded);
+  /// Bytes of A with the sign that the instruction wants.
+  Value flipped(Value v);
   /// The same from the panel of rows.
   SmallVector<Value> rowA(unsigned row, int64_t step, unsigned sums);
   /// Reductions whose groups come from several vectors of A, written out.
@@ -153,6 +155,8 @@ private:
   SmallVector<Value> emitPairedRows(Tile tile, ArrayRef<Point> points, ArrayRef<Value> accs);
   /// The reductions of a tile with the sums of two rows and two columns in a vector.
   SmallVector<Value> emitBlocks(Tile tile, ArrayRef<Point> points, ArrayRef<Value> accs);
+  /// The reductions of a tile one sum after the other; these are put into vectors again behind.
+  SmallVector<Value> emitSingles(Tile tile, ArrayRef<Point> points, ArrayRef<Value> accs);
   /// One step of the reductions at every point; columns of words together.
   void stepAll(ArrayRef<Point> points, ArrayRef<std::pair<int, int64_t>> at, llvm::MutableArrayRef<Value> accs, unsigned lanes, LoadCache *cache);
   /// The four sums of the columns from `p` on.

@@ -3,8 +3,8 @@
 // Instructions that multiply halves want 16-bit operands. A row is widened once
 // instead of once for each column, loses its zero point on the way, and gets
 // zeros where it reads padding, so that the loop over the reduction behind it
-// is one run for all tiles. For blocks two rows are laid side by side, as they
-// are; their padding is the zero point.
+// is one run for all tiles. Instructions that multiply bytes get a copy of them,
+// with the zero point for padding; blocks get two rows side by side.
 #include "passes/schedule/TileEmitter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -100,8 +100,10 @@ void TileEmitter::fillRow(size_t level, Value row, Value from, Value to, int64_t
     int64_t step = t.dot->wholeGroups ? t.dot->form->group : 1;
     auto type = VectorType::get({step}, b.getIntegerType(t.dot->panelBits()));
     Value none = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
-    if (Value zeroA = t.dot->blocks() ? zeroPoint() : Value())
+    if (Value zeroA = t.dot->copiesBytes() ? zeroPoint() : Value())
       none = vector::BroadcastOp::create(b, loc, type, arith::TruncIOp::create(b, loc, b.getI8Type(), zeroA));
+    if (t.dot->copiesBytes())
+      none = flipped(none);
     counted(b, loc, mul(first, b.getIndexAttr(depth)), mul(end, b.getIndexAttr(depth)), index(step), [&](Value k) {
       vector::StoreOp::create(b, loc, none, rows.flat, ValueRange{add(to, mul(k, b.getIndexAttr(scale)))});
     });
@@ -120,7 +122,7 @@ void TileEmitter::fillRow(size_t level, Value row, Value from, Value to, int64_t
 
 void TileEmitter::copyRun(Value from, Value to, int64_t count, RowPart part) {
   const Dot &dot = *t.dot;
-  int64_t group = dot.form->group, unit = dot.form->step == DotForm::Step::Intrinsic ? target.lanes(16) : group;
+  int64_t group = dot.form->group, unit = dot.form->step == DotForm::Step::Intrinsic ? target.lanes(dot.panelBits()) : group;
   int64_t step = dot.groupStep(rowsFilled) / group * unit, units = count / unit;
   auto copyUnits = [&](Value source, Value place, int64_t n) {
     for (int64_t i = 0; i < n; ++i)
@@ -135,15 +137,21 @@ void TileEmitter::copyRun(Value from, Value to, int64_t count, RowPart part) {
       copyUnits(add(from, mul(n, b.getIndexAttr(unit))), add(to, mul(n, b.getIndexAttr(step))), kUnitsAtOnce);
     });
   copyUnits(addConst(from, looped * unit), addConst(to, looped * step), units - looped);
-  for (int64_t i = 0; i < count % unit; ++i)
+  int64_t done = 0, rest = count % unit;
+  for (int64_t part = unit / 2; dot.copiesBytes() && part >= 4; part /= 2)
+    if (rest - done >= part) {
+      copyUnit(addConst(from, units * unit + done), addConst(to, units * step + done), part);
+      done += part;
+    }
+  for (int64_t i = done; i < rest; ++i)
     copyElement(addConst(from, units * unit + i), addConst(to, units * step + dot.placeInRow(i)), RowPart::First);
 }
 
 void TileEmitter::copyElement(Value from, Value to, RowPart part) {
   const Dot &dot = *t.dot;
   const Operand &a = operands[dot.product.a];
-  if (dot.blocks()) {
-    memref::StoreOp::create(b, loc, memref::LoadOp::create(b, loc, a.flat, ValueRange{from}), rows.flat, ValueRange{to});
+  if (dot.copiesBytes()) {
+    memref::StoreOp::create(b, loc, flipped(memref::LoadOp::create(b, loc, a.flat, ValueRange{from})), rows.flat, ValueRange{to});
     return;
   }
   Type i32 = b.getI32Type(), element = b.getIntegerType(dot.panelBits());
@@ -172,8 +180,8 @@ void TileEmitter::copyUnit(Value from, Value to, int64_t count) {
   const Dot &dot = *t.dot;
   Type i32 = b.getI32Type(), i16 = b.getI16Type();
   Value v = vector::LoadOp::create(b, loc, VectorType::get({count}, b.getI8Type()), operands[dot.product.a].flat, ValueRange{from});
-  if (dot.blocks()) {
-    vector::StoreOp::create(b, loc, v, rows.flat, ValueRange{to});
+  if (dot.copiesBytes()) {
+    vector::StoreOp::create(b, loc, flipped(v), rows.flat, ValueRange{to});
     return;
   }
   auto type = VectorType::get({count}, i16);

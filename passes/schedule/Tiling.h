@@ -36,7 +36,7 @@ struct Dot {
   int64_t length = 1;           ///< iterations of the run
   int64_t flip = 0;             ///< the instruction sees a + flip, where it wants another sign
   bool interleaves = false;     ///< lanes differ in a too: the elements of a group come from as many vectors of a
-  bool rowPanel = false;        ///< rows of a are copied first, with the zero point for padding; widened, they lose it
+  bool rowPanel = false;        ///< rows of a are copied first, with the zero point where they read padding; widened, they lose it
   bool wholeGroups = false;     ///< what is contiguous in a begins and ends with a group of the row panel
   bool corrects = false;        ///< panels end with a row of sums of b, which takes zero point and flip out of the result
 
@@ -51,7 +51,9 @@ struct Dot {
   int64_t rowsTogether() const { return paired() || blocks() ? 2 : 1; }
   int64_t panelRows(int64_t rows) const { return llvm::divideCeil(rows, rowsTogether()); }
   int64_t panelElements(int64_t rows) const { return panelRows(rows) * paddedLength() * (blocks() ? 2 : 1); }
-  unsigned panelBits() const { return paired() ? 64 : blocks() ? 8 : 16; }
+  unsigned panelBits() const { return paired() ? 64 : form->bits; }
+  /// The panel holds the bytes of a, with another sign where the instruction wants that; others are widened.
+  bool copiesBytes() const { return panelBits() == 8; }
   /// Where element i of a group stands in the row panel, and in the panel of b. Words are widened to their even and odd
   /// bytes: those of a, where words make up its row, or else of b, which must meet.
   int64_t placeInRow(int64_t i) const { return wholeGroups ? evenFirst(i) : i; }

@@ -17,8 +17,8 @@ bool TilingChooser::chooseDots(const DotForm &form, int64_t extent) {
   std::optional<Dot> dot = dotFor(form, t.vectorLoop);
   if (!dot)
     return false;
-  bool vectors = !form.variants.empty();
-  if (vectors && (t.lanes < 2 || !form.variant(t.lanes)))
+  bool vectors = !form.variants.empty() || form.step == DotForm::Step::Reduction;
+  if (!form.variants.empty() && (t.lanes < 2 || !form.variant(t.lanes)))
     return false;
   Tiling without = t;
   t.dot = dot;
@@ -59,7 +59,7 @@ bool TilingChooser::chooseRowPanel(int64_t extent) {
   if (dot.blocks() && !dot.wholeGroups)
     return false;
   dot.rowPanel = true;
-  dot.corrects &= dot.blocks();
+  dot.corrects &= dot.copiesBytes();
   dot.run = t.reductions;
   dot.length = reductionDepth(nest);
   moveLast(t.tileLoop);
