@@ -171,6 +171,10 @@ struct Collector {
   /// `all` with this trip's value put in, or appended (prepended).
   Value put(Lowering &l, Value all, Value value, Value trip) const {
     Dims dims = l.dims(value), offsets(elem.getRank() + 1, l.idx(0));
+    SmallVector<int64_t> known; // a cast may have hidden sizes
+    for (OpFoldResult d : dims)
+      known.push_back(Lowering::staticDim(d).value_or(ShapedType::kDynamic));
+    value = l.castTo(value, RankedTensorType::get(known, elem.getElementType()));
     Dims one = dims;
     one.insert(one.begin() + axis, l.idx(1));
     if (fixed) {
@@ -191,8 +195,7 @@ struct Collector {
       l.check(l.b.createOrFold<arith::OrIOp>(l.loc(), first, cmp64(l, P::eq, now, then)), ONNXC_SHAPE_MISMATCH,
               "dim " + Twine(d) + " of a scan output: got \1, wanted \2 as in the trip before", now, then);
     }
-    Dims before = dims, grown = dims;
-    before.insert(before.begin() + axis, rows);
+    Dims before = l.dims(all), grown = dims; // before the first trip all are 0
     grown.insert(grown.begin() + axis, l.add(rows, l.idx(1)));
     Value out = l.empty(grown, elem.getElementType());
     offsets[axis] = l.idx(reverse ? 1 : 0);

@@ -130,7 +130,9 @@ SmallVector<Value> TileEmitter::rowA(unsigned row, int64_t step, unsigned sums) 
   SmallVector<Value> out;
   if (t.dot->blocks() || form.step == Step::Reduction) {
     auto type = VectorType::get({t.dot->blocks() ? t.dot->rowStep() : int64_t(form.group)}, b.getI8Type());
-    return {vector::LoadOp::create(b, loc, type, rows.flat, ValueRange{at})};
+    auto load = vector::LoadOp::create(b, loc, type, rows.flat, ValueRange{at});
+    load.setAlignmentAttr(b.getI64IntegerAttr(4)); // loads of words reach farther
+    return {load};
   }
   if (t.dot->paired()) {
     auto pair = memref::LoadOp::create(b, loc, rows.flat, ValueRange{at});
@@ -234,8 +236,9 @@ SmallVector<Value> TileEmitter::dotB(int64_t step, int64_t lane, unsigned sums) 
     return {arith::ExtSIOp::create(b, loc, b.getI64Type(), memref::LoadOp::create(b, loc, o.flat, ValueRange{at}))};
   auto load = vector::LoadOp::create(b, loc, VectorType::get({count}, b.getI8Type()), o.flat, ValueRange{at});
   Value v = load;
+  if (form.group % 4 == 0)
+    load.setAlignmentAttr(b.getI64IntegerAttr(4)); // panels are aligned, and made of groups and sums
   if (form.step == Step::DualHalf) {
-    load.setAlignmentAttr(b.getI64IntegerAttr(form.group)); // panels are aligned, and made of groups
     v = vector::BitCastOp::create(b, loc, VectorType::get({1}, b.getI32Type()), v);
     return halves(vector::ExtractOp::create(b, loc, v, int64_t(0)), /*isUnsigned=*/false, {});
   }

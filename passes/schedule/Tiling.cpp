@@ -375,10 +375,12 @@ void TilingChooser::chooseReduction(int64_t extent) {
     const Access &a = nest.inputs[i];
     bool single = t.tileLoop < 0; // a matrix times a vector: panels make it one stream
     bool dotPanel = t.dot && i == t.dot->product.b;
-    if (t.packed >= 0 || (t.dot && !dotPanel) || (t.widened && i != t.widened->product.b) || !packable(i, v) || !(single || (dotPanel && t.dot->interleaves) || (contraction && !a.dependsOn(t.tileLoop))))
-      continue;
     // A panel that changes with another parallel loop (groups, batches) is filled at run time.
     bool varies = llvm::any_of(t.order, [&](int d) { return d != v && a.dependsOn(d); });
+    bool gathered = isWeight(i) && !varies && !a.contiguousIn(v); // of channels by themselves
+    if (t.packed >= 0 || (t.dot && !dotPanel) || (t.widened && i != t.widened->product.b) || !packable(i, v) ||
+        !(single || gathered || (dotPanel && t.dot->interleaves) || (contraction && !a.dependsOn(t.tileLoop))))
+      continue;
     if (isWeight(i) && !varies) {
       t.packed = i;
     } else if ((dotPanel || !a.contiguousIn(v)) && canPackAtRunTime(i, v)) {

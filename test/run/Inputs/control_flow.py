@@ -261,6 +261,21 @@ run("a condition", m := model([N("If", ["c"], ["y"], then_branch=dead, else_bran
     dict(x=np.ones((2, 3), f32)), dict(y=-np.ones((2, 3))), options=("--value=c=false",))
 run("no condition", m, {}, words="--value c: got 'no', wanted true or false", options=("--value=c=no",))
 
+# ---- what is stacked has sizes that lowering finds out ---------------------------------------------------------------------
+squeezes = [N("Squeeze", ["w", "x"], ["v"]), N("Identity", ["s"], ["t"])]
+w = nh.from_array(np.array([[1], [2], [1.5]], f32), "w")
+info = lambda name, kind, shape: h.make_tensor_value_info(name, kind, shape)
+body = h.make_graph(squeezes, "body", [info("s", T.FLOAT, [2]), info("e", T.FLOAT, [1])], [info("t", T.FLOAT, [2]), info("v", T.FLOAT, ["k"])])
+m = model([N("Scan", ["start", "w"], ["end", "y"], body=body, num_scan_inputs=1)], [("x", T.INT64, [1])], [("end", T.FLOAT, [2]), ("y", T.FLOAT, [3, "k"])])
+m.graph.initializer.extend([w, nh.from_array(np.array([4, 5], f32), "start")])
+run("a scan of what is squeezed in the run", m, dict(x=[1]), dict(end=[4, 5], y=[[1, 2, 1.5]] * 3))
+inside = [N("Identity", ["go"], ["on"]), *squeezes]
+body = h.make_graph(inside, "body", [info("i", T.INT64, []), info("go", T.BOOL, []), info("s", T.FLOAT, [2])],
+                    [info("on", T.BOOL, []), info("t", T.FLOAT, [2]), info("v", T.FLOAT, ["k"])])
+m = model([N("Loop", ["n", "", "start"], ["end", "y"], body=body)], [("x", T.INT64, [1]), ("n", T.INT64, [])], [("end", T.FLOAT, [2]), ("y", T.FLOAT, ["n", "k"])])
+m.graph.initializer.extend([w, nh.from_array(np.array([4, 5], f32), "start")])
+run("a loop of what is squeezed in the run", m, dict(x=[1], n=np.int64(2)), dict(end=[4, 5], y=[[1, 2, 1.5]] * 2))
+
 m = model([N("Mul", ["x", "w"], ["y"])], [("x", T.FLOAT, [2]), ("w", T.FLOAT, [2])], [("y", T.FLOAT, [2])])
 m.graph.initializer.append(nh.from_array(np.array([2, 3], f32), "w"))
 run("an initializer that is an input is frozen", m, dict(x=np.ones(2, f32)), dict(y=[2, 3]))
