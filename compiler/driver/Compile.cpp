@@ -191,6 +191,8 @@ public:
     pipeline.reuse = options.reuse;
     for (const Memory &memory : options.memories)
       pipeline.memories.push_back(memory.bytes);
+    pipeline.report = wants("report") || !options.reportFile.empty();
+    isEdge = target.bareMetal;
     pipeline.weightsApart = wants("weights");
     pipeline.target.shortMemory = target.bareMetal || options.ramBudget || !options.memories.empty();
     if (options.ramBudget)
@@ -478,15 +480,8 @@ private:
     report.compilerVersion = kVersion;
     report.threads = options.threads;
     report.memories = options.memories;
-    auto sum = [](const std::vector<TensorInfo> &tensors) {
-      int64_t total = 0;
-      for (const TensorInfo &tensor : tensors)
-        total = total < 0 || !tensor.isBounded() ? -1 : total + (tensor.arenaOffset < 0 ? tensor.bytes() : 0);
-      return total;
-    };
-    report.inputBytes = sum(interface.inputs);
-    report.outputBytes = sum(interface.outputs);
-    report.ioInArena = interface.ioInArena();
+    report.isEdge = isEdge;
+    reportTensors(interface, pipeline, report);
     report.codeBytes = sizes.code;
     report.weightBytes = sizes.weights;
     report.constantBytes = sizes.constants;
@@ -561,6 +556,7 @@ private:
   const CompileOptions &options;
   int64_t ramMargin;
   CompileResult &result;
+  bool isEdge = false; ///< the target has no operating system
   OutputFiles files;
   Progress progress;
 };

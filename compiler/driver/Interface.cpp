@@ -74,4 +74,25 @@ void describeTensors(ModuleOp module, const ImportedModelInfo &info, const Pipel
       }
 }
 
+void reportTensors(const ModelInterface &interface, const PipelineReport &pipeline, ModelReport &report) {
+  auto sum = [](const std::vector<TensorInfo> &tensors) {
+    int64_t total = 0;
+    for (const TensorInfo &tensor : tensors)
+      total = total < 0 || !tensor.isBounded() ? -1 : total + (tensor.arenaOffset < 0 ? tensor.bytes() : 0);
+    return total;
+  };
+  report.inputBytes = sum(interface.inputs);
+  report.outputBytes = sum(interface.outputs);
+  report.ioInArena = interface.ioInArena();
+  bool isKnown = report.inputBytes >= 0 && report.outputBytes >= 0;
+  report.ramWithIoInArena = isKnown ? pipeline.bytesWithArguments : -1;
+  for (auto *tensors : {&interface.inputs, &interface.outputs})
+    for (const TensorInfo &tensor : *tensors) {
+      if (report.ramWithIoInArena >= 0 && !tensor.isStatic())
+        report.ramWithIoInArena += tensor.bytes(); // stays outside
+      if (tensor.arenaOffset < 0 && tensor.isBounded() && tensor.type == 1)
+        report.floatIoBytes += tensor.bytes();
+    }
+}
+
 } // namespace onnxc

@@ -3,6 +3,7 @@
 #define ONNXC_COMPILER_DRIVER_INTERFACE_H
 
 #include "codegen/llvm/Emit.h"
+#include "compiler/driver/Report.h"
 #include "compiler/import/Import.h"
 #include "compiler/pipeline/Pipeline.h"
 
@@ -13,6 +14,9 @@ void nameArguments(mlir::ModuleOp module, const ImportedModelInfo &info, Pipelin
 
 /// Fills in inputs and outputs of `interface`, with their places in the arena and the bounds of their dims.
 void describeTensors(mlir::ModuleOp module, const ImportedModelInfo &info, const PipelineReport &report, ModelInterface &interface);
+
+/// Sets what `report` says of the memory of inputs and outputs, here and with --io=arena.
+void reportTensors(const ModelInterface &interface, const PipelineReport &pipeline, ModelReport &report);
 
 } // namespace onnxc
 

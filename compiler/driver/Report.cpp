@@ -112,6 +112,67 @@ static void writeMemories(const ModelReport &report, raw_ostream &os) {
        << report.memories[b->memory].name << ", " << (b->node.empty() ? "(no node)" : b->node) << "\n";
 }
 
+namespace {
+/// What other options would save, in bytes.
+struct Savings {
+  int64_t ram = -1;         ///< arena, inputs and outputs now; -1: known at run time
+  int64_t ramIoInArena = -1; ///< with --io=arena, as planned; -1: it is so, or not known
+  int64_t ramInt8 = -1, weightsInt8 = -1; ///< of a quantised model, estimates; -1: no float model for a small machine
+};
+
+Savings savingsOf(const ModelReport &report) {
+  const PipelineReport &p = report.pipeline;
+  Savings savings;
+  if (report.inputBytes < 0 || report.outputBytes < 0 || !p.dynamicNodes.empty() || report.gpu.size())
+    return savings;
+  savings.ram = p.arenaBytes + report.inputBytes + report.outputBytes;
+  savings.ramIoInArena = report.ramWithIoInArena;
+  int64_t products = 0; // bytes of f32 that products read as weights
+  for (const NodeCost &node : p.nodes)
+    if (node.macs > 0)
+      products += node.floatWeightBytes;
+  if (!report.isEdge || products == 0)
+    return savings;
+  // A quarter of what is f32 at the time when most is alive stands for the arena.
+  int64_t peak = 0, peakFloat = 0;
+  for (const PipelineReport::PeakBuffer &buffer : p.peak) {
+    peak += buffer.bytes;
+    peakFloat += buffer.isFloat ? buffer.bytes : 0;
+  }
+  double arenaFloat = peak ? double(peakFloat) / double(peak) * double(p.arenaBytes) : 0;
+  savings.ramInt8 = savings.ram - int64_t(0.75 * (arenaFloat + double(report.floatIoBytes)));
+  savings.weightsInt8 = std::max<int64_t>(report.weightBytes - products / 4 * 3, products / 4);
+  return savings;
+}
+} // namespace
+
+static void writeSavings(const ModelReport &report, raw_ostream &os) {
+  Savings savings = savingsOf(report);
+  bool io = savings.ramIoInArena >= 0 && savings.ramIoInArena < savings.ram;
+  if (!io && savings.ramInt8 < 0)
+    return;
+  os << "what would be saved, bytes\n"
+     << "  " << right_justify("now", 12) << right_justify("then", 12) << right_justify("saved", 12) << "\n";
+  auto row = [&](int64_t now, int64_t then, StringRef what) {
+    os << "  " << right_justify(std::to_string(now), 12) << right_justify(std::to_string(then), 12)
+       << right_justify(std::to_string(now - then), 12) << "  " << what << "\n";
+  };
+  if (io)
+    row(savings.ram, savings.ramIoInArena, "arena, inputs and outputs with --io=arena (at most)");
+  if (savings.ramInt8 >= 0) {
+    row(savings.ram, savings.ramInt8, "arena, inputs and outputs in int8 (estimate: a quarter of what is float; onnx-quantize)");
+    row(report.weightBytes, savings.weightsInt8, "weights in int8 (estimate: a quarter of those that are multiplied; onnx-quantize)");
+  }
+}
+
+static json::Object savingsJson(const ModelReport &report) {
+  Savings savings = savingsOf(report);
+  return json::Object{{"ram_bytes", numberOrNull(savings.ram)},
+                      {"ram_bytes_io_in_arena", numberOrNull(savings.ramIoInArena)},
+                      {"ram_bytes_int8_estimate", numberOrNull(savings.ramInt8)},
+                      {"weight_bytes_int8_estimate", numberOrNull(savings.weightsInt8)}};
+}
+
 std::string reportJson(const ModelReport &report) {
   const PipelineReport &p = report.pipeline;
   json::Array nodes, kernels, peak;
@@ -154,6 +215,7 @@ std::string reportJson(const ModelReport &report) {
                    {"staged", std::move(staged)},
                    {"ram", std::move(ram)},
                    {"flash", std::move(flash)},
+                   {"savings", savingsJson(report)},
                    {"nodes", std::move(nodes)}};
   if (!report.memories.empty())
     all["memories"] = memoriesJson(report);
@@ -202,6 +264,7 @@ std::string reportText(const ModelReport &report) {
   os << "alive when most of the arena is\n";
   for (const PipelineReport::PeakBuffer &buffer : p.peak)
     os << "  " << right_justify(number(buffer.bytes), 14) << "  " << (buffer.node.empty() ? "(no node)" : buffer.node) << "\n";
+  writeSavings(report, os);
   if (!report.memories.empty())
     writeMemories(report, os);
   if (!p.staged.empty())

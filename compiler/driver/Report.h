@@ -17,6 +17,9 @@ struct ModelReport {
   std::vector<Memory> memories; ///< of --memory, fastest first
   bool ioInArena = false; ///< then inputBytes and outputBytes count only what is not there
   int64_t inputBytes = 0, outputBytes = 0;
+  int64_t floatIoBytes = 0;      ///< of inputs and outputs outside of the arena, f32
+  int64_t ramWithIoInArena = -1; ///< of arena, inputs and outputs with --io=arena, if kernels stay as they are; -1: it is so, or not known
+  bool isEdge = false;           ///< the target is a small machine, on which 8-bit integers pay
   int64_t codeBytes = 0, weightBytes = 0, constantBytes = 0;
   int64_t stackBytes = -1;                ///< of one run, a bound
   llvm::StringMap<int64_t> functionBytes; ///< code of each function

@@ -32,8 +32,11 @@ std::vector<NodeCost> listNodes(ModuleOp module) {
     node.name = nodeName(op->getLoc());
     node.op = op->getName().stripDialect().str();
     for (Value operand : op->getOperands())
-      if (operand.getDefiningOp<onnx::ConstantOp>())
+      if (operand.getDefiningOp<onnx::ConstantOp>()) {
         node.weightBytes += bytesOf(operand.getType());
+        if (auto type = dyn_cast<RankedTensorType>(operand.getType()); type && type.getRank() > 1 && type.getElementType().isF32())
+          node.floatWeightBytes += bytesOf(type);
+      }
     for (Type type : op->getResultTypes()) {
       if (auto tensor = dyn_cast<RankedTensorType>(type)) {
         llvm::raw_string_ostream os(node.outputType);

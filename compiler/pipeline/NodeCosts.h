@@ -14,6 +14,7 @@ struct NodeCost {
   std::string name, op;
   int64_t macs = 0;        ///< multiply-adds; -1: depends on sizes known at run time
   int64_t weightBytes = 0; ///< constants it reads, before packing
+  int64_t floatWeightBytes = 0; ///< of these, f32 matrices and filters
   int64_t outputBytes = 0; ///< -1: known at run time
   std::string outputType;  ///< of its results, as in "1x48x48x8xi8"; ?: known at run time
 };

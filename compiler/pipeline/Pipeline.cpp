@@ -280,6 +280,7 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
   ArenaOptions arena{options.target.indexBits, options.ioInArena, options.separateBuffers, report.inputRanges, options.reuse};
   arena.memories = options.memories;
   arena.overlaps = overlapsBuffers(options);
+  arena.triesArguments = options.report && options.memories.empty() && !usesDevice && !options.separateBuffers;
   ArenaPlan plan = planArena(main, arena);
   if (options.weightsApart)
     passConstants(main);
@@ -290,6 +291,7 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
   report.argumentOffsets = plan.argumentOffsets;
   report.argumentMemories = plan.argumentMemories;
   report.memoryBytes = plan.memoryBytes;
+  report.bytesWithArguments = plan.bytesWithArguments;
   report.wantedOfLastMemory = plan.wantedOfLast;
   for (const ArenaPlan::PlacedBuffer &b : plan.placed) {
     report.placed.push_back({b.node, b.argument, b.bytes, b.accessedBytes, b.memory, b.offset, b.fits});
@@ -297,7 +299,7 @@ LogicalResult runPipeline(ModuleOp module, const PipelineOptions &options, Pipel
   }
   report.outputDims = plan.outputDims;
   for (const ArenaPlan::PeakBuffer &buffer : plan.peak)
-    report.peak.push_back({nodeName(buffer.location), buffer.bytes, buffer.argument});
+    report.peak.push_back({nodeName(buffer.location), buffer.bytes, buffer.isFloat, buffer.argument});
   report.buffers = plan.buffers;
   for (Location location : plan.dynamic)
     report.dynamicNodes.push_back(nodeName(location));

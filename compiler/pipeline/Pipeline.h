@@ -32,6 +32,7 @@ struct PipelineOptions {
   bool separateBuffers = false; ///< see ArenaOptions
   std::optional<int64_t> ramBudget; ///< bytes that arena, inputs and outputs are to take; an aim
   std::vector<int64_t> memories;    ///< see ArenaOptions
+  bool report = false;              ///< find out what a report says of other options
   bool weightsApart = false;        ///< constants are used by @main only, see takeWeightsApart()
   bool reuse = true;      ///< in place, views, layouts of our choice, shared memory; false: copies, to find a fault of these
   /// Called around each stage with its name; for --dump-stages, --verbose and messages.
@@ -52,6 +53,7 @@ struct PipelineReport {
   struct PeakBuffer {
     std::string node;
     int64_t bytes;
+    bool isFloat = false; ///< of f32
     int argument = -1; ///< it is this input, or static output behind the inputs, instead
   };
   std::vector<PeakBuffer> peak;
@@ -66,6 +68,7 @@ struct PipelineReport {
   };
   std::vector<PlacedBuffer> placed;
   std::vector<int64_t> memoryBytes;   ///< of the arena in each memory
+  int64_t bytesWithArguments = -1;    ///< see ArenaPlan
   int64_t wantedOfLastMemory = 0;     ///< where some do not fit
   bool overMemories = false;          ///< some do not fit, which run() fails for
   std::vector<NodeCost> nodes;

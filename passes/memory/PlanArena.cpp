@@ -238,7 +238,7 @@ static void notePeak(ArrayRef<Buffer> buffers, ArrayRef<Lifetime> lifetimes, Arr
   plan.lowerBound = peak.bytes;
   for (const Buffer &b : buffers)
     if (b.first <= peak.at && peak.at <= b.last)
-      plan.peak.push_back({b.value.getLoc(), b.bytes, argumentNumber(b.value)});
+      plan.peak.push_back({b.value.getLoc(), b.bytes, argumentNumber(b.value), cast<MemRefType>(b.value.getType()).getElementType().isF32()});
 }
 
 /// Sets the offsets of `buffers`, in one memory that is as small as can be. Kernels of `overlaps` are turned to the direction in which their buffers lie.
@@ -322,23 +322,30 @@ static void placeHot(MutableArrayRef<Buffer> buffers, const BufferViewFlowAnalys
   plan.bytes = std::accumulate(placement.bytes.begin(), placement.bytes.end(), int64_t(0));
 }
 
+/// Which of `buffers` may overlap, as far as `options` say; only while a KernelOverlaps is made are `buffers` looked at.
+static std::optional<KernelOverlaps> findOverlaps(func::FuncOp function, ArrayRef<Buffer> buffers, const BufferViewFlowAnalysis &flow,
+                                                  const Positions &positions, const ArenaOptions &options) {
+  if (!options.shares || !options.overlaps)
+    return std::nullopt;
+  std::vector<LiveBuffer> live;
+  for (const Buffer &buffer : buffers)
+    live.push_back({buffer.value, buffer.bytes, buffer.first, buffer.last});
+  auto users = [&](Value buffer) {
+    SmallVector<Operation *> users;
+    for (Value alias : flow.resolve(buffer))
+      users.append(alias.user_begin(), alias.user_end());
+    return users;
+  };
+  return std::optional<KernelOverlaps>(std::in_place, function, live, [&](Operation *op) { return positions.begin(op); }, users,
+                                       options.memories.empty() ? INT64_MAX : *llvm::min_element(options.memories));
+}
+
 /// Offsets of `buffers` of `function`, whose kernels' inputs and outputs may overlap as far as `options` say.
 static void placeAll(func::FuncOp function, MutableArrayRef<Buffer> buffers, const BufferViewFlowAnalysis &flow, const Positions &positions,
                      const ArenaOptions &options, ArenaPlan &plan) {
   if (!options.shares)
     keepForever(buffers, positions);
-  std::optional<KernelOverlaps> overlaps;
-  if (options.shares && options.overlaps) {
-    std::vector<LiveBuffer> live;
-    for (const Buffer &buffer : buffers)
-      live.push_back({buffer.value, buffer.bytes, buffer.first, buffer.last});
-    overlaps.emplace(function, live, [&](Operation *op) { return positions.begin(op); }, [&](Value buffer) {
-      SmallVector<Operation *> users;
-      for (Value alias : flow.resolve(buffer))
-        users.append(alias.user_begin(), alias.user_end());
-      return users;
-    }, options.memories.empty() ? INT64_MAX : *llvm::min_element(options.memories));
-  }
+  std::optional<KernelOverlaps> overlaps = findOverlaps(function, buffers, flow, positions, options);
   if (options.memories.empty())
     return place(buffers, kArenaAlign, 1, plan, overlaps ? &*overlaps : nullptr);
   placeHot(buffers, flow, options.memories, plan, overlaps ? &*overlaps : nullptr);
@@ -379,6 +386,25 @@ static void planStages(func::FuncOp main, const ArenaOptions &options) {
   });
 }
 
+/// Static inputs and outputs of `main` as buffers: an input is alive until its last use, an output from its first.
+static SmallVector<Buffer> argumentBuffers(func::FuncOp main, const BufferViewFlowAnalysis &flow, const Positions &positions) {
+  SmallVector<Buffer> buffers;
+  auto inputs = main->getAttrOfType<IntegerAttr>("onnxc.num_inputs");
+  for (BlockArgument arg : main.getArguments()) {
+    auto type = dyn_cast<MemRefType>(arg.getType());
+    if (!inputs || !type || !type.hasStaticShape())
+      continue;
+    Buffer buffer{arg, bytesOf(type), 0, positions.last()};
+    bool isInput = arg.getArgNumber() < inputs.getInt();
+    if (!arg.use_empty()) {
+      setLiveRange(buffer, flow.resolve(arg), positions);
+      (isInput ? buffer.first : buffer.last) = isInput ? 0 : positions.last();
+    }
+    buffers.push_back(buffer);
+  }
+  return buffers;
+}
+
 ArenaPlan planArena(func::FuncOp main, const ArenaOptions &options) {
   planStages(main, options);
   ArenaPlan plan;
@@ -398,19 +424,8 @@ ArenaPlan planArena(func::FuncOp main, const ArenaOptions &options) {
   SizeBounds bounds(main, options.inputRanges);
   plan.argumentOffsets.assign(top.getNumArguments(), -1);
   plan.argumentMemories.assign(top.getNumArguments(), 0);
-  auto inputs = main->getAttrOfType<IntegerAttr>("onnxc.num_inputs");
-  for (BlockArgument arg : top.getArguments()) {
-    auto type = dyn_cast<MemRefType>(arg.getType());
-    if (!options.ownsArguments || !inputs || !type || !type.hasStaticShape())
-      continue;
-    Buffer buffer{arg, bytesOf(type), 0, positions.last()};
-    bool isInput = arg.getArgNumber() < inputs.getInt();
-    if (!arg.use_empty()) {
-      setLiveRange(buffer, flow.resolve(arg), positions);
-      (isInput ? buffer.first : buffer.last) = isInput ? 0 : positions.last();
-    }
-    buffers.push_back(buffer);
-  }
+  if (options.ownsArguments)
+    buffers = argumentBuffers(main, flow, positions);
   main.walk([&](memref::AllocOp alloc) {
     if (alloc->use_empty()) {
       alloc.erase();
@@ -439,6 +454,14 @@ ArenaPlan planArena(func::FuncOp main, const ArenaOptions &options) {
       if (auto dims = bounds.mostDims(call.getOperand(0)))
         plan.outputDims[number] = *dims;
   });
+  if (options.triesArguments && !options.ownsArguments && options.shares) {
+    SmallVector<Buffer> all = argumentBuffers(main, flow, positions);
+    all.append(buffers.begin(), buffers.end());
+    auto overlaps = findOverlaps(main, all, flow, positions, options);
+    ArrayRef<Overlap> pairs = overlaps ? overlaps->overlaps() : ArrayRef<Overlap>();
+    SmallVector<Lifetime> lifetimes = lifetimesOf(all, kArenaAlign, 1);
+    plan.bytesWithArguments = placeBuffers(lifetimes, findPeak(lifetimes, pairs).bytes, pairs).bytes;
+  }
   placeAll(main, buffers, flow, positions, options, plan);
   eraseUnusedDirections(main->getParentOfType<ModuleOp>());
   plan.buffers = buffers.size();

@@ -20,6 +20,7 @@ struct ArenaPlan {
     mlir::Location location; ///< of the allocation
     int64_t bytes;
     int argument = -1; ///< of `main`, instead of an allocation
+    bool isFloat = false; ///< its elements are f32
   };
   std::vector<PeakBuffer> peak;
   /// With several memories: what lies where.
@@ -34,6 +35,7 @@ struct ArenaPlan {
   };
   std::vector<PlacedBuffer> placed;
   std::vector<int64_t> memoryBytes; ///< that each memory must have, in the order of the options
+  int64_t bytesWithArguments = -1; ///< of the arena, if it held the arguments too; -1: nobody asked, or it does
   int64_t wantedOfLast = 0; ///< where some buffers do not fit: what the last memory would have to hold
   /// Offset of each argument that `main` had, an input or a static output; -1: the caller's memory.
   std::vector<int64_t> argumentOffsets;
@@ -51,6 +53,7 @@ struct ArenaOptions {
   bool separate = false; ///< every buffer is an allocation of its own, so that accesses out of it can be told
   InputRanges inputRanges = {}; ///< buffers whose size follows from them are planned at the largest
   bool shares = true;       ///< buffers whose uses do not overlap may share memory
+  bool triesArguments = false; ///< find out what the arena would take with `ownsArguments`
   std::vector<int64_t> memories = {}; ///< bytes of the memories that hold the arena, fastest first; empty: one, of any size
   bool overlaps = false;    ///< and input and output of a kernel as far as its order of reads and writes allows (KernelOverlaps)
 };
