@@ -17,6 +17,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/OwningOpRef.h"
 
 using namespace mlir;
 
@@ -71,6 +72,8 @@ bool canTurn(const LoopNest &nest) {
 
 void schedule(func::FuncOp kernel, const Target &target, WeightPacker &packer, bool bothWays) {
   generalizeLoneFill(kernel);
+  // A nest over sizes known at run time only leaves ops that read them, which no second one may find.
+  OwningOpRef<func::FuncOp> asWritten = bothWays ? kernel.clone() : func::FuncOp();
   auto nest = buildLoopNest(kernel);
   if (!nest)
     return materializePaddedViews(kernel);
@@ -95,7 +98,8 @@ void schedule(func::FuncOp kernel, const Target &target, WeightPacker &packer, b
   kernel->setAttr(kTileAttr, Builder(kernel.getContext()).getDenseI64ArrayAttr({tiling->tile, tiling->vectors, tiling->lanes}));
   func::FuncOp turned;
   if (bothWays && canTurn(*nest)) {
-    turned = kernel.clone();
+    turned = asWritten.release();
+    turned->setAttrs(kernel->getAttrs());
     turned.setSymName((kernel.getSymName() + "_backward").str());
     turned->setAttr(kBackwardCopyAttr, UnitAttr::get(kernel.getContext()));
     kernel->setAttr(kBackwardAttr, FlatSymbolRefAttr::get(turned));
