@@ -119,6 +119,10 @@ std::unique_ptr<Module> buildLLVMModule(mlir::ModuleOp module, const ModelInterf
     if (!target.features.empty())
       f.addFnAttr("target-features", target.features);
     f.addFnAttr(Attribute::NoUnwind);
+    if (options.smallCode) {
+      f.addFnAttr(Attribute::OptimizeForSize);
+      f.addFnAttr(Attribute::MinSize);
+    }
     if (!options.codeSection.empty())
       f.setSection(options.codeSection + "." + f.getName().str());
     f.addFnAttr("no-builtins", ""); // a loop must not become a call beyond the mem* functions
@@ -131,7 +135,7 @@ std::unique_ptr<Module> buildLLVMModule(mlir::ModuleOp module, const ModelInterf
     error = "invalid LLVM IR: " + text;
     return nullptr;
   }
-  optimize(*m, *machine, target.bareMetal, options.optLevel);
+  optimize(*m, *machine, target.bareMetal || options.smallCode, options.optLevel);
   if (interface.sanitize) // last, so that it sees the accesses that are made
     instrumentAccesses(*m);
   return m;

@@ -131,6 +131,7 @@ struct EmitOptions {
   int optLevel = 3;
   std::string weightSection; ///< of weights; empty: the target's
   std::string codeSection;   ///< of functions, NAME.FUNCTION each; empty: the format's
+  bool smallCode = false;
 };
 
 /// Translates to LLVM IR, adds the entry points and optimises. Null and `error` on failure.

@@ -69,7 +69,7 @@ WeightFile takeWeightsApart(ModuleOp module) {
 void setFingerprint(WeightFile &file, ModuleOp module, const ModelInterface &interface, const Target &target, const EmitOptions &options) {
   std::string text;
   llvm::raw_string_ostream os(text);
-  os << interface.compilerVersion << '\n' << target.triple << '\n' << target.cpu << '\n' << target.features << '\n' << options.optLevel << '\n';
+  os << interface.compilerVersion << '\n' << target.triple << '\n' << target.cpu << '\n' << target.features << '\n' << options.optLevel << options.smallCode << '\n';
   for (auto *tensors : {&interface.inputs, &interface.outputs})
     for (const TensorInfo &t : *tensors) {
       os << t.type << ' ' << t.region << ' ' << t.arenaOffset;

@@ -400,6 +400,14 @@ static const Target *baseRow(const llvm::Triple &triple) {
   }
 }
 
+void preferSmallCode(Target &target) {
+  // On a Cortex-M4, a larger tile or more steps written out add more code than they save time; fewer cost twice the time.
+  constexpr unsigned kTileRegs = 6, kUnrollOps = 8;
+  target.smallCode = true;
+  target.unrollOps = std::min(target.unrollOps, kUnrollOps);
+  target.tileRegs = kTileRegs;
+}
+
 bool resolveTarget(llvm::StringRef name, llvm::StringRef cpu, llvm::StringRef features, Target &target,
                    std::string &error) {
   if (name == "native") {

@@ -67,6 +67,7 @@ struct Target {
   unsigned vectorBits = 0;   ///< width of a vector register; 0: none
   unsigned vectorRegs = 16;  ///< number of vector registers (of scalar float ones without vectors)
   unsigned leastLanes = 2;   ///< vectors of fewer lanes are scalars
+  unsigned tileRegs = ~0u;   ///< of vector or general registers, what a tile may fill at most
   unsigned coreRegs = 12;    ///< number of general registers that a loop has for values and addresses
   bool masks = false;        ///< masked vector memory operations in hardware
   bool memoryOperands = false; ///< arithmetic reads an operand from memory without a load of its own
@@ -87,6 +88,7 @@ struct Target {
   unsigned l2Bytes = 512 << 10;  ///< next cache; on bare metal the memory that a kernel may touch freely
   unsigned unrollOps = 160;      ///< reductions up to this many operations per tile are written out, not looped over
   bool bareMetal = false;        ///< no operating system: every size must be known when compiling
+  bool smallCode = false;        ///< bytes of code count more than cycles: -Os
   bool shortMemory = false;      ///< few bytes of RAM count more than few cycles: so on bare metal, and within a budget
   /// Library calls an object of this row may hold beside memcpy, memmove and
   /// memset; a name that ends in '*' is a prefix. All come with the compiler
@@ -104,6 +106,9 @@ struct Target {
   /// loader, and complete without a toolchain's compiler support library.
   bool hasSharedLibraries() const { return objectFormat() == "ELF" && !bareMetal && libraryCalls.empty(); }
 };
+
+/// Sets what -Os means for a machine: loops instead of written out steps, tiles of few registers.
+void preferSmallCode(Target &target);
 
 /// All rows, in the order of --list-targets.
 llvm::ArrayRef<Target> targetTable();

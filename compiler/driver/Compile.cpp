@@ -193,6 +193,8 @@ public:
       pipeline.memories.push_back(memory.bytes);
     pipeline.report = wants("report") || !options.reportFile.empty();
     isEdge = target.bareMetal;
+    if (options.smallCode)
+      preferSmallCode(pipeline.target);
     pipeline.weightsApart = wants("weights");
     pipeline.target.shortMemory = target.bareMetal || options.ramBudget || !options.memories.empty();
     if (options.ramBudget)
@@ -301,7 +303,7 @@ public:
       }
 
     begin("llvm module");
-    EmitOptions emit{options.optLevel, options.weightSection, options.codeSection};
+    EmitOptions emit{options.optLevel, options.weightSection, options.codeSection, options.smallCode};
     std::vector<Weight> weights; // of the object
     if (wants("weights")) {
       WeightFile file = takeWeightsApart(*module);

@@ -26,6 +26,7 @@ struct CompileOptions {
   std::string gpu;                 ///< rows of the GPU table, comma separated; empty: none
   std::string features;            ///< LLVM feature string, appended to the row's
   int optLevel = 3;                ///< 0..3
+  bool smallCode = false;          ///< -Os: as 3, but small code before fast code
   std::string weightSection, codeSection; ///< ELF sections, see EmitOptions; empty: the usual ones
   int threads = 1;
   std::vector<std::string> emit = {"obj", "header"}; ///< obj lib shared header weights asm llvm mlir linalg kernels ptx gpu-llvm report

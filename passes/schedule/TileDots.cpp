@@ -437,7 +437,7 @@ SmallVector<Value> TileEmitter::emitDotReductions(size_t level, ArrayRef<Point> 
     full = groups;
     rest = 0;
   }
-  int64_t atOnce = std::max<int64_t>(2, dot.form->sumsAtOnce / accs.size());
+  int64_t atOnce = target.smallCode ? 2 : std::max<int64_t>(2, dot.form->sumsAtOnce / accs.size());
   if (dot.rowPanel ? groups <= atOnce : groups * int64_t(accs.size()) <= most)
     return emitDots(groups, rest, points, accs);
   auto moveTo = [&](Value position) {

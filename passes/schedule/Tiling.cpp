@@ -361,9 +361,9 @@ void TilingChooser::chooseReduction(int64_t extent) {
     }
   }
   bool cores = fullLanes < 2 && isWord(nest.root.getRegionOutputArgs()[0].getType());
-  unsigned regs = cores ? target.coreRegs : target.vectorRegs;
+  unsigned regs = std::min(cores ? target.coreRegs : target.vectorRegs, target.tileRegs);
   if (t.tileLoop < 0) {
-    unsigned most = t.dot && t.dot->form->columns ? std::min(2u, t.dot->form->rows) * t.dot->form->columns : t.widened ? kWidenedVectors : cores ? 4 : 8;
+    unsigned most = t.dot && t.dot->form->columns ? std::min(2u, t.dot->form->rows) * t.dot->form->columns : t.widened ? kWidenedVectors : cores || target.smallCode ? 4 : 8;
     t.vectors = std::min<int64_t>(most, std::max<int64_t>(1, extent / t.lanes));
   } else if (contraction) {
     chooseTileShape(extent, sizeOr(nest.loops[t.tileLoop], kUnknownExtent), t.widened ? widenedRegs(regs) : regs);

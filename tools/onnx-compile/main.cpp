@@ -123,8 +123,13 @@ std::vector<Option> optionTable(Arguments &a) {
            a.mistake = "--threads=" + v.str() + ": wanted at most " + std::to_string(ONNXC_POOL_MAX_THREADS) + ", as many as a pool has";
          return a.mistake.empty();
        }},
-      {"-O", "0..3", "optimisation level (default: 3)",
-       [&o](StringRef v) { return !v.getAsInteger(10, o.optLevel) && o.optLevel >= 0 && o.optLevel <= 3; }},
+      {"-O", "0..3|s", "optimisation level (default: 3); s: as 3, but small code before fast code",
+       [&o](StringRef v) {
+         o.smallCode = v == "s";
+         if (o.smallCode)
+           o.optLevel = 3;
+         return o.smallCode || (!v.getAsInteger(10, o.optLevel) && o.optLevel >= 0 && o.optLevel <= 3);
+       }},
       {"--section", "what=name", "ELF section of weights, or of code, where each function has its own, NAME.FUNCTION; may be repeated",
        [&o](StringRef v) {
          auto [what, name] = v.split('=');
