@@ -156,8 +156,8 @@ struct Terms {
 };
 
 /// Products with a multiplier that ends in many zeros often lie half way between two integers, where fixed point rounds
-/// up and a QuantizeLinear to the even one.
-bool seldomTies(int64_t multiplier) { return llvm::countr_zero(uint64_t(multiplier)) <= 16; }
+/// up and a QuantizeLinear to the even one. A multiplier of 0, of a channel that is always the same, has no products.
+bool seldomTies(int64_t multiplier) { return !multiplier || llvm::countr_zero(uint64_t(multiplier)) <= 16; }
 
 /// f32 constants in units of 2^-32; nullopt where one is no number or does not fit.
 std::optional<std::vector<int64_t>> inUnits(ElementsAttr attr, double limit) {

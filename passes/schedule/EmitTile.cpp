@@ -269,6 +269,8 @@ void TileEmitter::emitTile(Tile tile) {
       accs = emitPairedRows(tile, points, accs);
     } else if (t.dot->blocks()) {
       accs = emitBlocks(tile, points, accs);
+    } else if (t.dot->columnPairs) {
+      accs = emitColumnPairs(points, accs);
     } else if (t.dot->form->step == DotForm::Step::Reduction) {
       accs = emitSingles(tile, points, accs);
     } else {

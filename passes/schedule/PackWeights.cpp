@@ -206,6 +206,37 @@ std::optional<ByteRange> WeightPacker::byteRange(func::FuncOp kernel, unsigned a
   return range;
 }
 
+std::optional<int64_t> WeightPacker::columnSum(func::FuncOp kernel, unsigned arg, const LoopNest &nest, unsigned input, int column,
+                                               ByteRange range) const {
+  const Access &a = nest.inputs[input];
+  auto it = calls.find(kernel.getSymNameAttr());
+  auto isStatic = [](OpFoldResult c) { return getConstantIntValue(c).has_value(); };
+  if (it == calls.end() || !llvm::all_of(a.coeff, isStatic) || !nest.loops[column].size())
+    return std::nullopt;
+  SmallVector<int> reductions;
+  for (auto [d, l] : llvm::enumerate(nest.loops))
+    if (l.reduction)
+      reductions.push_back(d);
+  std::vector<int64_t> offsets = stepOffsets(nest, a, reductions);
+  int64_t most = 0, stride = *getConstantIntValue(a.coeff[column]);
+  for (func::CallOp call : it->second) {
+    memref::GlobalOp global = globalOf(call.getOperand(arg));
+    if (!global || global.getType().getElementTypeBitWidth() != 8)
+      return std::nullopt;
+    Bytes bytes(global);
+    for (int64_t j = 0; j < *nest.loops[column].size(); ++j) {
+      int64_t least = 0, greatest = 0;
+      for (int64_t offset : offsets) {
+        int64_t w = static_cast<signed char>(bytes.data()[offset + j * stride]), x = w * range.first, y = w * range.second;
+        least += std::min(x, y);
+        greatest += std::max(x, y);
+      }
+      most = std::max({most, -least, greatest});
+    }
+  }
+  return most;
+}
+
 void WeightPacker::drop(func::FuncOp kernel, unsigned arg) {
   for (func::CallOp call : calls[kernel.getSymNameAttr()]) {
     auto get = call.getOperand(arg).getDefiningOp<memref::GetGlobalOp>();
@@ -230,7 +261,7 @@ memref::GlobalOp WeightPacker::packed(memref::GlobalOp source, ArrayRef<memref::
   if (t.words)
     os << "|words";
   if (t.dot)
-    os << "|" << t.dot->form->name << t.dot->length << (t.dot->corrects ? "s" : "") << (t.dot->rowPanel ? "r" : "") << (t.dot->product.unsignedB ? "u" : "");
+    os << "|" << t.dot->form->name << t.dot->length << (t.dot->corrects ? "s" : "") << (t.dot->rowPanel ? "r" : "") << (t.dot->wholeGroups ? "w" : "") << (t.dot->columnPairs ? "p" : "") << (t.dot->product.unsignedB ? "u" : "");
   if (t.widened)
     os << "|" << t.widened->bits << "from" << t.widened->least << (t.widened->product.isUnsigned ? "u" : "") << (t.widened->product.integers ? "i" : "");
   if (memref::GlobalOp known = cache.lookup(key))
@@ -275,7 +306,16 @@ memref::GlobalOp WeightPacker::packed(memref::GlobalOp source, ArrayRef<memref::
           value ^= 0x80;
         sum += static_cast<signed char>(value);
         int64_t at = k / length * padded + k % length;
-        block[at / group * width * group + (within + j) * group + t.dot->placeInGroup(at % group)] = value;
+        char *groups = block + at / group * width * group;
+        int64_t column = within + j;
+        if (!t.dot->columnPairs) {
+          groups[column * group + t.dot->placeInGroup(at % group)] = value;
+          continue;
+        }
+        // A half is 256 * odd + even, with the even column's sign.
+        if (column % 2)
+          value -= static_cast<signed char>(from[offsets[k] + (start + j - 1) * nStride]) < 0;
+        groups[column / 2 * 2 * group + t.dot->placeInPair(at % group) + column % 2] = value;
       }
       if (t.dot->corrects)
         llvm::support::endian::write32le(block + t.panelDepth(nest) * width + 4 * (within + j), uint32_t(sum));

@@ -22,6 +22,12 @@ public:
   /// Least and greatest byte of the constants that are argument `arg`, at all calls; nullopt where one cannot be read.
   std::optional<ByteRange> byteRange(mlir::func::FuncOp kernel, unsigned arg, bool isUnsigned) const;
 
+  /// The largest magnitude of a sum over the reductions of `nest`, at any iteration of loop `column`, of products of integers
+  /// of `range` with the signed bytes of the constants that are argument `arg`, input `input` of the nest; nullopt where
+  /// one cannot be read.
+  std::optional<int64_t> columnSum(mlir::func::FuncOp kernel, unsigned arg, const LoopNest &nest, unsigned input, int column,
+                                   ByteRange range) const;
+
   /// Makes argument `arg` of `kernel` a panel buffer
   ///   [ceil(n / width)][reduction loops][width], zero padded, or for dot products
   ///   [ceil(n / width)]{[other reductions][ceil(run / group)][width][group], i32[width] sums of the columns}

@@ -89,7 +89,10 @@ void schedule(func::FuncOp kernel, const Target &target, WeightPacker &packer, b
     };
     auto output = dyn_cast_if_present<BlockArgument>(nest.output.operand);
     auto bytes = [&](unsigned input, bool isUnsigned) { return packer.byteRange(kernel, argumentOf(nest, input), isUnsigned); };
-    return chooseTiling(nest, target, {isWeight, output && packer.isApart(kernel, output.getArgNumber()), bytes});
+    auto columnSum = [&](unsigned input, int column, ByteRange range) {
+      return packer.columnSum(kernel, argumentOf(nest, input), nest, input, column, range);
+    };
+    return chooseTiling(nest, target, {isWeight, output && packer.isApart(kernel, output.getArgNumber()), bytes, columnSum});
   };
   auto tiling = choose(*nest);
   if (!tiling)

@@ -231,7 +231,18 @@ SmallVector<Value> TileEmitter::dotB(int64_t step, int64_t lane, unsigned sums) 
   const DotForm &form = *t.dot->form;
   Operand &o = operands[t.packed];
   int64_t count = int64_t(form.step == Step::Blocks ? 2 : sums) * form.group;
-  Value at = addConst(o.base, step * form.group * t.width() + lane * form.group);
+  int64_t column = t.dot->columnPairs ? lane / 2 * 2 : lane;
+  Value at = addConst(o.base, step * form.group * t.width() + column * form.group);
+  if (t.dot->columnPairs) {
+    SmallVector<Value> out;
+    for (int64_t i : {0, 1}) {
+      auto load = vector::LoadOp::create(b, loc, VectorType::get({4}, b.getI8Type()), o.flat, ValueRange{addConst(at, 4 * i)});
+      load.setAlignmentAttr(b.getI64IntegerAttr(4));
+      Value word = vector::ExtractOp::create(b, loc, vector::BitCastOp::create(b, loc, VectorType::get({1}, b.getI32Type()), load), int64_t(0));
+      out.push_back(lane % 2 ? word : intrinsic("llvm.arm.sxtb16", b.getI32Type(), {word}));
+    }
+    return out;
+  }
   if (form.step == Step::PairedRows)
     return {arith::ExtSIOp::create(b, loc, b.getI64Type(), memref::LoadOp::create(b, loc, o.flat, ValueRange{at}))};
   auto load = vector::LoadOp::create(b, loc, VectorType::get({count}, b.getI8Type()), o.flat, ValueRange{at});
@@ -347,6 +358,21 @@ SmallVector<Value> TileEmitter::emitBlocks(Tile tile, ArrayRef<Point> points, Ar
   return out;
 }
 
+SmallVector<Value> TileEmitter::emitColumnPairs(ArrayRef<Point> points, ArrayRef<Value> accs) {
+  // Both sums of a pair start alike: their difference is 256 times the odd column's, modulo 2^32.
+  SmallVector<Value> sums(accs);
+  for (auto [i, p] : llvm::enumerate(points))
+    if (p.lane % 2)
+      sums[i] = accs[i - 1];
+  sums = emitDotReductions(0, points, sums);
+  SmallVector<Value> out(sums);
+  Value eight = arith::ConstantIntOp::create(b, loc, 8, 32);
+  for (auto [i, p] : llvm::enumerate(points))
+    if (p.lane % 2)
+      out[i] = arith::AddIOp::create(b, loc, accs[i], arith::ShRSIOp::create(b, loc, arith::SubIOp::create(b, loc, sums[i], sums[i - 1]), eight));
+  return out;
+}
+
 SmallVector<Value> TileEmitter::emitSingles(Tile tile, ArrayRef<Point> points, ArrayRef<Value> accs) {
   SmallVector<Point> places;
   SmallVector<Value> sums;
@@ -438,7 +464,7 @@ SmallVector<Value> TileEmitter::emitDotReductions(size_t level, ArrayRef<Point> 
     rest = 0;
   }
   int64_t atOnce = target.smallCode ? 2 : std::max<int64_t>(2, dot.form->sumsAtOnce / accs.size());
-  if (dot.rowPanel ? groups <= atOnce : groups * int64_t(accs.size()) <= most)
+  if (dot.rowPanel ? groups <= (target.smallCode ? 1 : 2) * atOnce : groups * int64_t(accs.size()) <= most)
     return emitDots(groups, rest, points, accs);
   auto moveTo = [&](Value position) {
     if (dot.rowPanel)

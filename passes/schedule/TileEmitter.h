@@ -155,6 +155,8 @@ private:
   SmallVector<Value> emitPairedRows(Tile tile, ArrayRef<Point> points, ArrayRef<Value> accs);
   /// The reductions of a tile with the sums of two rows and two columns in a vector.
   SmallVector<Value> emitBlocks(Tile tile, ArrayRef<Point> points, ArrayRef<Value> accs);
+  /// The reductions of a tile with two columns in a half of the panel.
+  SmallVector<Value> emitColumnPairs(ArrayRef<Point> points, ArrayRef<Value> accs);
   /// The reductions of a tile one sum after the other; these are put into vectors again behind.
   SmallVector<Value> emitSingles(Tile tile, ArrayRef<Point> points, ArrayRef<Value> accs);
   /// One step of the reductions at every point; columns of words together.

@@ -100,7 +100,7 @@ unsigned balanced(int64_t extent, unsigned limit) {
 } // namespace
 
 TilingChooser::TilingChooser(LoopNest &nest, const Target &target, const CallFacts &facts)
-      : nest(nest), target(target), isWeight(facts.isWeight), bytes(facts.bytes) {
+      : nest(nest), target(target), isWeight(facts.isWeight), bytes(facts.bytes), columnSum(facts.columnSum) {
   // Computed twice, a result must not depend on what the first time wrote.
   bool readsOutput = nest.root.getRegionOutputArgs()[0].hasNUsesOrMore(1) && !nest.fill;
   auto isOutput = [&](const Access &a) { return a.operand == nest.output.operand; };

@@ -38,6 +38,7 @@ struct Dot {
   bool interleaves = false;     ///< lanes differ in a too: the elements of a group come from as many vectors of a
   bool rowPanel = false;        ///< rows of a are copied first, with the zero point where they read padding; widened, they lose it
   bool wholeGroups = false;     ///< what is contiguous in a begins and ends with a group of the row panel
+  bool columnPairs = false;     ///< halves of the panel hold two columns, 256 * odd + even: sums of one are those of both less the other's
   bool corrects = false;        ///< panels end with a row of sums of b, which takes zero point and flip out of the result
 
   int64_t paddedLength() const { return llvm::alignTo(length, form->group); }
@@ -58,6 +59,11 @@ struct Dot {
   /// bytes: those of a, where words make up its row, or else of b, which must meet.
   int64_t placeInRow(int64_t i) const { return wholeGroups ? evenFirst(i) : i; }
   int64_t placeInGroup(int64_t i) const { return rowPanel && !wholeGroups ? evenFirst(i) : i; }
+  /// Of a pair of columns, with the even column's element at that byte and the odd one's behind.
+  int64_t placeInPair(int64_t i) const {
+    int64_t half = rowPanel && !wholeGroups ? i : evenFirst(i); // of a, which it must meet
+    return 2 * half;
+  }
   int64_t evenFirst(int64_t i) const { return form->step == DotForm::Step::DualHalf ? (i & 1) << 1 | i >> 1 : i; }
 };
 
@@ -153,7 +159,10 @@ struct CallFacts {
   llvm::function_ref<bool(unsigned)> isWeight; ///< input i of the root is a constant at every call: the compiler may repack it
   bool outputApart = false;                    ///< no call passes the output's buffer as another argument
   /// Of a constant input, over all calls, as signed or unsigned bytes; nullopt: not known.
-  llvm::function_ref<std::optional<ByteRange>(unsigned input, bool isUnsigned)> bytes;
+  llvm::function_ref<std::optional<ByteRange>(unsigned input, bool isUnsigned)> bytes = nullptr;
+  /// Over all calls, and iterations of loop `column`, the largest magnitude of a sum of products of the signed bytes of a
+  /// constant input with integers of `range`.
+  llvm::function_ref<std::optional<int64_t>(unsigned input, int column, ByteRange range)> columnSum = nullptr;
 };
 
 /// Nullopt: no vector form pays or none is known; the op stays scalar loops.

@@ -72,6 +72,9 @@ private:
   bool chooseRowPanel(int64_t extent);
   static constexpr int64_t kRowPanelColumns = 8;
 
+  /// Halves of the weight hold two columns, where sums of the odd ones are sure to fit 24 bits.
+  void chooseColumnPairs();
+
   /// Each channel by itself, without vectors: the halves of words of four channels are multiplied in pairs.
   bool chooseWords(int64_t extent);
 
@@ -104,6 +107,7 @@ private:
   const Target &target;
   llvm::function_ref<bool(unsigned)> isWeight;
   llvm::function_ref<std::optional<ByteRange>(unsigned, bool)> bytes;
+  llvm::function_ref<std::optional<int64_t>(unsigned, int, ByteRange)> columnSum;
   Tiling t;
   unsigned fullLanes = 1;
 };

@@ -34,13 +34,17 @@ bool TilingChooser::chooseDots(const DotForm &form, int64_t extent) {
     t.dot->run = {dot->run.back()};
     t.dot->length = *nest.loops[dot->run.back()].size();
   }
-  if (fits && !t.packAtRunTime && chooseRowPanel(extent))
+  if (fits && !t.packAtRunTime && chooseRowPanel(extent)) {
+    chooseColumnPairs();
     return true;
+  }
   // Otherwise A is to be contiguous along some reduction.
   fits &= !dot->run.empty() && dot->rowsTogether() == 1;
   bool leftOut = (dot->corrects || dot->interleaves) && llvm::any_of(nest.inputs, [](const Access &a) { return !a.windows.empty(); });
-  if (fits && !leftOut)
+  if (fits && !leftOut) {
+    chooseColumnPairs();
     return true;
+  }
   t = without;
   t.wantsStoredPadding |= fits;
   return false;
@@ -65,6 +69,27 @@ bool TilingChooser::chooseRowPanel(int64_t extent) {
   moveLast(t.tileLoop);
   moveLast(t.vectorLoop);
   return true;
+}
+
+void TilingChooser::chooseColumnPairs() {
+  Dot &dot = *t.dot;
+  const IntegerProduct &p = dot.product;
+  if (dot.form->step != DotForm::Step::DualHalf || t.packAtRunTime || p.unsignedB || t.vectors % 2 || !columnSum)
+    return;
+  auto range = bytes(p.b, /*isUnsigned=*/false);
+  if (!range || range->first == -128) // 256 * odd + even is a half
+    return;
+  int64_t least = p.unsignedA ? 0 : -128, greatest = least + 255;
+  APInt zero;
+  if (p.zeroA && matchPattern(p.zeroA, m_ConstantInt(&zero))) {
+    least -= zero.getSExtValue();
+    greatest -= zero.getSExtValue();
+  } else if (p.zeroA) {
+    least = -255;
+    greatest = 255;
+  }
+  auto sum = columnSum(p.b, t.vectorLoop, {least, greatest});
+  dot.columnPairs = sum && *sum < int64_t(1) << 23;
 }
 
 bool TilingChooser::chooseWords(int64_t extent) {

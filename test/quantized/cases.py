@@ -58,6 +58,13 @@ class Draw:
         info = numpy.iinfo(kind)
         return self.rng.integers(info.min, info.max, shape, endpoint=True).astype(kind)
 
+    def factors(self, kind, shape):
+        """Weights: of any value, without the least one as quantisers write them, or as large as they can be."""
+        form, drawn = self.one("any", "symmetric", "symmetric", "large"), self.integers(kind, shape)
+        if kind != numpy.int8 or form == "any":
+            return drawn
+        return numpy.maximum(drawn, -127) if form == "symmetric" else numpy.where(drawn < self.one(-120, 0), -127, 127).astype(kind)
+
     def values(self, kind, shape):
         return lambda: self.integers(kind, shape)
 
@@ -104,7 +111,7 @@ def weights(c, d, kind, shape, count, per_channel, reduction_axis_last=False):
         zero = numpy.zeros(count, kind) if kind == numpy.int8 or d.one(True, False) else d.integers(kind, count)
     else:
         zero = d.zero(kind)
-    return [c.weight("w", d.integers(kind, shape)), c.weight("w_scale", w_scale), c.weight("w_zero", zero)], w_scale
+    return [c.weight("w", d.factors(kind, shape)), c.weight("w_scale", w_scale), c.weight("w_zero", zero)], w_scale
 
 
 def qlinear_conv(c, d):
@@ -125,7 +132,7 @@ def qlinear_conv(c, d):
 def conv_integer(c, d):
     form, x, w, attributes = window(d)
     w_kind = d.one(numpy.uint8, numpy.int8)
-    operands = [c.input("x", d.values(numpy.uint8, x), d.runs), c.weight("w", d.integers(w_kind, w)), c.weight("x_zero", d.zero(numpy.uint8)),
+    operands = [c.input("x", d.values(numpy.uint8, x), d.runs), c.weight("w", d.factors(w_kind, w)), c.weight("x_zero", d.zero(numpy.uint8)),
                 c.weight("w_zero", d.zero(w_kind))]
     c.text = f"ConvInteger {form} x {x} w {numpy.dtype(w_kind).name}{w} {attributes}"
     return c.done(c.op("ConvInteger", operands, "y", **attributes))
@@ -143,7 +150,7 @@ def qlinear_matmul(c, d):
     b_shape = [*(batch if both else []), k, n]
     b_scale = d.scale(0.002, 0.02) if both or d.one(True, False) else d.scales(n)
     b_zero = d.zero(b_kind) if b_scale.ndim == 0 else numpy.zeros(n, b_kind)
-    b = c.input("b", d.values(b_kind, b_shape), d.runs) if both else c.weight("b", d.integers(b_kind, b_shape))
+    b = c.input("b", d.values(b_kind, b_shape), d.runs) if both else c.weight("b", d.factors(b_kind, b_shape))
     operands = [c.input("a", d.values(a_kind, [*batch, m, k]), d.runs), c.weight("a_scale", a_scale), c.weight("a_zero", d.zero(a_kind)),
                 b, c.weight("b_scale", b_scale), c.weight("b_zero", b_zero), c.weight("y_scale", output_scale(k, a_scale, b_scale)),
                 c.weight("y_zero", d.zero(a_kind))]
@@ -156,7 +163,7 @@ def matmul_integer(c, d):
     a_kind, b_kind = d.one((numpy.uint8, numpy.int8), (numpy.uint8, numpy.uint8), (numpy.int8, numpy.int8))
     both = d.one(True, False, False)
     shape = [*(batch if both else []), k, n]
-    b = c.input("b", d.values(b_kind, shape), d.runs) if both else c.weight("b", d.integers(b_kind, shape))
+    b = c.input("b", d.values(b_kind, shape), d.runs) if both else c.weight("b", d.factors(b_kind, shape))
     operands = [c.input("a", d.values(a_kind, [*batch, m, k]), d.runs), b, c.weight("a_zero", d.zero(a_kind)), c.weight("b_zero", d.zero(b_kind))]
     c.text = f"MatMulInteger {batch} {m}x{k}x{n} {numpy.dtype(a_kind).name} {numpy.dtype(b_kind).name} b is an input {both}"
     return c.done(c.op("MatMulInteger", operands, "y"))
@@ -183,7 +190,7 @@ def to_float(c, d):
     per_channel = d.one(True, False)
     b_scale = d.scales(n) if per_channel else d.scale()
     b_zero = numpy.zeros(n, b_kind) if per_channel else d.zero(b_kind)
-    b = [c.weight("b", d.integers(b_kind, [k, n])), c.weight("b_scale", b_scale), c.weight("b_zero", b_zero)]
+    b = [c.weight("b", d.factors(b_kind, [k, n])), c.weight("b_scale", b_scale), c.weight("b_zero", b_zero)]
     bias = [c.weight("bias", d.normal(n)())] if d.one(True, False) else []
     if kind == "DynamicQuantizeMatMul":
         operands = [c.input("a", d.normal([*batch, m, k]), d.runs), *b, *bias]
@@ -255,7 +262,7 @@ def qdq_conv(c, d):
     kind = d.one(numpy.uint8, numpy.int8)
     value, x_scale = activation(c, d, "x", x, kind)
     w_scale = d.scales(w[0])
-    weight = c.op("DequantizeLinear", [c.weight("w", d.integers(numpy.int8, w)), c.weight("w_s", w_scale), c.weight("w_z", numpy.zeros(w[0], numpy.int8))],
+    weight = c.op("DequantizeLinear", [c.weight("w", d.factors(numpy.int8, w)), c.weight("w_s", w_scale), c.weight("w_z", numpy.zeros(w[0], numpy.int8))],
                   "w_f", axis=0)
     operands = [value, weight]
     if d.one(True, False):
@@ -284,7 +291,7 @@ def qdq_conv_transpose(c, d):
     kind, per_channel = d.one(numpy.uint8, numpy.int8), d.one(True, False) and group == 1
     value, x_scale = activation(c, d, "x", x, kind)
     w_scale = d.scales(outer) if per_channel else d.scale(0.002, 0.02)
-    weight = c.op("DequantizeLinear", [c.weight("w", d.integers(numpy.int8, w)), c.weight("w_s", w_scale), c.weight("w_z", numpy.zeros(numpy.shape(w_scale), numpy.int8))],
+    weight = c.op("DequantizeLinear", [c.weight("w", d.factors(numpy.int8, w)), c.weight("w_s", w_scale), c.weight("w_z", numpy.zeros(numpy.shape(w_scale), numpy.int8))],
                   "w_f", axis=1)
     bias = [c.weight("bias", d.normal(group * outer, 0.5)())] if d.one(True, False) else []
     attributes = dict(kernel_shape=kernel, strides=strides, dilations=dilations, pads=pads, output_padding=more, group=group)
