@@ -94,6 +94,8 @@ static int32_t typeOfDescr(llvm::StringRef code) {
 template <typename Visit>
 static void visitFortran(llvm::ArrayRef<int64_t> shape, int64_t count,
                          Visit visit) {
+  if (!count)
+    return; // the other dims may have no product
   std::vector<int64_t> index(shape.size(), 0), stride(shape.size(), 1);
   for (size_t d = 1; d < shape.size(); ++d)
     stride[d] = stride[d - 1] * shape[d - 1];
