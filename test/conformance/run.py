@@ -121,6 +121,12 @@ def run_batch(options, work, names):
     return results, (trouble or [""])[0]
 
 
+def plainly(options):
+    """Sets the ways of a run that another caller's options do not have."""
+    options.sanitize = options.no_reuse = options.weights_apart = False
+    options.memories = None
+
+
 def run_all(options, work, names):
     """Every test gets a result. What is missing after a call is given to the next one; when a
     call brings no result at all, the first test of its list is taken for the cause."""

@@ -125,7 +125,7 @@ def check_figures(result, built, options, device):
 
 def run_model(options, device, name, row, path):
     options.runner = devices.runner(device, options.gpu, options.checks)
-    options.sanitize = options.no_reuse = False  # ways of the conformance run that GPUs have not
+    conformance.plainly(options)
     result = models.check(options, name, row, "static", path)
     summary = summary_of(options.summaries, name) or {"launches": 0, "fallbacks": [], "kernels": {}, "errors": [], "mappings": []}
     result.update(summary)
@@ -178,7 +178,7 @@ def read_node_list():
 def run_nodes(options, device, names):
     """{name: (passed with every node on the device, why not)}"""
     options.runner = devices.runner(device, options.gpu, options.checks)
-    options.sanitize = options.no_reuse = False  # ways of the conformance run that GPUs have not
+    conformance.plainly(options)
     results = conformance.run_all(options, options.work, names)
     verdicts = {}
     for name in names:

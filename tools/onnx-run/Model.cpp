@@ -88,7 +88,7 @@ static llvm::Expected<Buffer> readWeights(const onnxc_model *model,
                                           llvm::StringRef file) {
   bool wanted = (model->flags & ONNXC_FLAG_REGIONS) && model->weights_region >= 0;
   if (!wanted && !file.empty())
-    return userError("--weights: " + label + " has its weights inside; make a "
+    return userError("--weights-file: " + label + " has its weights inside; make a "
                      "library that reads them with --emit=shared,weights");
   if (!wanted)
     return Buffer();
@@ -102,7 +102,7 @@ static llvm::Expected<Buffer> readWeights(const onnxc_model *model,
   if (!text)
     return userError(label + ": cannot read its weights, '" + name +
                      "': " + text.getError().message() +
-                     "; name the file of --emit=weights with --weights");
+                     "; name the file of --emit=weights with --weights-file");
   size_t bytes = (*text)->getBufferSize();
   Buffer result(bytes, 64);
   if (!result.data())

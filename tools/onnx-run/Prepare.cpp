@@ -95,7 +95,7 @@ llvm::ArrayRef<OptionSpec> compileOptions() {
        "activations that meet weights in blocks: float (default), or int8"},
       {"memories", "NAME=BYTES,...",
        "what onnx-compile --memory takes: memories that hold the arena"},
-      {"weights", "FILE",
+      {"weights-file", "FILE",
        "weights of a library made with --emit=shared,weights (the file beside it)"},
       {"weights-apart", nullptr,
        "compile with --emit=weights, to check such models"},
@@ -343,7 +343,7 @@ llvm::Expected<std::unique_ptr<LoadedModel>>
 openModel(llvm::StringRef library, llvm::StringRef label,
           llvm::StringRef runner, int threads, llvm::StringRef weights) {
   if (!runner.empty() && !weights.empty())
-    return userError("--weights: a program of --runner reads the file beside "
+    return userError("--weights-file: a program of --runner reads the file beside "
                      "the library");
   if (!runner.empty())
     return LoadedModel::openRemote(runner, library, label);
@@ -503,7 +503,7 @@ llvm::Expected<Prepared> Request::prepare(const Arguments &arguments) const {
   if (!runner)
     return runner.takeError();
   auto model = openModel(library, label, *runner, static_cast<int>(*threads),
-                         arguments.get("weights"));
+                         arguments.get("weights-file"));
   if (!model)
     return model.takeError();
   result.loadMs = milliseconds(start);
