@@ -148,7 +148,7 @@ void TileEmitter::emitTileLoop(size_t level, Tile tile) {
   };
   if (auto n = nest.loops[d].size()) {
     // ceil(n / tile) tiles of two heights that differ by one, or by as many rows as go together.
-    int64_t together = t.dot && t.dot->blocks() ? t.dot->rowsTogether() : 1, units = llvm::divideCeil(*n, together);
+    int64_t together = t.dot ? t.dot->tileStep() : 1, units = llvm::divideCeil(*n, together);
     int64_t tiles = llvm::divideCeil(*n, int64_t(t.tile)), low = units / tiles, tall = units % tiles;
     // Tiles that read padding have a place of their own; the others run in loops.
     int64_t first = 0, last = *n;

@@ -6,6 +6,7 @@
 //   TilePadding.cpp   what keeps out of padding
 //   TileBody.cpp      bodies on vectors
 //   TileDots.cpp      reductions by dot products
+//   TileSums.cpp      sums as an instruction of a dot product wants them
 //   TileWidened.cpp   reductions with weights of few bits
 #ifndef ONNXC_PASSES_SCHEDULE_TILEEMITTER_H
 #define ONNXC_PASSES_SCHEDULE_TILEEMITTER_H

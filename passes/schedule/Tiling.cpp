@@ -325,8 +325,8 @@ void TilingChooser::chooseTileShape(int64_t extent, int64_t rows, unsigned regs)
   };
   if (t.dot && t.dot->form->rows) {
     t.vectors = balanced(llvm::divideCeil(extent, int64_t(t.lanes)), t.dot->form->columns);
-    int64_t together = t.dot->blocks() ? t.dot->rowsTogether() : 1;
-    t.tile = together * balanced(llvm::divideCeil(rows, together), t.dot->form->rows / together);
+    int64_t step = t.dot->tileStep();
+    t.tile = step * balanced(llvm::divideCeil(rows, step), t.dot->form->rows / step);
     return;
   }
   t.vectors = extent >= 2 * t.lanes ? 2 : 1;

@@ -50,6 +50,8 @@ struct Dot {
   bool paired() const { return form->step == DotForm::Step::PairedRows; }
   bool blocks() const { return form->step == DotForm::Step::Blocks; }
   int64_t rowsTogether() const { return paired() || blocks() ? 2 : 1; }
+  /// Heights of tiles are multiples of it, as far as there are rows.
+  int64_t tileStep() const { return blocks() ? rowsTogether() : 1; }
   int64_t panelRows(int64_t rows) const { return llvm::divideCeil(rows, rowsTogether()); }
   int64_t panelElements(int64_t rows) const { return panelRows(rows) * paddedLength() * (blocks() ? 2 : 1); }
   unsigned panelBits() const { return paired() ? 64 : form->bits; }
